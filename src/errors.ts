@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Exit codes of the command line; every error class below carries the one it leads to. */
+export const exitCodes = { ok: 0, checkFailed: 1, usage: 2, model: 3, limit: 4, bug: 70 } as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/**
+ * The base of every error that lastbit throws on purpose. Its message is one line: what was
+ * expected, where, what came, and the way out.
+ */
+export abstract class LastbitError extends Error {
+  abstract readonly exitCode: ExitCode;
+
+  /**
+   * @param code kebab-case and stable, for scripts: `unsupported-op`, `not-an-image`
+   * @param where the node, layer, file or flag at fault
+   * @param detail what was expected, what came, and what to do about it
+   */
+  constructor(
+    readonly code: string,
+    readonly where: string,
+    readonly detail: string,
+  ) {
+    super(`[${code}] ${where === '' ? '' : `${where}: `}${detail}`);
+    this.name = new.target.name;
+  }
+}
+
+/** The model or the data is bad or not supported. */
+export class ModelError extends LastbitError {
+  readonly exitCode = exitCodes.model;
+}
+
+/** The caller asked for something that does not exist or does not fit together. */
+export class UsageError extends LastbitError {
+  readonly exitCode = exitCodes.usage;
+}
+
+/** The work would need more memory, time or space than is allowed. */
+export class LimitError extends LastbitError {
+  readonly exitCode = exitCodes.limit;
+}

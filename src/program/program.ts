@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// The integer program, as data. What each field means to the last bit stands in NOTES.md beside
+// this file, which is the specification; the byte layout is there too.
+
+/** Version of the byte layout and of its meaning; readers accept exactly this one. */
+export const programVersion = 1;
+
+export type CodeType = 'u8' | 's8' | 's16' | 's32';
+
+/** NOTES.md, "Rounding rules". */
+export type RoundRule =
+  | 'floor'
+  | 'ceil'
+  | 'trunc0'
+  | 'halfUp'
+  | 'halfDown'
+  | 'halfAway'
+  | 'halfToZero'
+  | 'halfEven'
+  | 'halfOdd';
+
+/** The plain rules and the two double roundings. */
+export type FixedRule = RoundRule | 'gemmlowp2' | 'ruyx86';
+
+/** An activation: one image, NHWC, dense. Only `zeroPoint` takes part in the arithmetic. */
+export interface ProgramTensor {
+  readonly name: string;
+  readonly dtype: CodeType;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly zeroPoint: number;
+  /** A float32 value, for people and for comparisons: real = scale * (code - zeroPoint). */
+  readonly scale: number;
+}
+
+/** From an accumulator to a code, before the zero point and the clamp. Arrays: 1 or per channel. */
+export type Requant =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'fixed';
+      readonly multiplier: Int32Array;
+      /** Total right shift, 1 to 62. */
+      readonly shift: Uint8Array;
+      readonly rule: FixedRule;
+    }
+  | { readonly kind: 'f32'; readonly scale: Float32Array }
+  | {
+      readonly kind: 'shift';
+      /** Right shift, -31 to 62; negative shifts left. */
+      readonly shift: Int8Array;
+      readonly rule: RoundRule;
+    };
+
+/** Bounds on codes, one for all channels or one per channel; within the output's type. */
+export interface CodeClamp {
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+}
+
+export interface Accumulator {
+  /** 16 to 64. */
+  readonly bits: number;
+  readonly overflow: 'wrap' | 'saturate' | 'saturateSymmetric' | 'trap';
+  /** Whether `overflow` applies after each addition or once, to the exact sum. */
+  readonly when: 'each' | 'end';
+  /** `satPairs16`: pairs of products saturate to 16 bits (x86 VPMADDUBSW). */
+  readonly products: 'exact' | 'satPairs16';
+  readonly biasFirst: boolean;
+}
+
+export type Pair = readonly [height: number, width: number];
+export type Pads = readonly [top: number, left: number, bottom: number, right: number];
+
+interface OpBase {
+  readonly name: string;
+  /** Indices into `tensors`. */
+  readonly inputs: readonly number[];
+  readonly output: number;
+}
+
+export interface ConvOp extends OpBase {
+  readonly op: 'conv';
+  readonly kernel: Pair;
+  readonly strides: Pair;
+  readonly dilations: Pair;
+  readonly pads: Pads;
+  readonly groups: number;
+  readonly weightType: 's8' | 'u8' | 's16';
+  /** [oc][ky][kx][ic / groups], dense. */
+  readonly weights: Int8Array | Uint8Array | Int16Array;
+  /** One, or one per output channel. */
+  readonly weightZeroPoints: Int32Array;
+  /** [oc] */
+  readonly bias: Int32Array;
+  readonly accumulator: Accumulator;
+  readonly requant: Requant;
+  readonly clamp: CodeClamp;
+}
+
+export type AddForm =
+  | {
+      /** TFLite: both operands rescaled, summed, rescaled; three roundings. */
+      readonly kind: 'rescaled';
+      readonly leftShift: number;
+      readonly multiplierA: number;
+      readonly shiftA: number;
+      readonly multiplierB: number;
+      readonly shiftB: number;
+      readonly multiplierOut: number;
+      readonly shiftOut: number;
+      readonly rule: FixedRule;
+    }
+  | {
+      /** One common shift, one rounding. */
+      readonly kind: 'aligned';
+      readonly multiplierA: number;
+      readonly multiplierB: number;
+      /** 0 to 62. */
+      readonly shift: number;
+      readonly rule: RoundRule;
+    }
+  | {
+      /** float32 with the operations in a fixed order. */
+      readonly kind: 'f32';
+      readonly form: 'separate' | 'fused' | 'direct';
+      readonly scaleA: number;
+      readonly scaleB: number;
+      readonly scaleOut: number;
+    };
+
+export interface AddOp extends OpBase {
+  readonly op: 'add';
+  readonly form: AddForm;
+  readonly clamp: CodeClamp;
+}
+
+/** The second operand may be 1 x 1 x C and is then repeated over the image. */
+export interface MulOp extends OpBase {
+  readonly op: 'mul';
+  readonly requant: Requant;
+  readonly clamp: CodeClamp;
+}
+
+export type AverageForm =
+  /** The sum of raw codes divided by the number of positions inside the image. */
+  | { readonly kind: 'divide'; readonly rule: 'halfAway' | 'halfUp' | 'trunc0' }
+  /** The sum of (code - zero point) over the window, padding contributing 0, requantized. */
+  | { readonly kind: 'requant'; readonly requant: Requant };
+
+export interface AveragePoolOp extends OpBase {
+  readonly op: 'averagePool';
+  readonly kernel: Pair;
+  readonly strides: Pair;
+  readonly pads: Pads;
+  readonly form: AverageForm;
+  readonly clamp: CodeClamp;
+}
+
+export interface MaxPoolOp extends OpBase {
+  readonly op: 'maxPool';
+  readonly kernel: Pair;
+  readonly strides: Pair;
+  readonly pads: Pads;
+  readonly clamp: CodeClamp;
+}
+
+/** Joins images along channels; codes are copied. */
+export interface ConcatOp extends OpBase {
+  readonly op: 'concat';
+}
+
+/** Adds a border of zero points. */
+export interface PadOp extends OpBase {
+  readonly op: 'pad';
+  readonly pads: Pads;
+}
+
+/** Same codes in the same NHWC order, another shape. */
+export interface ReshapeOp extends OpBase {
+  readonly op: 'reshape';
+}
+
+/** One code in, one code out, by a table of 256: every function of one 8-bit value. */
+export interface LutOp extends OpBase {
+  readonly op: 'lut';
+  /** Entry i answers the i-th code of the input's type, counted from its least one. */
+  readonly table: Int32Array;
+}
+
+export type SoftmaxForm =
+  | {
+      /** gemmlowp's Q5.26 fixed point, as in the TFLite reference and TFLM. */
+      readonly kind: 'gemmlowp';
+      readonly multiplier: number;
+      /** Left shift of the difference, 0 to 31. */
+      readonly leftShift: number;
+      readonly diffMin: number;
+    }
+  | {
+      /** exp by a table of float32, summed in channel order. */
+      readonly kind: 'f32Table';
+      /** 256 entries; entry i is for a difference of -i from the maximum. */
+      readonly table: Float32Array;
+      readonly outputScale: number;
+      readonly rule: 'halfAway' | 'truncHalf';
+    };
+
+export interface SoftmaxOp extends OpBase {
+  readonly op: 'softmax';
+  readonly form: SoftmaxForm;
+}
+
+export type Op =
+  | ConvOp
+  | AddOp
+  | MulOp
+  | AveragePoolOp
+  | MaxPoolOp
+  | ConcatOp
+  | PadOp
+  | ReshapeOp
+  | LutOp
+  | SoftmaxOp;
+
+/** How a real input becomes codes; scale and zero point are the input tensor's. */
+export interface InputQuantization {
+  /** `divide`: f32(x / scale). `multiplyInverse`: f32(x * f32(1 / scale)). */
+  readonly form: 'divide' | 'multiplyInverse';
+  readonly rule: 'halfAway' | 'halfEven';
+}
+
+export interface Program {
+  /** Full id of the target whose arithmetic it carries. */
+  readonly target: string;
+  /** Facts for people and tools (preprocessing, labels); no part of the arithmetic. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: readonly ProgramTensor[];
+  readonly input: number;
+  readonly inputQuantization: InputQuantization;
+  readonly outputs: readonly number[];
+  /** In an order in which each input is written before it is read. */
+  readonly ops: readonly Op[];
+}
+
+/** Least and greatest code of a type. */
+export const codeRange: Readonly<Record<CodeType, readonly [number, number]>> = {
+  u8: [0, 255],
+  s8: [-128, 127],
+  s16: [-32768, 32767],
+  s32: [-2147483648, 2147483647],
+};
