@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "program/ranges.h"
+
+#include <algorithm>
+
+#include "numeric/saturate.h"
+
+namespace lastbit::program {
+namespace {
+
+// Weights of one channel, summed by sign with the zero point taken off: all that bounds need.
+struct SignedSums {
+  int64_t positive = 0, negative = 0;
+};
+
+template <class T>
+SignedSums signed_sums(const T* weights, size_t count, int32_t zero_point) {
+  SignedSums sums;
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t w = int64_t{weights[i]} - zero_point;
+    (w < 0 ? sums.negative : sums.positive) += w;
+  }
+  return sums;
+}
+
+SignedSums signed_sums(const Conv& conv, int32_t oc) {
+  const size_t count = conv.reduction();
+  const size_t at = static_cast<size_t>(oc) * count;
+  const int32_t zero_point = conv.weight_zero_points[static_cast<size_t>(oc)];
+  switch (conv.weight_type) {
+    case WeightType::s8:
+      return signed_sums(static_cast<const int8_t*>(conv.weights) + at, count, zero_point);
+    case WeightType::u8:
+      return signed_sums(static_cast<const uint8_t*>(conv.weights) + at, count, zero_point);
+    case WeightType::s16:
+      break;
+  }
+  return signed_sums(static_cast<const int16_t*>(conv.weights) + at, count, zero_point);
+}
+
+bool range_fits(const Range& range, const Accumulator& accumulator) {
+  // The bits, but never more than int32 can hold; symmetric saturation also changes the least.
+  const int bits = std::min(accumulator.bits, 32);
+  const bool symmetric = accumulator.overflow == Overflow::saturate_symmetric;
+  return range.min >= least_of_bits(bits) + (symmetric ? 1 : 0) &&
+         range.max <= greatest_of_bits(bits);
+}
+
+}  // namespace
+
+Range accumulator_range(const Conv& conv, const Tensor& input, int32_t oc) {
+  // x - z runs over [least, greatest] with least <= 0 <= greatest since z is a code, so a positive
+  // weight contributes [w * least, w * greatest] and a negative one the reverse; both hold 0.
+  const int64_t least = int64_t{least_code(input.type)} - input.zero_point;
+  const int64_t greatest = int64_t{greatest_code(input.type)} - input.zero_point;
+  const SignedSums sums = signed_sums(conv, oc);
+  const int64_t bias = conv.bias[static_cast<size_t>(oc)];
+  return {sums.positive * least + sums.negative * greatest + std::min<int64_t>(0, bias),
+          sums.positive * greatest + sums.negative * least + std::max<int64_t>(0, bias)};
+}
+
+bool pairs_never_saturate(const Conv& conv) {
+  const size_t count = conv.reduction();
+  for (int32_t oc = 0; oc < conv.output_channels; ++oc) {
+    const int8_t* w = static_cast<const int8_t*>(conv.weights) + static_cast<size_t>(oc) * count;
+    for (size_t i = 0; i + 1 < count; i += 2) {
+      const int32_t positive = std::max<int32_t>(w[i], 0) + std::max<int32_t>(w[i + 1], 0);
+      const int32_t negative = std::min<int32_t>(w[i], 0) + std::min<int32_t>(w[i + 1], 0);
+      if (positive * 255 > 32767 || negative * 255 < -32768) return false;
+    }
+  }
+  return true;  // a single product is at most 255 * 128 = 32640
+}
+
+bool exact_in_int32(const Conv& conv, const Tensor& input) {
+  const Accumulator& accumulator = conv.accumulator;
+  if (accumulator.products == Products::sat_pairs16 && !pairs_never_saturate(conv)) return false;
+  if (accumulator.overflow == Overflow::wrap && accumulator.bits == 32) return true;
+  for (int32_t oc = 0; oc < conv.output_channels; ++oc) {
+    if (!range_fits(accumulator_range(conv, input, oc), accumulator)) return false;
+  }
+  return true;
+}
+
+}  // namespace lastbit::program
