@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// NOTES.md, "averagePool" and "maxPool".
+import type { Codes } from '../executor.js';
+import type { AveragePoolOp, MaxPoolOp, ProgramTensor } from '../program.js';
+import { clamper, finisher } from './finish.js';
+import { forEachPixel, type WindowShape } from './window.js';
+
+export function averagePool(
+  op: AveragePoolOp,
+  input: ProgramTensor,
+  output: ProgramTensor,
+  x: Codes,
+  y: Codes,
+): void {
+  const { form } = op;
+  if (form.kind === 'divide') {
+    const clamp = clamper(op.clamp);
+    overWindows(op, input, output, y, (codes, c) => {
+      const sum = codes.reduce((total, i) => total + x[i]!, 0);
+      return clamp(divide(sum, codes.length, form.rule), c);
+    });
+  } else {
+    const finish = finisher(form.requant, op.clamp, output.zeroPoint);
+    overWindows(op, input, output, y, (codes, c) =>
+      finish(
+        codes.reduce((total, i) => total + (x[i]! - input.zeroPoint), 0),
+        c,
+      ),
+    );
+  }
+}
+
+function divide(sum: number, n: number, rule: 'halfAway' | 'halfUp' | 'trunc0'): number {
+  const half = Math.floor(n / 2);
+  switch (rule) {
+    case 'halfUp':
+      return Math.floor((sum + half) / n);
+    case 'halfAway':
+      return Math.trunc((sum + (sum > 0 ? half : -half)) / n);
+    case 'trunc0':
+      return Math.trunc(sum / n);
+  }
+}
+
+export function maxPool(
+  op: MaxPoolOp,
+  input: ProgramTensor,
+  output: ProgramTensor,
+  x: Codes,
+  y: Codes,
+): void {
+  const clamp = clamper(op.clamp);
+  overWindows(op, input, output, y, (codes, c) =>
+    clamp(
+      codes.reduce((greatest, i) => Math.max(greatest, x[i]!), -Infinity),
+      c,
+    ),
+  );
+}
+
+/** Gives `reduce` the indices of the input codes in each window of each channel. */
+function overWindows(
+  window: WindowShape,
+  input: ProgramTensor,
+  output: ProgramTensor,
+  y: Codes,
+  reduce: (codes: readonly number[], channel: number) => number,
+): void {
+  let element = 0;
+  for (let oy = 0; oy < output.height; ++oy) {
+    for (let ox = 0; ox < output.width; ++ox) {
+      for (let c = 0; c < output.channels; ++c) {
+        const codes: number[] = [];
+        forEachPixel(window, input, oy, ox, (pixel) => codes.push(pixel * input.channels + c));
+        y[element++] = reduce(codes, c);
+      }
+    }
+  }
+}

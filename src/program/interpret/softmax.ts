@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// NOTES.md, "softmax".
+import type { Codes } from '../executor.js';
+import { codeRange, type ProgramTensor, type SoftmaxForm, type SoftmaxOp } from '../program.js';
+import { roundHalfAway } from '../rounding.js';
+import { expOnNegativeValues, oneOverOnePlus, rdbpot, srdhm } from './gemmlowp.js';
+
+const f32 = Math.fround;
+
+/** Softmax over the channels of each pixel. */
+export function softmax(op: SoftmaxOp, output: ProgramTensor, x: Codes, y: Codes): void {
+  const { form } = op;
+  for (let start = 0; start < x.length; start += output.channels) {
+    const logits = Array.from(x.subarray(start, start + output.channels));
+    const greatest = Math.max(...logits);
+    const differences = logits.map((code) => code - greatest);
+    const codes =
+      form.kind === 'gemmlowp'
+        ? fixedPointSoftmax(form, output, differences)
+        : tableSoftmax(form, output, differences);
+    y.set(codes, start);
+  }
+}
+
+function fixedPointSoftmax(
+  { multiplier, leftShift, diffMin }: Extract<SoftmaxForm, { kind: 'gemmlowp' }>,
+  output: ProgramTensor,
+  differences: readonly number[],
+): number[] {
+  const [least, greatest] = codeRange[output.dtype];
+  const powers = differences.map((d) =>
+    d < diffMin ? undefined : expOnNegativeValues(srdhm(d * 2 ** leftShift, multiplier)),
+  );
+  const sum = powers.reduce<number>((total, e) => total + (e === undefined ? 0 : rdbpot(e, 12)), 0);
+  const zeros = Math.clz32(sum);
+  const reciprocal = oneOverOnePlus(sum * 2 ** zeros - 2 ** 31);
+  return powers.map((e) => {
+    if (e === undefined) return least;
+    const code = rdbpot(srdhm(reciprocal, e), 12 - zeros + 31 - 8) + least;
+    return Math.min(Math.max(code, least), greatest);
+  });
+}
+
+function tableSoftmax(
+  { table, outputScale, rule }: Extract<SoftmaxForm, { kind: 'f32Table' }>,
+  output: ProgramTensor,
+  differences: readonly number[],
+): number[] {
+  const [least, greatest] = codeRange[output.dtype];
+  const powers = differences.map((d) => table[-d]!);
+  const sum = powers.reduce((total, t) => f32(total + t), 0);
+  const inverse = f32(1 / f32(sum * outputScale));
+  return powers.map((t) => {
+    const share = f32(t * inverse);
+    const rounded = rule === 'halfAway' ? roundHalfAway(share) : Math.trunc(f32(share + 0.5));
+    return Math.min(Math.max(rounded + output.zeroPoint, least), greatest);
+  });
+}
