@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+export { openComparison } from './compare-layers.js';
+export type {
+  CompareOptions,
+  LayerComparer,
+  LayerComparison,
+  OpenedProgram,
+} from './compare-layers.js';
+export { sizeOfGraph, sizeOfProgram, sizeOfQuantGraph } from './count-macs.js';
+export type { NetworkSize } from './count-macs.js';
+export { ErrorSums, cosine, errorOf, sqnrDb } from './error-sums.js';
+export type { TensorError } from './error-sums.js';
+export { SaturationCount } from './saturation.js';

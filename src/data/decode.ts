@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import sharp from 'sharp';
+
+import { ModelError } from '../errors.js';
+
+/** Pixels as people see them: rows from the top, RGB, 8 bits each. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  /** NHWC */
+  readonly data: Uint8Array;
+}
+
+/**
+ * Decodes one image file to RGB. Exif orientation is applied. Grey, CMYK and 16-bit images become
+ * 8-bit RGB; an alpha channel is dropped and an embedded colour profile ignored, as in the
+ * loaders of torchvision and TensorFlow; of several frames the first is taken.
+ * @throws ModelError `not-an-image`, `no-such-file`
+ */
+export async function decodeImage(file: string): Promise<Pixels> {
+  // Two threads of its own would only compete with the network's.
+  const image = sharp(file, { failOn: 'error', ignoreIcc: true, pages: 1 });
+  try {
+    const { data, info } = await image
+      .autoOrient()
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, channels: info.channels, data };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
+    if (reason.startsWith('Input file is missing')) {
+      throw new ModelError('no-such-file', file, 'the image does not exist');
+    }
+    throw new ModelError(
+      'not-an-image',
+      file,
+      `expected an image (JPEG, PNG, WebP, TIFF, GIF, AVIF), but decoding failed: ${reason.trim()}; repair or remove the file`,
+    );
+  }
+}
+
+/**
+ * Luma after ITU-R BT.601 in 16-bit fixed point: (19595 R + 38470 G + 7471 B + 2^15) >> 16.
+ * The weights sum to 2^16, so a grey pixel keeps its value.
+ */
+export function toGrey(pixels: Pixels): Pixels {
+  if (pixels.channels === 1) return pixels;
+  const data = new Uint8Array(pixels.width * pixels.height);
+  for (let i = 0, p = 0; i < data.length; i++, p += 3) {
+    const [r, g, b] = [pixels.data[p]!, pixels.data[p + 1]!, pixels.data[p + 2]!];
+    data[i] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
+  }
+  return { ...pixels, channels: 1, data };
+}

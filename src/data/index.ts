@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+export { parseCsv } from './csv.js';
+export { decodeImage } from './decode.js';
+export type { Pixels } from './decode.js';
+export { findInputFiles } from './find-files.js';
+export { geometryChoices } from './geometry.js';
+export type { GeometryChoice } from './geometry.js';
+export { readLabels, readNames, resolveLabelOffset } from './labels.js';
+export type { Labelled } from './labels.js';
+export { fromArray, fromPixels, loadSample, toNchw, toNhwc } from './load-sample.js';
+export type { InputKind, LoadOptions, LoadedSample } from './load-sample.js';
+export { readNpy, writeNpy } from './npy.js';
+export type { NpyArray, NpyDType } from './npy.js';
+export { packedSource } from './packed.js';
+export { resolvePreprocessing } from './preprocessing.js';
+export type { NetworkInput, Preprocessing, PreprocessingWishes } from './preprocessing.js';
+export { findPreset, normalize, pixelValues, presetNames, presets } from './presets.js';
+export type { Preset, PresetName } from './presets.js';
+export { fileSource, folderSource, itemSource, labelledSource, withLabel } from './source.js';
+export type { FolderOptions, LabelledOptions, LoadedSource, SourceItem } from './source.js';
+export { requireFree, writeFileAtomic } from './write-file.js';

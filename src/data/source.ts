@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import { join } from 'node:path';
+
+import type { SampleSource } from '../graph/samples.js';
+import { findInputFiles, requireFiles } from './find-files.js';
+import { offsetLabel, readLabels } from './labels.js';
+import type { LoadOptions, LoadedSample } from './load-sample.js';
+import { loadSample } from './load-sample.js';
+
+/** Samples in a fixed order, loaded a few at a time ahead of whoever takes them. */
+export interface LoadedSource extends SampleSource {
+  [Symbol.asyncIterator](): AsyncIterator<LoadedSample>;
+  /** The same without the first `count`. */
+  skip(count: number): LoadedSource;
+}
+
+export interface FolderOptions extends LoadOptions {
+  /** Take only the first so many. */
+  readonly limit?: number | undefined;
+}
+
+export interface LabelledOptions extends FolderOptions {
+  readonly labelOffset: number;
+  readonly classes: number;
+}
+
+/** How a single item of a source is made. */
+export interface SourceItem {
+  readonly name: string;
+  readonly load: () => Promise<LoadedSample>;
+}
+
+/** Decoding runs on other threads; a few images ahead keep the network busy. */
+const ahead = 4;
+
+/**
+ * Every image and array in a folder and below, by name.
+ * @throws ModelError `no-such-folder`, `no-images`; while iterating, those of `loadSample`
+ */
+export function folderSource(folder: string, options: FolderOptions): LoadedSource {
+  const names = findInputFiles(folder).slice(0, options.limit);
+  return itemSource(
+    names.map((name) => ({ name, load: () => loadSample(join(folder, name), options, name) })),
+  );
+}
+
+/** One file. */
+export function fileSource(file: string, options: LoadOptions): LoadedSource {
+  return itemSource([{ name: file, load: () => loadSample(file, options) }]);
+}
+
+/**
+ * The files of a CSV with the columns `file` (relative to the folder) and `label`, by name.
+ * @throws ModelError `bad-labels`, `no-such-file`, `label-out-of-range`
+ */
+export function labelledSource(
+  folder: string,
+  csv: string,
+  options: LabelledOptions,
+): LoadedSource {
+  const entries = readLabels(csv).slice(0, options.limit);
+  requireFiles(folder, entries);
+  return itemSource(
+    entries.map((entry) => {
+      const label = offsetLabel(entry, options.labelOffset, options.classes);
+      const load = async (): Promise<LoadedSample> =>
+        withLabel(await loadSample(join(folder, entry.file), options, entry.file), label);
+      return { name: entry.file, load };
+    }),
+  );
+}
+
+/** A source over items that are loaded when their turn comes. */
+export function itemSource(items: readonly SourceItem[]): LoadedSource {
+  return {
+    count: items.length,
+    skip: (count) => itemSource(items.slice(count)),
+    [Symbol.asyncIterator]: () => loadAhead(items),
+  };
+}
+
+/** The same sample with its class; a getter stays a getter. */
+export function withLabel(sample: LoadedSample, label: number): LoadedSample {
+  return Object.defineProperties(
+    { label },
+    Object.getOwnPropertyDescriptors(sample),
+  ) as unknown as LoadedSample;
+}
+
+async function* loadAhead(items: readonly SourceItem[]): AsyncGenerator<LoadedSample, void> {
+  const pending: Promise<LoadedSample>[] = [];
+  let next = 0;
+  while (next < items.length || pending.length > 0) {
+    while (next < items.length && pending.length < ahead) {
+      const loading = items[next++]!.load();
+      // Reported where it is awaited, in order; until then it must not count as unhandled.
+      loading.catch(() => undefined);
+      pending.push(loading);
+    }
+    yield await pending.shift()!;
+  }
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+declare module 'jstat' {
+  export const jStat: {
+    readonly binomial: { cdf(successes: number, trials: number, probability: number): number };
+    readonly normal: { inv(probability: number, mean: number, std: number): number };
+  };
+}
