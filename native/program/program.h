@@ -47,8 +47,8 @@ struct Tensor {
 
 enum class RequantKind : uint8_t { none, fixed, f32, shift };
 
-// Arrays that the kind uses have one entry per output channel (a single entry of the file is
-// repeated by the loader); the others are empty.
+// Arrays that the kind uses have one entry, or one per output channel; the others are empty. In a
+// Conv the loader repeats a single entry, so there it is always one per output channel.
 struct Requant {
   RequantKind kind = RequantKind::none;
   Rule rule = Rule::half_up;        // fixed: any; shift: a plain one
@@ -57,10 +57,17 @@ struct Requant {
   std::vector<float> scale;         // f32: positive, finite
 };
 
-// One entry per output channel; lo <= hi, both codes of the output's type (not stored ones).
+// Arrays as in Requant; lo <= hi for every channel, both codes of the output's type (not stored
+// ones).
 struct Clamp {
   std::vector<int32_t> lo, hi;
 };
+
+// Entry of channel c in an array of one entry or one per channel.
+template <class T>
+const T& of_channel(const std::vector<T>& values, size_t c) {
+  return values[values.size() == 1 ? 0 : c];
+}
 
 enum class Overflow : uint8_t { wrap, saturate, saturate_symmetric, trap };
 enum class When : uint8_t { each, end };
