@@ -37,7 +37,7 @@ export class ErrorSums {
   }
 
   result(): TensorError {
-    const norm = Math.sqrt(this.reference) * Math.sqrt(this.actual);
+    const norm = Math.sqrt(this.reference * this.actual);
     const bothZero = this.reference === 0 && this.actual === 0;
     return {
       sqnrDb: decibels(this.reference, this.noise),

@@ -28,7 +28,13 @@ export async function decodeImage(file: string): Promise<Pixels> {
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, channels: info.channels, data };
+    const { width, height, channels } = info;
+    return {
+      width,
+      height,
+      channels,
+      data: new Uint8Array(data.buffer, data.byteOffset, data.length),
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
     if (reason.startsWith('Input file is missing')) {

@@ -54,8 +54,8 @@ export function readNpy(bytes: Uint8Array, where: string): NpyArray {
   if (bytes.length - dataOffset !== size) {
     throw bad(where, `its header promises ${size} bytes, ${bytes.length - dataOffset} follow it`);
   }
-  // A copy: the data of a view need not be aligned.
-  const copy = bytes.slice(dataOffset);
+  // A copy: the data of a view need not be aligned. (A Buffer's slice would be a view again.)
+  const copy = Uint8Array.from(bytes.subarray(dataOffset));
   return { dtype: type.dtype, shape, data: new type.array(copy.buffer, 0, count) };
 }
 

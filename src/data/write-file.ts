@@ -16,7 +16,7 @@ export function writeFileAtomic(file: string, content: Uint8Array | string): voi
     writeFileSync(neighbour, content);
     renameSync(neighbour, file);
   } catch (error) {
-    rmSync(neighbour, { force: true });
+    if (existsSync(neighbour)) rmSync(neighbour);
     throw new UsageError('cannot-write', file, reasonOf(error));
   }
 }

@@ -43,7 +43,8 @@ export async function evaluate(options: EvaluateOptions): Promise<ImageOutcome[]
       const sample = next.value;
       const at = taken++;
       outcomes[at] = await outcomeOf(sample, predict, float);
-      onImage?.(++finished, samples.count, sample);
+      finished++;
+      onImage?.(finished, samples.count, sample);
       if (Date.now() - savedAt > saveEveryMs) {
         savedAt = Date.now();
         progress.save(unbroken(outcomes));
@@ -57,7 +58,8 @@ export async function evaluate(options: EvaluateOptions): Promise<ImageOutcome[]
     }),
   );
   const ends = await Promise.allSettled(workers);
-  progress.save(unbroken(outcomes));
+  // A shorter run over progress that is further along leaves it as it is.
+  if (finished > progress.done.length) progress.save(unbroken(outcomes));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return unbroken(outcomes);
 }
