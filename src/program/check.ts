@@ -25,6 +25,8 @@ const maxSide = 65536;
 const maxCodes = 2 ** 28;
 const leastScale = 2 ** -64;
 const greatestScale = 2 ** 64;
+const leastShare = 2 ** -32;
+const greatestShare = 2 ** 32;
 const int32: Range = [-(2 ** 31), 2 ** 31 - 1];
 
 type Range = readonly [least: number, greatest: number];
@@ -34,7 +36,11 @@ class Place {
   constructor(readonly where: string) {}
 
   fail(detail: string): never {
-    throw new ModelError('invalid-program', this.where, `${detail}; the program is damaged, make it again`);
+    throw new ModelError(
+      'invalid-program',
+      this.where,
+      `${detail}; the program is damaged, make it again`,
+    );
   }
 
   require(condition: boolean, detail: () => string): void {
@@ -99,7 +105,8 @@ function checkTensor(tensor: ProgramTensor): void {
 function requireDistinct(items: readonly { readonly name: string }[], kind: string): void {
   const seen = new Set<string>();
   for (const { name } of items) {
-    if (seen.has(name)) new Place(`${kind} "${name}"`).fail('expected distinct names, got this one twice');
+    if (seen.has(name))
+      new Place(`${kind} "${name}"`).fail('expected distinct names, got this one twice');
     seen.add(name);
   }
 }
@@ -115,10 +122,16 @@ function checkOrder(program: Program, whole: Place): void {
       place.require(written.has(index), () => `reads tensor ${index} before it is written`);
     }
     place.integer(op.output, [0, last], 'the output tensor');
-    place.require(!written.has(op.output), () => `writes tensor ${op.output}, which is written already`);
+    place.require(
+      !written.has(op.output),
+      () => `writes tensor ${op.output}, which is written already`,
+    );
     written.add(op.output);
   }
-  whole.require(written.size === program.tensors.length, () => 'holds a tensor that nothing writes');
+  whole.require(
+    written.size === program.tensors.length,
+    () => 'holds a tensor that nothing writes',
+  );
   whole.integers(program.outputs, [0, last], 'an output tensor');
 }
 
@@ -163,7 +176,13 @@ function checkOp(program: Program, op: Op): void {
       break;
     case 'reshape':
       checkSameCodes(context);
-      requireShape(context, output.height, output.width, output.channels, size(input) === size(output));
+      requireShape(
+        context,
+        output.height,
+        output.width,
+        output.channels,
+        size(input) === size(output),
+      );
       break;
     case 'lut':
       requireEightBits(context, input);
@@ -192,7 +211,12 @@ function size({ height, width, channels }: ProgramTensor): number {
 function checkArity(op: Op, place: Place): void {
   const count = op.inputs.length;
   if (op.op === 'concat') place.require(count >= 1, () => 'expected at least 1 input, got 0');
-  else place.integer(count, op.op === 'add' || op.op === 'mul' ? [2, 2] : [1, 1], 'the number of inputs');
+  else
+    place.integer(
+      count,
+      op.op === 'add' || op.op === 'mul' ? [2, 2] : [1, 1],
+      'the number of inputs',
+    );
 }
 
 function requireShape(
@@ -232,7 +256,11 @@ function centred({ dtype, zeroPoint }: ProgramTensor): Range {
 
 function checkWindow(window: WindowShape, { place }: Context): void {
   const { kernel, strides, dilations = [1, 1], pads } = window;
-  place.integers([...kernel, ...strides, ...dilations], [1, maxSide], 'kernel, strides and dilations');
+  place.integers(
+    [...kernel, ...strides, ...dilations],
+    [1, maxSide],
+    'kernel, strides and dilations',
+  );
   place.integers(pads, [0, maxSide], 'pads');
 }
 
@@ -255,7 +283,8 @@ function checkConv(op: ConvOp, context: Context): void {
   place.integer(op.groups, [1, maxSide], 'groups');
   place.require(
     input.channels % op.groups === 0 && output.channels % op.groups === 0,
-    () => `expected groups to divide ${input.channels} and ${output.channels} channels, got ${op.groups}`,
+    () =>
+      `expected groups to divide ${input.channels} and ${output.channels} channels, got ${op.groups}`,
   );
   requireShape(context, ...windowOutput(op, input.height, input.width), op.bias.length);
   const perChannel = (op.kernel[0] * op.kernel[1] * input.channels) / op.groups;
@@ -271,7 +300,10 @@ function checkConv(op: ConvOp, context: Context): void {
   checkClamp(op.clamp, output.channels, context);
 }
 
-function checkAccumulator({ accumulator, weightType, weightZeroPoints }: ConvOp, context: Context): void {
+function checkAccumulator(
+  { accumulator, weightType, weightZeroPoints }: ConvOp,
+  context: Context,
+): void {
   const { place, input } = context;
   place.integer(accumulator.bits, [16, 64], 'accumulator bits');
   if (accumulator.products === 'exact') return;
@@ -289,9 +321,11 @@ function checkSums(op: ConvOp, { place, input }: Context, perChannel: number): v
   // Raw codes and z * w where pairs saturate: at most twice the range of u8.
   const pixel = op.accumulator.products === 'satPairs16' ? 510 : Math.max(-least, greatest);
   for (let o = 0; o < op.bias.length; ++o) {
-    const zero = op.weightZeroPoints.length === 1 ? op.weightZeroPoints[0]! : op.weightZeroPoints[o]!;
+    const zero =
+      op.weightZeroPoints.length === 1 ? op.weightZeroPoints[0]! : op.weightZeroPoints[o]!;
     let sum = 0;
-    for (let i = o * perChannel; i < (o + 1) * perChannel; ++i) sum += Math.abs(op.weights[i]! - zero);
+    for (let i = o * perChannel; i < (o + 1) * perChannel; ++i)
+      sum += Math.abs(op.weights[i]! - zero);
     place.require(
       Math.abs(op.bias[o]!) + sum * pixel < 2 ** 62,
       () => `channel ${o}: a sum may leave 63 bits`,
@@ -303,7 +337,10 @@ function checkRequant(requant: Requant, { place, output }: Context, wide: boolea
   const { channels } = output;
   switch (requant.kind) {
     case 'none':
-      place.require(output.dtype === 's32', () => `without requantization writes s32, not ${output.dtype}`);
+      place.require(
+        output.dtype === 's32',
+        () => `without requantization writes s32, not ${output.dtype}`,
+      );
       break;
     case 'fixed':
       place.entries(requant.multiplier, channels, 'multipliers');
@@ -346,12 +383,21 @@ function checkAdd(op: AddOp, context: Context): void {
   switch (form.kind) {
     case 'rescaled':
       place.integer(form.leftShift, [0, 30], 'leftShift');
-      place.integers([form.multiplierA, form.multiplierB, form.multiplierOut], [0, int32[1]], 'a multiplier');
+      place.integers(
+        [form.multiplierA, form.multiplierB, form.multiplierOut],
+        [0, int32[1]],
+        'a multiplier',
+      );
       place.integers([form.shiftA, form.shiftB, form.shiftOut], [1, 62], 'a shift');
-      checkRescaled(context, [
-        [a, form.multiplierA, form.shiftA],
-        [b, form.multiplierB, form.shiftB],
-      ], form.leftShift, form.rule);
+      checkRescaled(
+        context,
+        [
+          [a, form.multiplierA, form.shiftA],
+          [b, form.multiplierB, form.shiftB],
+        ],
+        form.leftShift,
+        form.rule,
+      );
       break;
     case 'aligned':
       place.integers([form.multiplierA, form.multiplierB], [0, int32[1]], 'a multiplier');
@@ -413,7 +459,11 @@ function checkAveragePool(op: AveragePoolOp, context: Context): void {
     return;
   }
   const area = op.kernel[0] * op.kernel[1];
-  place.integers(centred(input).map((x) => x * area), int32, 'sums of 32 bits');
+  place.integers(
+    centred(input).map((x) => x * area),
+    int32,
+    'sums of 32 bits',
+  );
   checkRequant(op.form.requant, context, false);
 }
 
@@ -450,9 +500,9 @@ function checkSoftmax({ form }: SoftmaxOp, context: Context): void {
     return;
   }
   place.integer(form.table.length, [256, 256], 'the number of table entries');
-  for (const t of form.table) place.scale(t, [0, greatestScale], 'a table entry');
-  place.scale(form.table[0]!, [leastScale, greatestScale], 'the first table entry');
-  place.scale(form.outputScale, [leastScale, greatestScale], 'outputScale');
+  for (const t of form.table) place.scale(t, [0, greatestShare], 'a table entry');
+  place.scale(form.table[0]!, [leastShare, greatestShare], 'the first table entry');
+  place.scale(form.outputScale, [leastShare, greatestShare], 'outputScale');
 }
 
 /** Height and width that an operation's window gives; for makers of programs. */

@@ -11,7 +11,14 @@ const f32 = Math.fround;
 type Inputs = readonly [ProgramTensor, ProgramTensor];
 
 /** y = A + B, element by element. */
-export function add(op: AddOp, [a, b]: Inputs, output: ProgramTensor, x: Codes, w: Codes, y: Codes): void {
+export function add(
+  op: AddOp,
+  [a, b]: Inputs,
+  output: ProgramTensor,
+  x: Codes,
+  w: Codes,
+  y: Codes,
+): void {
   const sum = adder(op.form, a.zeroPoint, b.zeroPoint, output.zeroPoint);
   const clamp = clamper(op.clamp);
   for (let i = 0; i < y.length; ++i) y[i] = clamp(sum(x[i]!, w[i]!), 0);
@@ -69,7 +76,14 @@ function f32Adder(
 }
 
 /** y = A * B, element by element; B may be one pixel, repeated over the image. */
-export function mul(op: MulOp, [a, b]: Inputs, output: ProgramTensor, x: Codes, w: Codes, y: Codes): void {
+export function mul(
+  op: MulOp,
+  [a, b]: Inputs,
+  output: ProgramTensor,
+  x: Codes,
+  w: Codes,
+  y: Codes,
+): void {
   const finish = finisher(op.requant, op.clamp, output.zeroPoint);
   for (let i = 0; i < y.length; ++i) {
     const other = w[w.length === y.length ? i : i % b.channels]!;

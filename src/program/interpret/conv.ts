@@ -53,7 +53,9 @@ function accumulator(op: ConvOp, input: ProgramTensor, x: Codes): Accumulate {
   if (bound >= 2 ** 53) return bigSums(op, input, terms);
   // No partial sum exceeds the bound, so within the range of n bits `overflow` changes nothing.
   if (bound < 2 ** (rule.bits - 1)) return plainSums(op, input, terms);
-  return rule.when === 'end' ? sumsOverflowingOnce(op, input, terms) : sumsOverflowingEach(op, input, terms);
+  return rule.when === 'end'
+    ? sumsOverflowingOnce(op, input, terms)
+    : sumsOverflowingEach(op, input, terms);
 }
 
 /** x - z and w - zw for all of the image and all weights. */
@@ -81,19 +83,28 @@ function largestSum(op: ConvOp, input: ProgramTensor, weights: Int32Array): numb
   let bound = 0;
   for (let o = 0; o < op.bias.length; ++o) {
     let sum = Math.abs(op.bias[o]!);
-    for (const w of weights.subarray(o * perChannel, (o + 1) * perChannel)) sum += Math.abs(w) * pixel;
+    for (const w of weights.subarray(o * perChannel, (o + 1) * perChannel))
+      sum += Math.abs(w) * pixel;
     bound = Math.max(bound, sum);
   }
   return bound;
 }
 
 /** First input channel that output channel o reads, and how many. */
-function channelsOf(op: ConvOp, input: ProgramTensor, o: number): readonly [first: number, count: number] {
+function channelsOf(
+  op: ConvOp,
+  input: ProgramTensor,
+  o: number,
+): readonly [first: number, count: number] {
   const count = input.channels / op.groups;
   return [Math.floor(o / (op.bias.length / op.groups)) * count, count];
 }
 
-function plainSums(op: ConvOp, input: ProgramTensor, { pixels, weights }: Operands): Accumulate {
+function plainSums(
+  op: ConvOp,
+  input: ProgramTensor,
+  { pixels, weights }: Operands,
+): (oy: number, ox: number, o: number) => number {
   const { kernel } = op;
   return (oy, ox, o) => {
     const [first, count] = channelsOf(op, input, o);

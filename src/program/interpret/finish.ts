@@ -2,7 +2,13 @@
 // NOTES.md, "Requantization": from an accumulator to a code.
 import { bigToF32 } from '../float32.js';
 import type { CodeClamp, Requant } from '../program.js';
-import { fixedPoint, fixedPointBig, roundHalfEven, roundShift, roundShiftBig } from '../rounding.js';
+import {
+  fixedPoint,
+  fixedPointBig,
+  roundHalfEven,
+  roundShift,
+  roundShiftBig,
+} from '../rounding.js';
 
 /** An exact integer: a number while it stays within 2^53, else a BigInt. */
 export type Integer = number | bigint;

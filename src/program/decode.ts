@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// NOTES.md, "Bytes", from a file to a checked program.
+import { crc32 } from 'node:zlib';
+import { ByteReader } from './bytes.js';
+import { checkProgram } from './check.js';
+import {
+  addKinds,
+  averageKinds,
+  codeTypes,
+  divideRules,
+  f32AddForms,
+  headerBytes,
+  inputForms,
+  inputRules,
+  magic,
+  moments,
+  opcodes,
+  overflows,
+  productKinds,
+  requantKinds,
+  softmaxKinds,
+  softmaxRules,
+  weightTypes,
+} from './format.js';
+import {
+  programVersion,
+  type Accumulator,
+  type AddForm,
+  type AverageForm,
+  type CodeClamp,
+  type ConvOp,
+  type Op,
+  type Pads,
+  type Pair,
+  type Program,
+  type ProgramTensor,
+  type Requant,
+  type SoftmaxForm,
+} from './program.js';
+import { fixedRules, roundRules } from './rounding.js';
+
+/**
+ * The inverse of `encode`.
+ *
+ * @throws ModelError `invalid-program` for anything that NOTES.md, "What a loader checks", forbids
+ */
+export function decode(bytes: Uint8Array): Program {
+  const reader = new ByteReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  readHeader(reader, bytes);
+  const program = readProgram(reader);
+  if (reader.remaining > 0) reader.fail(`expected the end, got ${reader.remaining} more bytes`);
+  checkProgram(program);
+  return program;
+}
+
+function readHeader(reader: ByteReader, bytes: Uint8Array): void {
+  const first = reader.bytes(4).toString('latin1');
+  if (first !== magic) reader.fail(`expected a program, which starts with ${magic}`);
+  const version = reader.u32();
+  if (version !== programVersion) {
+    reader.fail(`expected a program of version ${programVersion}, got version ${version}`);
+  }
+  const total = reader.u32();
+  if (total !== bytes.length) reader.fail(`expected ${total} bytes, got ${bytes.length}`);
+  const crc = reader.u32();
+  if (crc !== crc32(bytes.subarray(headerBytes)))
+    reader.fail('the checksum does not fit the content');
+}
+
+function readProgram(reader: ByteReader): Program {
+  const target = reader.str();
+  const metadata = readMetadata(reader);
+  const tensors = Array.from({ length: reader.count(28) }, () => readTensor(reader));
+  const input = reader.u32();
+  const inputQuantization = { form: word(reader, inputForms), rule: word(reader, inputRules) };
+  const outputs = Array.from(reader.array(Uint32Array));
+  const ops = Array.from({ length: reader.count(20) }, () => readOp(reader));
+  return { target, metadata, tensors, input, inputQuantization, outputs, ops };
+}
+
+/** A word of an enumeration, by its number. */
+function word<T extends string>(reader: ByteReader, words: readonly T[]): T {
+  const number = reader.u32();
+  return (
+    words[number] ??
+    reader.fail(`expected one of ${words.length} values (${words.join(', ')}), got ${number}`)
+  );
+}
+
+function readMetadata(reader: ByteReader): Record<string, string> {
+  const pairs = Array.from(
+    { length: reader.count(8) },
+    () => [reader.str(), reader.str()] as const,
+  );
+  pairs.reduce<string | undefined>((previous, [key]) => {
+    if (previous !== undefined && Buffer.compare(Buffer.from(previous), Buffer.from(key)) >= 0) {
+      reader.fail(`expected metadata keys to ascend, got "${key}" after "${previous}"`);
+    }
+    return key;
+  }, undefined);
+  return Object.fromEntries(pairs);
+}
+
+function readTensor(reader: ByteReader): ProgramTensor {
+  const name = reader.str();
+  const dtype = word(reader, codeTypes);
+  const [height, width, channels] = reader.u32s(3) as [number, number, number];
+  return { name, dtype, height, width, channels, zeroPoint: reader.i32(), scale: reader.f32() };
+}
+
+function readOp(reader: ByteReader): Op {
+  const op = word(reader, opcodes);
+  const bodyBytes = reader.u32();
+  const name = reader.str();
+  const inputs = Array.from(reader.array(Uint32Array));
+  const output = reader.u32();
+  const end = reader.offset + bodyBytes;
+  const body = readBody(reader, op);
+  if (reader.offset !== end) reader.fail(`expected the body of "${name}" to end at byte ${end}`);
+  return { name, inputs, output, ...body };
+}
+
+/** An operation without what all have. */
+type Body = Op extends infer T
+  ? T extends Op
+    ? Omit<T, 'name' | 'inputs' | 'output'>
+    : never
+  : never;
+
+function readBody(reader: ByteReader, op: Op['op']): Body {
+  switch (op) {
+    case 'conv':
+      return readConv(reader);
+    case 'add':
+      return { op, form: readAddForm(reader), clamp: readClamp(reader) };
+    case 'mul':
+      return { op, requant: readRequant(reader), clamp: readClamp(reader) };
+    case 'averagePool':
+      return { op, ...readWindow(reader), form: readAverageForm(reader), clamp: readClamp(reader) };
+    case 'maxPool':
+      return { op, ...readWindow(reader), clamp: readClamp(reader) };
+    case 'pad':
+      return { op, pads: readPads(reader) };
+    case 'lut':
+      return { op, table: reader.array(Int32Array) };
+    case 'softmax':
+      return { op, form: readSoftmaxForm(reader) };
+    case 'concat':
+    case 'reshape':
+      return { op };
+  }
+}
+
+function readPair(reader: ByteReader): Pair {
+  return [reader.u32(), reader.u32()];
+}
+
+function readPads(reader: ByteReader): Pads {
+  return [reader.u32(), reader.u32(), reader.u32(), reader.u32()];
+}
+
+function readWindow(reader: ByteReader): { kernel: Pair; strides: Pair; pads: Pads } {
+  return { kernel: readPair(reader), strides: readPair(reader), pads: readPads(reader) };
+}
+
+const weightArrays = { s8: Int8Array, u8: Uint8Array, s16: Int16Array } as const;
+
+function readConv(reader: ByteReader): Omit<ConvOp, 'name' | 'inputs' | 'output'> {
+  const [kernel, strides, dilations] = [readPair(reader), readPair(reader), readPair(reader)];
+  const pads = readPads(reader);
+  const groups = reader.u32();
+  const weightType = word(reader, weightTypes);
+  return {
+    op: 'conv',
+    kernel,
+    strides,
+    dilations,
+    pads,
+    groups,
+    weightType,
+    weights: reader.array(weightArrays[weightType]),
+    weightZeroPoints: reader.array(Int32Array),
+    bias: reader.array(Int32Array),
+    accumulator: readAccumulator(reader),
+    requant: readRequant(reader),
+    clamp: readClamp(reader),
+  };
+}
+
+function readAccumulator(reader: ByteReader): Accumulator {
+  return {
+    bits: reader.u32(),
+    overflow: word(reader, overflows),
+    when: word(reader, moments),
+    products: word(reader, productKinds),
+    biasFirst: word(reader, ['no', 'yes']) === 'yes',
+  };
+}
+
+function readRequant(reader: ByteReader): Requant {
+  const kind = word(reader, requantKinds);
+  switch (kind) {
+    case 'none':
+      return { kind };
+    case 'fixed': {
+      const rule = word(reader, fixedRules);
+      return { kind, multiplier: reader.array(Int32Array), shift: reader.array(Uint8Array), rule };
+    }
+    case 'f32':
+      return { kind, scale: reader.array(Float32Array) };
+    case 'shift': {
+      const rule = word(reader, roundRules);
+      return { kind, shift: reader.array(Int8Array), rule };
+    }
+  }
+}
+
+function readClamp(reader: ByteReader): CodeClamp {
+  return { lo: reader.array(Int32Array), hi: reader.array(Int32Array) };
+}
+
+function readAddForm(reader: ByteReader): AddForm {
+  const kind = word(reader, addKinds);
+  switch (kind) {
+    case 'rescaled':
+      return {
+        kind,
+        leftShift: reader.u32(),
+        multiplierA: reader.i32(),
+        shiftA: reader.u32(),
+        multiplierB: reader.i32(),
+        shiftB: reader.u32(),
+        multiplierOut: reader.i32(),
+        shiftOut: reader.u32(),
+        rule: word(reader, fixedRules),
+      };
+    case 'aligned':
+      return {
+        kind,
+        multiplierA: reader.i32(),
+        multiplierB: reader.i32(),
+        shift: reader.u32(),
+        rule: word(reader, roundRules),
+      };
+    case 'f32':
+      return {
+        kind,
+        form: word(reader, f32AddForms),
+        scaleA: reader.f32(),
+        scaleB: reader.f32(),
+        scaleOut: reader.f32(),
+      };
+  }
+}
+
+function readAverageForm(reader: ByteReader): AverageForm {
+  const kind = word(reader, averageKinds);
+  if (kind === 'divide') return { kind, rule: word(reader, divideRules) };
+  return { kind, requant: readRequant(reader) };
+}
+
+function readSoftmaxForm(reader: ByteReader): SoftmaxForm {
+  const kind = word(reader, softmaxKinds);
+  if (kind === 'gemmlowp') {
+    return { kind, multiplier: reader.i32(), leftShift: reader.u32(), diffMin: reader.i32() };
+  }
+  const table = reader.array(Float32Array);
+  return { kind, table, outputScale: reader.f32(), rule: word(reader, softmaxRules) };
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// NOTES.md, "Bytes", from a program to a file.
+import { crc32 } from 'node:zlib';
+import { ByteWriter } from './bytes.js';
+import {
+  addKinds,
+  averageKinds,
+  codeTypes,
+  divideRules,
+  f32AddForms,
+  headerBytes,
+  inputForms,
+  inputRules,
+  magic,
+  moments,
+  opcodes,
+  overflows,
+  productKinds,
+  requantKinds,
+  softmaxKinds,
+  softmaxRules,
+  weightTypes,
+} from './format.js';
+import {
+  programVersion,
+  type Accumulator,
+  type AddForm,
+  type AverageForm,
+  type CodeClamp,
+  type Op,
+  type Program,
+  type Requant,
+  type SoftmaxForm,
+} from './program.js';
+import { fixedRules, roundRules } from './rounding.js';
+
+/** The program's bytes; equal programs give equal bytes. */
+export function encode(program: Program): Uint8Array {
+  const body = new ByteWriter();
+  writeFacts(body, program);
+  writeTensors(body, program);
+  const { form, rule } = program.inputQuantization;
+  body.u32(program.input, number(inputForms, form), number(inputRules, rule));
+  body.array(Uint32Array.from(program.outputs));
+  body.u32(program.ops.length);
+  for (const op of program.ops) writeOp(body, op);
+  const content = body.finish();
+
+  const file = new ByteWriter();
+  file.bytes(Buffer.from(magic, 'latin1'));
+  file.u32(programVersion, headerBytes + content.length, crc32(content));
+  file.bytes(content);
+  return Uint8Array.from(file.finish());
+}
+
+/** The number of a word in its enumeration. */
+function number<T extends string>(words: readonly T[], word: T): number {
+  return words.indexOf(word);
+}
+
+function writeFacts(writer: ByteWriter, { target, metadata }: Program): void {
+  writer.str(target);
+  const keys = Object.keys(metadata).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  writer.u32(keys.length);
+  for (const key of keys) {
+    writer.str(key);
+    writer.str(metadata[key]!);
+  }
+}
+
+function writeTensors(writer: ByteWriter, { tensors }: Program): void {
+  writer.u32(tensors.length);
+  for (const tensor of tensors) {
+    writer.str(tensor.name);
+    writer.u32(number(codeTypes, tensor.dtype), tensor.height, tensor.width, tensor.channels);
+    writer.i32(tensor.zeroPoint);
+    writer.f32(tensor.scale);
+  }
+}
+
+function writeOp(writer: ByteWriter, op: Op): void {
+  const body = new ByteWriter();
+  writeBody(body, op);
+  writer.u32(number(opcodes, op.op), body.length);
+  writer.str(op.name);
+  writer.array(Uint32Array.from(op.inputs));
+  writer.u32(op.output);
+  writer.bytes(body.finish());
+}
+
+function writeBody(writer: ByteWriter, op: Op): void {
+  switch (op.op) {
+    case 'conv':
+      writer.u32(...op.kernel, ...op.strides, ...op.dilations, ...op.pads, op.groups);
+      writer.u32(number(weightTypes, op.weightType));
+      writer.array(op.weights);
+      writer.array(op.weightZeroPoints);
+      writer.array(op.bias);
+      writeAccumulator(writer, op.accumulator);
+      writeRequant(writer, op.requant);
+      writeClamp(writer, op.clamp);
+      break;
+    case 'add':
+      writeAddForm(writer, op.form);
+      writeClamp(writer, op.clamp);
+      break;
+    case 'mul':
+      writeRequant(writer, op.requant);
+      writeClamp(writer, op.clamp);
+      break;
+    case 'averagePool':
+      writer.u32(...op.kernel, ...op.strides, ...op.pads);
+      writeAverageForm(writer, op.form);
+      writeClamp(writer, op.clamp);
+      break;
+    case 'maxPool':
+      writer.u32(...op.kernel, ...op.strides, ...op.pads);
+      writeClamp(writer, op.clamp);
+      break;
+    case 'pad':
+      writer.u32(...op.pads);
+      break;
+    case 'lut':
+      writer.array(op.table);
+      break;
+    case 'softmax':
+      writeSoftmaxForm(writer, op.form);
+      break;
+    case 'concat':
+    case 'reshape':
+      break;
+  }
+}
+
+function writeAccumulator(writer: ByteWriter, accumulator: Accumulator): void {
+  writer.u32(
+    accumulator.bits,
+    number(overflows, accumulator.overflow),
+    number(moments, accumulator.when),
+    number(productKinds, accumulator.products),
+    accumulator.biasFirst ? 1 : 0,
+  );
+}
+
+function writeRequant(writer: ByteWriter, requant: Requant): void {
+  writer.u32(number(requantKinds, requant.kind));
+  switch (requant.kind) {
+    case 'none':
+      break;
+    case 'fixed':
+      writer.u32(number(fixedRules, requant.rule));
+      writer.array(requant.multiplier);
+      writer.array(requant.shift);
+      break;
+    case 'f32':
+      writer.array(requant.scale);
+      break;
+    case 'shift':
+      writer.u32(number(roundRules, requant.rule));
+      writer.array(requant.shift);
+      break;
+  }
+}
+
+function writeClamp(writer: ByteWriter, { lo, hi }: CodeClamp): void {
+  writer.array(lo);
+  writer.array(hi);
+}
+
+function writeAddForm(writer: ByteWriter, form: AddForm): void {
+  writer.u32(number(addKinds, form.kind));
+  switch (form.kind) {
+    case 'rescaled':
+      writer.u32(form.leftShift);
+      writer.i32(form.multiplierA);
+      writer.u32(form.shiftA);
+      writer.i32(form.multiplierB);
+      writer.u32(form.shiftB);
+      writer.i32(form.multiplierOut);
+      writer.u32(form.shiftOut, number(fixedRules, form.rule));
+      break;
+    case 'aligned':
+      writer.i32(form.multiplierA, form.multiplierB);
+      writer.u32(form.shift, number(roundRules, form.rule));
+      break;
+    case 'f32':
+      writer.u32(number(f32AddForms, form.form));
+      writer.f32(form.scaleA, form.scaleB, form.scaleOut);
+      break;
+  }
+}
+
+function writeAverageForm(writer: ByteWriter, form: AverageForm): void {
+  writer.u32(number(averageKinds, form.kind));
+  if (form.kind === 'divide') writer.u32(number(divideRules, form.rule));
+  else writeRequant(writer, form.requant);
+}
+
+function writeSoftmaxForm(writer: ByteWriter, form: SoftmaxForm): void {
+  writer.u32(number(softmaxKinds, form.kind));
+  if (form.kind === 'gemmlowp') {
+    writer.i32(form.multiplier);
+    writer.u32(form.leftShift);
+    writer.i32(form.diffMin);
+  } else {
+    writer.array(form.table);
+    writer.f32(form.outputScale);
+    writer.u32(number(softmaxRules, form.rule));
+  }
+}

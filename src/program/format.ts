@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers of the enumerations in a file: each is numbered from 0 in the order given here, which is
+// the order of NOTES.md.
+import type {
+  Accumulator,
+  AddForm,
+  AverageForm,
+  CodeType,
+  ConvOp,
+  InputQuantization,
+  Op,
+  Requant,
+  SoftmaxForm,
+} from './program.js';
+
+/** The first four bytes of a file. */
+export const magic = 'LBP1';
+
+/** Magic, version, total bytes, CRC-32. */
+export const headerBytes = 16;
+
+export const codeTypes = ['u8', 's8', 's16', 's32'] as const satisfies readonly CodeType[];
+export const inputForms = [
+  'divide',
+  'multiplyInverse',
+] as const satisfies readonly InputQuantization['form'][];
+export const inputRules = [
+  'halfAway',
+  'halfEven',
+] as const satisfies readonly InputQuantization['rule'][];
+export const opcodes = [
+  'conv',
+  'add',
+  'mul',
+  'averagePool',
+  'maxPool',
+  'concat',
+  'pad',
+  'reshape',
+  'lut',
+  'softmax',
+] as const satisfies readonly Op['op'][];
+export const weightTypes = ['s8', 'u8', 's16'] as const satisfies readonly ConvOp['weightType'][];
+export const overflows = [
+  'wrap',
+  'saturate',
+  'saturateSymmetric',
+  'trap',
+] as const satisfies readonly Accumulator['overflow'][];
+export const moments = ['each', 'end'] as const satisfies readonly Accumulator['when'][];
+export const productKinds = [
+  'exact',
+  'satPairs16',
+] as const satisfies readonly Accumulator['products'][];
+export const requantKinds = [
+  'none',
+  'fixed',
+  'f32',
+  'shift',
+] as const satisfies readonly Requant['kind'][];
+export const addKinds = [
+  'rescaled',
+  'aligned',
+  'f32',
+] as const satisfies readonly AddForm['kind'][];
+export const f32AddForms = ['separate', 'fused', 'direct'] as const satisfies readonly Extract<
+  AddForm,
+  { kind: 'f32' }
+>['form'][];
+export const averageKinds = ['divide', 'requant'] as const satisfies readonly AverageForm['kind'][];
+export const divideRules = ['halfAway', 'halfUp', 'trunc0'] as const satisfies readonly Extract<
+  AverageForm,
+  { kind: 'divide' }
+>['rule'][];
+export const softmaxKinds = [
+  'gemmlowp',
+  'f32Table',
+] as const satisfies readonly SoftmaxForm['kind'][];
+export const softmaxRules = ['halfAway', 'truncHalf'] as const satisfies readonly Extract<
+  SoftmaxForm,
+  { kind: 'f32Table' }
+>['rule'][];
