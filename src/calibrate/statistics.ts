@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Histogram } from './observers/histogram.js';
+import type { ChannelMoments } from './observers/moments.js';
+import type { ChannelRange, Range } from './observers/range.js';
+
+/** What a step wants to know, by value name; everything it asks for is met in one pass. */
+export interface Needs {
+  readonly range?: readonly string[];
+  readonly histogram?: readonly string[];
+  readonly channelRange?: readonly string[];
+  readonly moments?: readonly string[];
+}
+
+/** The answers, by value name. Sizes depend on the network, not on the number of images. */
+export interface Statistics {
+  readonly images: number;
+  readonly range: ReadonlyMap<string, Range>;
+  readonly histogram: ReadonlyMap<string, Histogram>;
+  readonly channelRange: ReadonlyMap<string, ChannelRange>;
+  readonly moments: ReadonlyMap<string, ChannelMoments>;
+}

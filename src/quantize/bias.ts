@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import { roundHalfEven } from './scales.js';
+import type { WeightGrid } from './weights.js';
+
+/**
+ * Bias codes stay within this bound: half of int32 is left to the products, which for 8-bit
+ * codes and up to 33,000 terms cannot fill the other half.
+ */
+export const biasLimit = 2 ** 30;
+
+/** The scale of a bias as files and runtimes form it: f32(input scale x weight scale). */
+export function biasScale(inputScale: number, weightScale: number): number {
+  return Math.fround(Math.fround(inputScale) * Math.fround(weightScale));
+}
+
+/** round(bias / scale), ties to even, per output channel. */
+export function quantizeBias(
+  bias: Float32Array | Float64Array,
+  inputScale: number,
+  weightScales: Float32Array,
+): Int32Array {
+  return Int32Array.from(bias, (value, c) => {
+    const weightScale = weightScales.length === 1 ? weightScales[0]! : weightScales[c]!;
+    return roundHalfEven(value / biasScale(inputScale, weightScale));
+  });
+}
+
+/**
+ * Raises weight scales where the bias would not fit its integer: a channel with tiny weights and
+ * a large bias (a dead channel, usually) loses weight precision that it had no use for.
+ *
+ * @returns the grid, and the number of output channels that needed it
+ */
+export function fitBias(
+  grid: WeightGrid,
+  bias: Float32Array | Float64Array,
+  inputScale: number,
+  powerOfTwo: boolean,
+): { readonly grid: WeightGrid; readonly raised: number } {
+  const scales = grid.scales.slice();
+  let raised = 0;
+  bias.forEach((value: number, c: number) => {
+    const part = scales.length === 1 ? 0 : c;
+    if (Math.abs(value) / biasScale(inputScale, scales[part]!) <= biasLimit) return;
+    raised++;
+    const factor = Math.abs(value) / (biasLimit * inputScale * scales[part]!);
+    // A margin for the two roundings to float32.
+    scales[part] =
+      scales[part]! * (powerOfTwo ? 2 ** Math.ceil(Math.log2(factor)) : factor * 1.0001);
+  });
+  return { grid: raised === 0 ? grid : { ...grid, scales }, raised };
+}

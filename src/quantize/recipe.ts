@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { UsageError } from '../errors.js';
+
+/** Which range of its values an activation can express. */
+const activationSchema = z.strictObject({
+  method: z.enum(['minmax', 'percentile', 'mse']).default('minmax'),
+  /** For `percentile`: share kept on each side, in percent. */
+  percentile: z.number().min(50).max(100).default(99.99),
+});
+
+const weightSchema = z.strictObject({
+  method: z.enum(['minmax', 'mse']).default('minmax'),
+});
+
+/**
+ * What quantization does, in this order; a step that is false or absent is left out. Every key is
+ * optional and unknown keys are errors.
+ */
+export const recipeSchema = z.strictObject({
+  name: z.string().min(1).default('custom'),
+  /** Gives channels whose batch norm saw no variance the mean variance of the others. */
+  repairVariance: z.boolean().default(false),
+  /** Rescales channels between layers for the least quantization noise. */
+  equalize: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        /** Steps of the optimizer. */
+        iterations: z.number().int().min(0).max(10000).default(300),
+      }),
+    ])
+    .default(false),
+  /** Moves biases that keep a channel far from zero into the next layer. */
+  absorbBias: z.boolean().default(false),
+  activations: activationSchema.prefault({}),
+  weights: weightSchema.prefault({}),
+  /** `analytic` matches means layer by layer alone, `sequential` behind quantized predecessors. */
+  correctBias: z.enum(['none', 'analytic', 'sequential']).default('none'),
+  /** Lets the last layer write 16 or 32 bits where the target can. */
+  wideOutput: z.boolean().default(false),
+});
+
+export type Recipe = z.output<typeof recipeSchema>;
+
+/** Names that `--recipe` takes besides a file. */
+export const recipeNames = ['best', 'naive'] as const;
+
+const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
+  best: recipeSchema.parse({
+    name: 'best',
+    repairVariance: true,
+    equalize: {},
+    absorbBias: false,
+    activations: { method: 'mse' },
+    weights: { method: 'mse' },
+    correctBias: 'sequential',
+    wideOutput: true,
+  }),
+  naive: recipeSchema.parse({ name: 'naive' }),
+};
+
+/**
+ * The recipe of a name, or read from a JSON file.
+ *
+ * @throws UsageError for a name that is neither, and for a file that is not a recipe
+ */
+export function findRecipe(nameOrFile: string): Recipe {
+  const known = recipeNames.find((name) => name === nameOrFile);
+  if (known !== undefined) return recipes[known];
+  if (!nameOrFile.endsWith('.json')) {
+    throw new UsageError(
+      'unknown-recipe',
+      `--recipe ${nameOrFile}`,
+      `expected ${recipeNames.join(', ')} or a .json file`,
+    );
+  }
+  return parseRecipe(readText(nameOrFile), nameOrFile);
+}
+
+/**
+ * @param text JSON
+ * @param where the file's name, for messages
+ * @throws UsageError naming the key at fault
+ */
+export function parseRecipe(text: string, where: string): Recipe {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError('bad-recipe', where, `is not JSON: ${(error as Error).message}`);
+  }
+  const result = recipeSchema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    (issue) => `${issue.path.length === 0 ? 'recipe' : issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new UsageError('bad-recipe', where, problems.join('; '));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError('bad-recipe', file, `cannot be read: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import { UsageError } from '../errors.js';
+import type { ConvNode, Graph } from '../graph/graph.js';
+import type { QuantGraph, QuantWeight } from '../graph/quant-graph.js';
+import { assemble, type QuantizedLayer } from './assemble.js';
+import { quantizeBias } from './bias.js';
+import { convolutionsOf } from './connections.js';
+import type { Quantization } from './scales.js';
+
+/** All choices made so far, still open to correction. */
+export interface Choices {
+  /** The float network that is being approximated, after the rewrites. */
+  readonly graph: Graph;
+  /** By value name. */
+  readonly activations: ReadonlyMap<string, Quantization>;
+  /** Integer weights by convolution name. */
+  readonly weights: ReadonlyMap<string, QuantWeight>;
+  /** Real biases by convolution name. */
+  readonly biases: ReadonlyMap<string, Float64Array>;
+}
+
+/** The quantized graph that the choices amount to. */
+export function quantGraphOf(choices: Choices): QuantGraph {
+  const layers = new Map<string, QuantizedLayer>();
+  for (const conv of convolutionsOf(choices.graph)) {
+    const weight = choices.weights.get(conv.name)!;
+    const bias = choices.biases.get(conv.name)!;
+    const { scale } = inputQuantization(choices, conv);
+    layers.set(conv.name, { weight, bias: quantizeBias(bias, scale, weight.scales) });
+  }
+  return assemble(choices.graph, choices.activations, layers);
+}
+
+export function inputQuantization(
+  choices: Pick<Choices, 'activations'>,
+  conv: ConvNode,
+): Quantization {
+  const quantization = choices.activations.get(conv.inputs[0]!);
+  if (quantization !== undefined) return quantization;
+  throw new UsageError('no-quantization', `node "${conv.name}"`, 'its input has no range');
+}
