@@ -13,12 +13,22 @@ struct SignedSums {
   int64_t positive = 0, negative = 0;
 };
 
+// Blocks whose sums fit int32 (|w - zero point| < 2^17), so that compilers vectorize them.
+constexpr size_t block = 8192;
+
 template <class T>
 SignedSums signed_sums(const T* weights, size_t count, int32_t zero_point) {
   SignedSums sums;
-  for (size_t i = 0; i < count; ++i) {
-    const int64_t w = int64_t{weights[i]} - zero_point;
-    (w < 0 ? sums.negative : sums.positive) += w;
+  for (size_t at = 0; at < count; at += block) {
+    const size_t end = std::min(count, at + block);
+    int32_t positive = 0, negative = 0;
+    for (size_t i = at; i < end; ++i) {
+      const int32_t w = int32_t{weights[i]} - zero_point;
+      positive += std::max(w, 0);
+      negative += std::min(w, 0);
+    }
+    sums.positive += positive;
+    sums.negative += negative;
   }
   return sums;
 }
@@ -59,25 +69,39 @@ Range accumulator_range(const Conv& conv, const Tensor& input, int32_t oc) {
           sums.positive * greatest + sums.negative * least + std::max<int64_t>(0, bias)};
 }
 
-bool pairs_never_saturate(const Conv& conv) {
+bool pairs_never_saturate(const Conv& conv, int32_t oc) {
   const size_t count = conv.reduction();
-  for (int32_t oc = 0; oc < conv.output_channels; ++oc) {
-    const int8_t* w = static_cast<const int8_t*>(conv.weights) + static_cast<size_t>(oc) * count;
-    for (size_t i = 0; i + 1 < count; i += 2) {
-      const int32_t positive = std::max<int32_t>(w[i], 0) + std::max<int32_t>(w[i + 1], 0);
-      const int32_t negative = std::min<int32_t>(w[i], 0) + std::min<int32_t>(w[i + 1], 0);
-      if (positive * 255 > 32767 || negative * 255 < -32768) return false;
-    }
+  const int8_t* w = static_cast<const int8_t*>(conv.weights) + static_cast<size_t>(oc) * count;
+  for (size_t i = 0; i + 1 < count; i += 2) {
+    const int32_t positive = std::max<int32_t>(w[i], 0) + std::max<int32_t>(w[i + 1], 0);
+    const int32_t negative = std::min<int32_t>(w[i], 0) + std::min<int32_t>(w[i + 1], 0);
+    if (positive * 255 > 32767 || negative * 255 < -32768) return false;
   }
   return true;  // a single product is at most 255 * 128 = 32640
 }
 
+bool pairs_never_saturate(const Conv& conv) {
+  for (int32_t oc = 0; oc < conv.output_channels; ++oc) {
+    if (!pairs_never_saturate(conv, oc)) return false;
+  }
+  return true;
+}
+
+bool stays_in_int32(const Conv& conv, const Tensor& input, int32_t oc) {
+  const Accumulator& accumulator = conv.accumulator;
+  if (accumulator.products == Products::sat_pairs16 && !pairs_never_saturate(conv, oc)) {
+    return false;
+  }
+  return range_fits(accumulator_range(conv, input, oc), accumulator);
+}
+
 bool exact_in_int32(const Conv& conv, const Tensor& input) {
   const Accumulator& accumulator = conv.accumulator;
-  if (accumulator.products == Products::sat_pairs16 && !pairs_never_saturate(conv)) return false;
-  if (accumulator.overflow == Overflow::wrap && accumulator.bits == 32) return true;
+  if (accumulator.overflow == Overflow::wrap && accumulator.bits == 32) {
+    return accumulator.products == Products::exact || pairs_never_saturate(conv);
+  }
   for (int32_t oc = 0; oc < conv.output_channels; ++oc) {
-    if (!range_fits(accumulator_range(conv, input, oc), accumulator)) return false;
+    if (!stays_in_int32(conv, input, oc)) return false;
   }
   return true;
 }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace lastbit::exec {
+namespace {
+
+using program::Conv;
+using program::Program;
+using program::Range;
+using program::Tensor;
+
+Range range_of(const Program& program, const program::Op& op) {
+  const Conv* conv = std::get_if<Conv>(&op.body);
+  if (conv == nullptr) return {};
+  Range all;
+  for (int32_t oc = 0; oc < conv->output_channels; ++oc) {
+    const Range r = accumulator_range(*conv, program.tensors[op.inputs[0]], oc);
+    all = {std::min(all.min, r.min), std::max(all.max, r.max)};
+  }
+  return all;
+}
+
+Image image_of(const Tensor& t, const Placement& p, uint8_t* arena) {
+  Image image;
+  image.data = arena + p.origin;
+  image.height = t.height;
+  image.width = t.width;
+  image.channels = t.channels;
+  image.row_bytes = p.row_bytes;
+  image.halo = p.halo;
+  image.type = t.type;
+  return image;
+}
+
+uint64_t now_ns() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                   std::chrono::steady_clock::now().time_since_epoch())
+                                   .count());
+}
+
+}  // namespace
+
+AlignedBytes::AlignedBytes(size_t size) : bytes_(new uint8_t[size + 63]()) {
+  const auto address = reinterpret_cast<uintptr_t>(bytes_.get());
+  start_ = bytes_.get() + (64 - address % 64) % 64;
+}
+
+Model::Model(Program program, const StepOptions& options) : program_(std::move(program)) {
+  std::vector<Pads> halos;
+  for (program::Op& op : program_.ops) {
+    steps_.push_back(make_step(program_, op, options));
+    ranges_.push_back(range_of(program_, op));
+    halos.push_back(steps_.back()->input_halo());
+    scratch_bytes_ = std::max(scratch_bytes_, steps_.back()->scratch_bytes());
+    if (Conv* conv = std::get_if<Conv>(&op.body)) conv->weights = nullptr;  // packed by now
+  }
+  scratch_bytes_ = (scratch_bytes_ + 63) / 64 * 64;
+  plan_ = make_plan(program_, halos);
+}
+
+Context::Context(const Model& model, int32_t threads)
+    : model_(model),
+      threads_(threads),
+      arena_(model.plan().arena_bytes),
+      scratch_(model.scratch_bytes() * static_cast<size_t>(threads)) {
+  const Program& program = model.program();
+  for (size_t t = 0; t < program.tensors.size(); ++t) {
+    images_.push_back(image_of(program.tensors[t], model.plan().tensors[t], arena_.data()));
+  }
+  int32_t most_tasks = 1;
+  for (size_t i = 0; i < program.ops.size(); ++i) {
+    inputs_.emplace_back();
+    for (const uint32_t t : program.ops[i].inputs) inputs_.back().push_back(&images_[t]);
+    tasks_.push_back(model.steps()[i]->task_count(threads));
+    most_tasks = std::max(most_tasks, tasks_.back());
+  }
+  traps_.resize(static_cast<size_t>(most_tasks));
+}
+
+void Context::copy_out(const Job& job, uint32_t tensor) const {
+  for (const Copy& copy : job.copies) {
+    if (copy.tensor == tensor) lastbit::copy_out(images_[tensor], static_cast<uint8_t*>(copy.to));
+  }
+}
+
+bool Context::run_step(size_t i, ThreadPool* pool, Outcome* outcome) {
+  const Step& step = *model_.steps()[i];
+  const program::Op& op = model_.program().ops[i];
+  const StepImages images{inputs_[i].data(), &images_[op.output]};
+  const int32_t tasks = tasks_[i];
+  const auto task = [&](int32_t task, int32_t thread) {
+    uint8_t* scratch = scratch_.data() + model_.scratch_bytes() * static_cast<size_t>(thread);
+    TrapSite& trap = traps_[static_cast<size_t>(task)];
+    trap = TrapSite{};
+    step.run(images, task, tasks, scratch, &trap);
+  };
+  // Kernels never write a halo, and memory is reused between tensors, so it is filled every time.
+  fill_halo(images_[op.output], model_.program().tensors[op.output].zero_point);
+  if (pool == nullptr) {
+    for (int32_t t = 0; t < tasks; ++t) task(t, 0);
+  } else {
+    pool->run(tasks, task);
+  }
+  for (int32_t t = 0; t < tasks; ++t) {
+    const TrapSite& trap = traps_[static_cast<size_t>(t)];
+    if (trap.element < 0) continue;
+    *outcome = {static_cast<int32_t>(i), trap};
+    return false;
+  }
+  return true;
+}
+
+Outcome Context::run(const Job& job, ThreadPool* pool) {
+  const Program& program = model_.program();
+  const Image& input = images_[program.input];
+  fill_halo(input, program.tensors[program.input].zero_point);
+  copy_in(static_cast<const uint8_t*>(job.input), input);
+  copy_out(job, program.input);
+  Outcome outcome;
+  for (size_t i = 0; i < program.ops.size(); ++i) {
+    const uint64_t start = job.op_ns == nullptr ? 0 : now_ns();
+    if (!run_step(i, pool, &outcome)) break;
+    if (job.op_ns != nullptr) (*job.op_ns)[i] = now_ns() - start;
+    copy_out(job, program.ops[i].output);
+  }
+  return outcome;
+}
+
+Engine::Engine(Program program, const EngineOptions& options)
+    : model_(std::move(program), options.steps),
+      pool_(options.threads),
+      context_(model_, options.threads) {}
+
+Outcome Engine::run(const Job& job) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return context_.run(job, &pool_);
+}
+
+std::vector<Outcome> Engine::run_many(const std::vector<Job>& jobs) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  while (single_.size() < static_cast<size_t>(threads())) {
+    single_.push_back(std::make_unique<Context>(model_, 1));
+  }
+  std::vector<Outcome> outcomes(jobs.size());
+  pool_.run(static_cast<int32_t>(jobs.size()), [&](int32_t job, int32_t thread) {
+    outcomes[static_cast<size_t>(job)] =
+        single_[static_cast<size_t>(thread)]->run(jobs[static_cast<size_t>(job)], nullptr);
+  });
+  return outcomes;
+}
+
+}  // namespace lastbit::exec

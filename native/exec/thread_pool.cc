@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/thread_pool.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+namespace lastbit::exec {
+namespace {
+
+// Waits between layers are microseconds long; a worker that has seen nothing for this many pauses
+// (some 50 us) sleeps instead of taking a core from others.
+constexpr int spins_before_sleep = 2000;
+constexpr int spins_before_yield = 500;
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+constexpr uint64_t first_ticket(uint32_t job) { return uint64_t{job} << 32; }
+constexpr uint32_t job_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
+constexpr int32_t task_of(uint64_t ticket) { return static_cast<int32_t>(ticket & 0x7fffffff); }
+
+}  // namespace
+
+ThreadPool::ThreadPool(int32_t threads) {
+  for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stop_.store(true);
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::share(int32_t tasks, Call call, const void* body) {
+  // Nobody reads these before the ticket below is published, except to fail the exchange.
+  tasks_.store(tasks, std::memory_order_relaxed);
+  call_.store(call, std::memory_order_relaxed);
+  body_.store(body, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  const uint32_t job = job_of(ticket_.load(std::memory_order_relaxed)) + 1;
+  ticket_.store(first_ticket(job));
+  if (sleeping_.load() != 0) {
+    // The lock orders this notification after a worker's last look at the ticket.
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+    }
+    wake_.notify_all();
+  }
+  take_tasks(job, 0);
+  for (int spins = 0; done_.load(std::memory_order_acquire) != tasks;) {
+    if (++spins < spins_before_yield) {
+      pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void ThreadPool::take_tasks(uint32_t job, int32_t thread) {
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while (job_of(ticket) == job) {
+    const int32_t tasks = tasks_.load(std::memory_order_relaxed);
+    const Call call = call_.load(std::memory_order_relaxed);
+    const void* body = body_.load(std::memory_order_relaxed);
+    if (task_of(ticket) >= tasks) return;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
+    call(body, task_of(ticket), thread);
+    done_.fetch_add(1, std::memory_order_release);
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::work(int32_t thread) {
+  uint32_t job = 0;
+  for (;;) {
+    job = wait_for_job(job);
+    if (stop_.load()) return;
+    take_tasks(job, thread);
+  }
+}
+
+uint32_t ThreadPool::wait_for_job(uint32_t last) {
+  for (int spins = 0; spins < spins_before_sleep; ++spins) {
+    const uint32_t job = job_of(ticket_.load(std::memory_order_acquire));
+    if (job != last || stop_.load(std::memory_order_relaxed)) return job;
+    pause();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  sleeping_.fetch_add(1);
+  wake_.wait(lock, [this, last] { return job_of(ticket_.load()) != last || stop_.load(); });
+  sleeping_.fetch_sub(1);
+  return job_of(ticket_.load());
+}
+
+}  // namespace lastbit::exec

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads that share the tasks of one job at a time. Tasks are taken from an atomic counter, so a
+// thread that the system has put aside costs the task it holds and no more: a static split would
+// wait for it at every layer.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace lastbit::exec {
+
+class ThreadPool {
+ public:
+  // `threads` counts the caller of run(): threads - 1 are started.
+  explicit ThreadPool(int32_t threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int32_t threads() const { return static_cast<int32_t>(workers_.size()) + 1; }
+
+  // Calls body(task, thread) for each task in [0, tasks), tasks < 2^31, and returns when all are
+  // done. `thread` < threads() names who runs it; the caller is 0. One run() at a time.
+  template <class Body>
+  void run(int32_t tasks, const Body& body) {
+    if (tasks == 1 || workers_.empty()) {
+      for (int32_t task = 0; task < tasks; ++task) body(task, 0);
+      return;
+    }
+    share(tasks, &call<Body>, &body);
+  }
+
+ private:
+  using Call = void (*)(const void* body, int32_t task, int32_t thread);
+  template <class Body>
+  static void call(const void* body, int32_t task, int32_t thread) {
+    (*static_cast<const Body*>(body))(task, thread);
+  }
+
+  void share(int32_t tasks, Call call, const void* body);
+  void work(int32_t thread);
+  void take_tasks(uint32_t job, int32_t thread);
+  uint32_t wait_for_job(uint32_t last);
+
+  // The number of the job in the high half, its next task in the low half. A task is taken by
+  // compare-exchange of the whole: it fails if the job has changed meanwhile, so what was read of a
+  // job before a success belongs to that job, which cannot end before its taken tasks have.
+  std::atomic<uint64_t> ticket_{0};
+  std::atomic<int32_t> tasks_{0};
+  std::atomic<Call> call_{nullptr};
+  std::atomic<const void*> body_{nullptr};
+  alignas(64) std::atomic<int32_t> done_{0};
+
+  alignas(64) std::atomic<int32_t> sleeping_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace lastbit::exec

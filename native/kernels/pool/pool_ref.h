@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definitions of average and max pooling, one output row at a time.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/image.h"
+#include "kernels/requant/finish.h"
+#include "program/program.h"
+
+namespace lastbit {
+
+// Bytes of scratch that either needs for an input and an output of these shapes, 64-byte aligned.
+size_t pool_scratch_bytes(const program::Tensor& input, const program::Tensor& output);
+
+// Writes output row y. `finish` is used by the `requant` form alone, zero_point is the input's.
+void average_pool_ref(const program::AveragePool& pool, const Finish& finish, int32_t zero_point,
+                      const Image& in, const Image& out, int32_t y, uint8_t* scratch);
+void max_pool_ref(const program::MaxPool& pool, const Image& in, const Image& out, int32_t y,
+                  uint8_t* scratch);
+
+}  // namespace lastbit

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// finish(a, c) of src/program/NOTES.md: requantize, add the zero point, clamp.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "program/program.h"
+
+namespace lastbit {
+
+class Finish {
+ public:
+  Finish(const program::Requant& requant, const program::Clamp& clamp, int32_t zero_point)
+      : requant_(requant), clamp_(clamp), zero_point_(zero_point) {}
+
+  // One accumulator of any width, exactly.
+  int32_t one(int64_t acc, size_t c) const;
+  // codes[c] = finish(acc[c], c) for c < channels.
+  void all(const int32_t* acc, size_t channels, int32_t* codes) const;
+
+ private:
+  template <class Requantize>
+  void each(const int32_t* acc, size_t channels, int32_t* codes, Requantize requantize) const;
+  void all_fixed(const int32_t* acc, size_t channels, int32_t* codes) const;
+
+  program::Requant requant_;
+  program::Clamp clamp_;
+  int32_t zero_point_;
+};
+
+}  // namespace lastbit

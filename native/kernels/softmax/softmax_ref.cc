@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/softmax/softmax_ref.h"
+
+#include <algorithm>
+
+#include "numeric/gemmlowp.h"
+#include "numeric/saturate.h"
+
+namespace lastbit {
+namespace {
+
+using namespace gemmlowp;
+using program::SoftmaxGemmlowp;
+using program::SoftmaxRule;
+using program::SoftmaxTable;
+using program::Tensor;
+
+int32_t leading_zeros(uint32_t v) {
+  int32_t count = 0;
+  for (uint32_t bit = 1u << 31; bit != 0 && (v & bit) == 0; bit >>= 1) ++count;
+  return count;
+}
+
+int32_t exp_of(const SoftmaxGemmlowp& f, int32_t difference) {
+  return exp_on_negative_values(
+      srdhm(difference * static_cast<int32_t>(int64_t{1} << f.left_shift), f.multiplier));
+}
+
+void fill(const SoftmaxGemmlowp& f, const Tensor& output, const int32_t* x, size_t channels,
+          int32_t max, int32_t* y) {
+  const int32_t least = program::least_code(output.type);
+  // The maximum itself adds 2^19 and the loader allows at most 4095 channels, so the sum is
+  // positive and fits.
+  int32_t sum = 0;
+  for (size_t c = 0; c < channels; ++c) {
+    if (x[c] - max >= f.diff_min) sum += rdbpot(exp_of(f, x[c] - max), 12);
+  }
+  const int32_t n = leading_zeros(static_cast<uint32_t>(sum));
+  const uint32_t normal = static_cast<uint32_t>(sum) << n;  // in [2^31, 2^32)
+  const int32_t r = one_over_one_plus_x(static_cast<int32_t>(normal - (1u << 31)));
+  for (size_t c = 0; c < channels; ++c) {
+    if (x[c] - max < f.diff_min) {
+      y[c] = least;
+    } else {
+      const int64_t v = rdbpot(srdhm(r, exp_of(f, x[c] - max)), 12 - n + 31 - 8);
+      y[c] = static_cast<int32_t>(
+          clamp_to<int64_t>(v + least, least, program::greatest_code(output.type)));
+    }
+  }
+}
+
+void fill(const SoftmaxTable& f, const Tensor& output, const int32_t* x, size_t channels,
+          int32_t max, int32_t* y) {
+  float sum = 0;
+  for (size_t c = 0; c < channels; ++c) sum += f.table[static_cast<size_t>(max - x[c])];
+  const float inverse = 1.0f / (sum * f.output_scale);
+  for (size_t c = 0; c < channels; ++c) {
+    const float v = f.table[static_cast<size_t>(max - x[c])] * inverse;
+    const int64_t code = f.rule == SoftmaxRule::half_away
+                             ? round_half_away(v)
+                             : static_cast<int64_t>(std::min(v + 0.5f, 0x1p62f));
+    y[c] = static_cast<int32_t>(clamp_to<int64_t>(code + output.zero_point,
+                                                  program::least_code(output.type),
+                                                  program::greatest_code(output.type)));
+  }
+}
+
+}  // namespace
+
+void softmax_ref(const program::Softmax& softmax, const Tensor& output, const int32_t* x,
+                 size_t channels, int32_t* y) {
+  const int32_t max = *std::max_element(x, x + channels);
+  std::visit([&](const auto& form) { fill(form, output, x, channels, max, y); }, softmax.form);
+}
+
+}  // namespace lastbit
