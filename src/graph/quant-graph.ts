@@ -131,4 +131,6 @@ export interface QuantGraph {
   readonly metadata: QuantMetadata;
   /** Where it came from; decides the default target. */
   readonly origin: 'lastbit' | 'qdq' | 'qop' | 'tflite';
+  /** What an importer left out of the file, one sentence each, for people. */
+  readonly notes?: readonly string[];
 }

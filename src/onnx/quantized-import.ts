@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantized ONNX files, QDQ and QOperator, as one quantized graph. Nodes are read once, in order;
+// what each value stands for is kept in ImportState. See NOTES.md.
+import { ModelError } from '../errors.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
+import {
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValueInfo,
+  opsetOf,
+} from './model.js';
+import { parseFacts } from './quantized-metadata.js';
+import { integerOperators, operators } from './quantized-ops/index.js';
+import { ImportState, wayOut } from './quantized-ops/state.js';
+
+/**
+ * Whether a model is float, quantized with Q/DQ pairs around float operators, or made of integer
+ * operators.
+ */
+export function quantizationState(model: OnnxModel): 'float' | 'qdq' | 'qop' {
+  const ops = model.graph.nodes.map(({ op }) => op);
+  if (ops.some((op) => integerOperators.has(op))) return 'qop';
+  return ops.some(
+    (op) => op.endsWith('quantizeLinear') || op === 'QuantizeLinear' || op === 'DequantizeLinear',
+  )
+    ? 'qdq'
+    : 'float';
+}
+
+/**
+ * Reads a quantized network. Files written by {@link writeQdq} come back as equal graphs.
+ *
+ * @throws ModelError naming every operator that is unsupported, has no scale, or would run in
+ *   float between integer layers; nothing is ever computed in float instead
+ */
+export function importQuantized(model: OnnxModel): QuantGraph {
+  const form = quantizationState(model);
+  if (form === 'float') {
+    throw new ModelError(
+      'float-model',
+      `graph "${model.graph.name}"`,
+      'expected a quantized model, got one without quantized layers; run `lastbit quantize` on it first',
+    );
+  }
+  const state = new ImportState(model, parseFacts(model.metadata));
+  readInput(state);
+  for (const node of model.graph.nodes) readNode(state, node);
+  const outputs = state.problems.any
+    ? []
+    : model.graph.outputs.map((out) => readOutput(state, out));
+  state.problems.throwIfAny();
+  return {
+    name: model.graph.name,
+    input: state.input,
+    outputs: outputs.filter((name) => name !== undefined),
+    values: state.values,
+    nodes: state.nodes,
+    metadata: state.facts.metadata,
+    origin: state.facts.origin ?? form,
+    ...(state.notes.length > 0 ? { notes: state.notes } : {}),
+  };
+}
+
+function readInput(state: ImportState): void {
+  const { inputs, initializers } = state.model.graph;
+  const real = inputs.filter(({ name }) => !initializers.has(name));
+  const [input] = real;
+  if (input === undefined || real.length !== 1) {
+    throw new ModelError(
+      'unsupported-inputs',
+      `inputs ${real.map(({ name }) => `"${name}"`).join(', ')}`,
+      `expected one input, got ${real.length}`,
+    );
+  }
+  state.input = input.name;
+  const { dtype } = input;
+  if (dtype !== 'f32' && dtype !== 'u8' && dtype !== 's8' && dtype !== 's16') {
+    throw new ModelError(
+      'unsupported-input',
+      `input "${input.name}"`,
+      `expected float32 or codes of type u8, s8 or s16, got ${dtype ?? 'no type'}`,
+    );
+  }
+  state.set(input.name, { kind: 'input', shape: fixedShape(input), dtype });
+}
+
+/** The batch size may be symbolic and is 1; everything else has to be known. */
+function fixedShape({ name, shape }: OnnxValueInfo): readonly number[] {
+  const sizes = (shape ?? []).map((size, axis) =>
+    axis === 0 && typeof size !== 'number' ? 1 : size,
+  );
+  if (sizes.length < 2 || sizes[0] !== 1 || !sizes.every((s) => typeof s === 'number' && s > 0)) {
+    throw new ModelError(
+      'unsupported-shape',
+      `input "${name}"`,
+      `expected a known shape with batch size 1, got [${(shape ?? []).map((s) => s ?? '?').join(', ')}]; export with fixed sizes`,
+    );
+  }
+  return sizes as readonly number[];
+}
+
+function readNode(state: ImportState, node: OnnxNode): void {
+  const isConstant = node.op === 'Constant' && node.domain === '';
+  if (isConstant) { readConstant(state, node); return; }
+  const read = operators.get(node.op);
+  const isKnownDomain = node.domain === '' || node.domain === 'com.microsoft';
+  if (read === undefined || !isKnownDomain) {
+    const hint = node.op === 'BatchNormalization' ? 'fold it into its convolution and ' : '';
+    state.fail(
+      node,
+      'unsupported-op',
+      `expected an operator that quantized networks may have, got ${node.op} (opset ${opsetOf(state.model)}), which would run in float; ${hint}${wayOut}`,
+    ); return;
+  }
+  const inputs = node.inputs.map((name, i) => (name === '' ? undefined : state.get(node, i)));
+  // What follows a failure is not reported again.
+  if (inputs.some((known) => known?.kind === 'failed')) { state.giveUp(node); return; }
+  read(state, node);
+}
+
+function readConstant(state: ImportState, node: OnnxNode): void {
+  const output = node.outputs[0]!;
+  const tensor = constantTensor(node, output);
+  if (tensor === undefined) { state.fail(node, 'unsupported-constant', 'expected a tensor'); return; }
+  state.set(output, { kind: 'constant', tensor });
+}
+
+function constantTensor({ attributes }: OnnxNode, name: string): OnnxTensor | undefined {
+  for (const [key, attribute] of attributes) {
+    if (key === 'value' && attribute.type === 'tensor') return attribute.value;
+    const list =
+      attribute.type === 'float' || attribute.type === 'int'
+        ? [attribute.value]
+        : attribute.type === 'floats' || attribute.type === 'ints'
+          ? attribute.value
+          : undefined;
+    if (list === undefined) continue;
+    const isFloat = attribute.type.startsWith('float');
+    return {
+      name,
+      dtype: isFloat ? 'f32' : 's64',
+      shape: attribute.type.endsWith('s') ? [list.length] : [],
+      data: isFloat ? Float32Array.from(list) : Float64Array.from(list),
+    };
+  }
+  return undefined;
+}
+
+/** @returns the value that the network's output holds */
+function readOutput(state: ImportState, { name }: OnnxValueInfo): string | undefined {
+  const known = state.output(name);
+  if (known?.kind === 'codes' || known?.kind === 'real') return known.value;
+  if (known?.kind === 'tail') return cutTail(state, known.node, known.value);
+  if (known?.kind === 'pending') {
+    const { pending } = known;
+    if (pending.tailOf !== undefined) return cutTail(state, pending.name, pending.tailOf);
+    const own = pending.inherits === undefined ? pending.wide : state.value(pending.inherits);
+    if (own !== undefined && pending.clamp === undefined) {
+      return state.quantize(endOf(name), name, pending, own, name)?.name;
+    }
+    state.problems.add(
+      'float-layer',
+      `node "${pending.name}"`,
+      `its result is output "${name}" without a quantization; add QuantizeLinear/DequantizeLinear after it`,
+    );
+    return undefined;
+  }
+  state.problems.add('bad-output', `output "${name}"`, 'no quantized layer makes it');
+  return undefined;
+}
+
+function cutTail(state: ImportState, node: string, value: string): string {
+  state.notes.push(
+    `float node "${node}" after the last quantized value is left out: the output is "${value}"`,
+  );
+  return value;
+}
+
+/** Stands for the network's end where an error has to name a reader. */
+function endOf(name: string): OnnxNode {
+  return {
+    name: `output ${name}`,
+    op: 'output',
+    domain: '',
+    inputs: [name],
+    outputs: [],
+    attributes: new Map(),
+  };
+}
