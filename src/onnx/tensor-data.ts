@@ -15,7 +15,7 @@ export function byteLength(dtype: OnnxDType, count: number): number {
  */
 export function decodeData(dtype: OnnxDType, count: number, bytes: Uint8Array): OnnxData {
   // A copy: views into a file start at odd offsets, where typed arrays cannot.
-  const copy = Uint8Array.from(bytes);
+  const copy = new Uint8Array(bytes);
   const view = new DataView(copy.buffer);
   switch (dtype) {
     case 'f32':

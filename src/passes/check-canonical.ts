@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ModelError } from '../errors.js';
+import { shapeIn } from '../graph/edit.js';
+import type { Graph, Node } from '../graph/graph.js';
+import { sameShape } from '../graph/tensors.js';
+import type { Pass } from './pass.js';
+
+/**
+ * Changes nothing; makes sure that what is left is what a quantizer understands: one input
+ * [1,C,H,W], and per node an operator and a use of it that has an integer form.
+ *
+ * @throws ModelError `unsupported-graph` with every node that is left over; `unsupported-input`
+ */
+export const checkCanonical: Pass = (graph) => {
+  checkInput(graph);
+  const left = graph.nodes
+    .map((node) => ({ node, reason: reasonAgainst(graph, node) }))
+    .filter(({ reason }) => reason !== undefined);
+  if (left.length === 0) return graph;
+  const list = left.map(({ node, reason }) => `"${node.name}" (${node.op}): ${reason!}`).join('; ');
+  const where = left.length === 1 ? `node "${left[0]!.node.name}"` : `${left.length} nodes`;
+  throw new ModelError('unsupported-graph', where, `no integer form for ${list}`);
+};
+
+function checkInput(graph: Graph): void {
+  const inputs = graph.inputs.map(({ name, shape }) => `"${name}" [${shape.join()}]`).join(', ');
+  const [input] = graph.inputs;
+  if (graph.inputs.length === 1 && input!.shape.length === 4 && input!.shape[0] === 1) return;
+  throw new ModelError(
+    'unsupported-input',
+    'graph inputs',
+    `expected one image input [1,C,H,W], got ${inputs === '' ? 'none' : inputs}`,
+  );
+}
+
+/** Why a node has no integer form; undefined if it has one. */
+function reasonAgainst(graph: Graph, node: Node): string | undefined {
+  const shape = (i: number) => shapeIn(graph, node.inputs[i]!);
+  const constants = node.inputs.filter((name) => graph.constants.has(name)).length;
+  switch (node.op) {
+    case 'Conv':
+      return graph.constants.has(node.inputs[1]!) ? undefined : 'its weights are computed';
+    case 'Add':
+      if (constants > 0) return 'it adds a constant that differs from place to place';
+      return sameShape(shape(0), shape(1)) ? undefined : 'its inputs differ in shape';
+    case 'Mul': {
+      if (constants > 0) return 'it multiplies by a constant that differs from place to place';
+      const output = shapeIn(graph, node.outputs[0]!);
+      const gates = [shape(0), shape(1)].some((each) => sameShape(each, output));
+      return gates ? undefined : 'neither input has the shape of the output';
+    }
+    case 'Concat':
+      if (constants > 0) return 'it joins a constant';
+      return node.axis === 1 ? undefined : `it joins along axis ${node.axis}, not channels`;
+    case 'Pad':
+      return node.value === 0 ? undefined : `it pads with ${node.value}`;
+    case 'Softmax': {
+      const x = shape(0);
+      return x.every((size, axis) => axis === 1 || size === 1) && node.axis === 1
+        ? undefined
+        : 'it is not over the channels of a [1,C] or [1,C,1,1] tensor';
+    }
+    case 'Clamp':
+    case 'AveragePool':
+    case 'MaxPool':
+    case 'GlobalAveragePool':
+    case 'Reshape':
+    case 'Transpose':
+    case 'HardSwish':
+    case 'HardSigmoid':
+    case 'Sigmoid':
+      return undefined;
+    case 'BatchNorm':
+    case 'Gemm':
+    case 'MatMul':
+    case 'ReduceMean':
+    case 'Sub':
+    case 'Div':
+    case 'Identity':
+      return 'it could not be expressed by convolutions, additions and pools';
+  }
+}
