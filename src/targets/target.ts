@@ -52,54 +52,79 @@ export type ScaleProduct =
 export type ScaleCode =
   /** frexp, then round-half-away(q * 2^31) as a Q31 multiplier and a shift; below 2^-32: zero. */
   | { readonly kind: 'q31'; readonly rule: FixedRounding }
+  /** The 24-bit significand of the float32 factor as the multiplier. */
+  | { readonly kind: 'f32bits'; readonly rule: FixedRounding }
+  /** The float32 factor itself; rounds half to even. */
   | { readonly kind: 'f32' }
+  /** A shift alone; the factor must be a power of two. */
   | { readonly kind: 'pow2'; readonly rule: RoundingName };
+
+/** Rounding of a sum of codes divided by their number. */
+export type DivideRounding = 'halfAway' | 'halfUp' | 'trunc0';
+
+/** How the mean of n codes is formed. */
+export type MeanForm =
+  /** Sum of raw codes divided by n; both sides share scale and zero point. */
+  | { readonly kind: 'divide'; readonly s8: DivideRounding; readonly u8: DivideRounding }
+  /** TFLite MEAN: Q31 multiplier of si/so divided by n in integers. */
+  | { readonly kind: 'mean'; readonly rule: FixedRounding }
+  /** f32(si / f32(so * n)), half to even. */
+  | { readonly kind: 'f32' }
+  /** Sum times round(2^k / n) of `bits` bits, the exponent difference in the shift. */
+  | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: FixedRounding }
+  /** TOSA, Ethos-U: sum times floor((2^bits + 1) * 2^k / n), k = 32 - clz(n - 1); equal scales. */
+  | { readonly kind: 'flooredReciprocal'; readonly bits: number; readonly rule: FixedRounding };
 
 export interface TargetArithmetic {
   readonly product: ScaleProduct;
-  /** For fully connected layers, where it differs from `product`. */
+  /** For fully connected layers with one weight scale, where it differs from `product`. */
   readonly fullyConnectedProduct?: ScaleProduct;
   readonly code: ScaleCode;
   readonly accumulator: {
     readonly bits: number;
     readonly overflow: 'wrap' | 'saturate' | 'saturateSymmetric' | 'trap';
     readonly when: 'each' | 'end';
+    /** `satPairs16` applies to u8 codes with s8 weights, except in depthwise convolutions. */
     readonly products: 'exact' | 'satPairs16';
     readonly biasFirst: boolean;
   };
   /** How a real clamp bound becomes a code: rounding of f32(bound / scale). */
   readonly clampRounding: 'halfAway' | 'halfEven';
   readonly add:
+    /** TFLite: three roundings, inputs shifted left by `leftShift` first. */
     | { readonly kind: 'rescaled'; readonly leftShift: number; readonly rule: FixedRounding }
-    /** Multipliers of about `bits` bits aligned to the larger ratio; `pow2` targets: exact. */
+    /** Multipliers of about `bits` bits aligned to the larger ratio. */
     | { readonly kind: 'aligned'; readonly bits: number; readonly rule: RoundingName }
     | { readonly kind: 'f32'; readonly form: 'separate' | 'fused' | 'direct' }
     /** Aligns to the finer exponent, adds, shifts once. */
     | { readonly kind: 'pow2'; readonly rule: RoundingName };
-  /** Windowed average whose sides share scale and zero point; otherwise as `globalPool`. */
-  readonly averagePool:
-    | { readonly kind: 'divide'; readonly rule: { readonly s8: 'halfAway'; readonly u8: 'halfUp' } }
-    | { readonly kind: 'requant' };
-  readonly globalPool:
-    /** TFLite MEAN: Q31 multiplier of si/so divided by n in integers. */
-    | { readonly kind: 'mean'; readonly rule: FixedRounding }
-    /** f32(si / f32(so * n)), half-even. */
-    | { readonly kind: 'f32' }
-    /** Exact sum times round(2^k / n) of `bits` bits, with the exponent difference in the shift. */
-    | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: RoundingName };
-  readonly softmax: { readonly kind: 'gemmlowp' } | { readonly kind: 'f32Table' };
+  /**
+   * Averages over windows, padding not counted; `undefined`: there are none. A window that covers
+   * the image is a global pool where `divide` does not apply.
+   */
+  readonly averagePool: MeanForm | undefined;
+  readonly globalPool: MeanForm;
+  /** `undefined`: logits are the output. */
+  readonly softmax: { readonly kind: 'gemmlowp' } | TableSoftmax | undefined;
   /** How functions of one value are computed for their table. */
   readonly unary: {
     readonly hardSwish: 'tflite16' | 'f32HalfAway' | 'f32HalfEven';
     readonly sigmoid: 'f32HalfAway' | 'f32HalfEven';
+    /** A change of scale: `code` does as the convolutions do, with (si / so) as the factor. */
     readonly requantize:
-      | { readonly kind: 'q31'; readonly rule: FixedRounding }
-      | { readonly kind: 'f32'; readonly rule: 'halfAway' | 'halfEven' };
+      { readonly kind: 'code' } | { readonly kind: 'f32'; readonly rule: 'halfAway' | 'halfEven' };
   };
   readonly inputQuantization: {
     readonly form: 'divide' | 'multiplyInverse';
     readonly rule: 'halfAway' | 'halfEven';
   };
+}
+
+/** exp by table; the last rounding differs between TFLite's s8 and u8 kernels. */
+export interface TableSoftmax {
+  readonly kind: 'f32Table';
+  readonly s8: 'halfAway' | 'truncHalf';
+  readonly u8: 'halfAway' | 'truncHalf';
 }
 
 export interface TargetSpec {

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a quantized graph to a target's integer program. Here the target enters: it turns scales
+// into multipliers. Recipes of the targets: src/targets/NOTES.md.
+import type { QuantGraph, QuantMetadata, QuantNode } from '../graph/quant-graph.js';
+import type { TargetSpec } from '../targets/target.js';
+import { checkProgram } from './check.js';
+import { checkConstraints } from './lower/constraints.js';
+import { lowerConv } from './lower/conv.js';
+import { lowerElementwise } from './lower/elementwise.js';
+import { lowerConcat, lowerPad, lowerReshape } from './lower/move.js';
+import { lowerGlobalPool, lowerPool } from './lower/pool.js';
+import { lowerSoftmax } from './lower/softmax.js';
+import { LoweringState } from './lower/state.js';
+import { lowerUnary } from './lower/unary.js';
+import { Refusal, Violations } from './lower/violations.js';
+import type { Program } from './program.js';
+
+/**
+ * The integer program of a quantized graph under a target. Equal arguments give programs with
+ * equal bytes.
+ *
+ * @throws ModelError `target-constraint` naming every node or value that the target cannot
+ *   represent, with the constraint and the way out
+ */
+export function lower(graph: QuantGraph, target: TargetSpec): Program {
+  const violations = new Violations();
+  checkConstraints(graph, target, violations);
+  violations.throwIfAny(target.id);
+  const state = new LoweringState(graph, target, violations);
+  const input = state.write(graph.input);
+  for (const node of graph.nodes) {
+    try {
+      lowerNode(state, node);
+    } catch (error) {
+      // Recorded in `violations`, or the consequence of what is recorded there.
+      if (!(error instanceof Refusal)) throw error;
+    }
+  }
+  violations.throwIfAny(target.id);
+  const program: Program = {
+    target: target.id,
+    metadata: facts(graph.metadata),
+    tensors: state.tensors,
+    input,
+    inputQuantization: target.arithmetic.inputQuantization,
+    outputs: graph.outputs.map((name) => state.tensors.findIndex((tensor) => tensor.name === name)),
+    ops: state.ops,
+  };
+  checkProgram(program);
+  return program;
+}
+
+function lowerNode(state: LoweringState, node: QuantNode): void {
+  switch (node.op) {
+    case 'Conv':
+      lowerConv(state, node);
+      break;
+    case 'Add':
+    case 'Mul':
+      lowerElementwise(state, node);
+      break;
+    case 'AveragePool':
+    case 'MaxPool':
+      lowerPool(state, node);
+      break;
+    case 'GlobalAveragePool':
+      lowerGlobalPool(state, node);
+      break;
+    case 'Concat':
+      lowerConcat(state, node);
+      break;
+    case 'Pad':
+      lowerPad(state, node);
+      break;
+    case 'Reshape':
+      lowerReshape(state, node);
+      break;
+    case 'Softmax':
+      lowerSoftmax(state, node);
+      break;
+    case 'HardSwish':
+    case 'HardSigmoid':
+    case 'Sigmoid':
+    case 'Requantize':
+      lowerUnary(state, node);
+      break;
+  }
+}
+
+function facts({ preprocess, calibration, version }: QuantMetadata): Record<string, string> {
+  const all = { preprocess, calibration, version };
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([key, value]) =>
+      value === undefined ? [] : [[`lastbit.${key}`, value]],
+    ),
+  );
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { QuantElementwise, QuantValue } from '../../graph/quant-graph.js';
+import type { AddForm } from '../program.js';
+import { roundHalfEven } from '../rounding.js';
+import { codeClamp } from './clamp.js';
+import { exponentOf, frexp, quantizeMultiplier, requantOf, scaleProduct } from './multipliers.js';
+import { imageOf, type LoweringState } from './state.js';
+
+const f32 = Math.fround;
+
+/** Add or Mul of two values. */
+export function lowerElementwise(state: LoweringState, node: QuantElementwise): void {
+  if (node.op === 'Add') lowerAdd(state, node);
+  else lowerMul(state, node);
+}
+
+function lowerAdd(state: LoweringState, node: QuantElementwise): void {
+  const [a, b] = node.inputs.map((name) => state.value(name)) as [QuantValue, QuantValue];
+  const value = state.value(node.output);
+  const inputs = node.inputs.map((name) => state.read(node, name));
+  const output = state.write(node.output);
+  if (!sameImage(a, b))
+    state.refuse(node, 'adds values of different shapes; repeat the smaller one');
+  state.ops.push({
+    op: 'add',
+    name: node.name,
+    inputs,
+    output,
+    form: addForm(state, node, a.scale, b.scale, value.scale),
+    clamp: codeClamp(state, node, node.clamp, value, false),
+  });
+}
+
+function sameImage(a: QuantValue, b: QuantValue): boolean {
+  const [x, y] = [imageOf(a)!, imageOf(b)!];
+  return x.height === y.height && x.width === y.width && x.channels === y.channels;
+}
+
+function addForm(
+  state: LoweringState,
+  node: QuantElementwise,
+  sa: number,
+  sb: number,
+  so: number,
+): AddForm {
+  const { add } = state.target.arithmetic;
+  const unusable = (what: string): never =>
+    state.refuse(node, `its scales are too far apart (${what}); choose scales of similar size`);
+  switch (add.kind) {
+    case 'rescaled': {
+      const form = rescaled(add.leftShift, sa, sb, so);
+      const { shiftA, shiftB, shiftOut } = form;
+      if (Math.min(shiftA, shiftB) < 31 || shiftOut < 1) unusable(`a shift of ${shiftOut}`);
+      return { ...form, rule: add.rule };
+    }
+    case 'aligned': {
+      // XNNPACK's and QNNPACK's quantized add; ratios in float32.
+      const [ra, rb] = [f32(sa / so), f32(sb / so)];
+      const shift = add.bits - frexp(Math.max(ra, rb))[1]; // bits - 1 - (its exponent - 1)
+      if (shift < 0 || shift > 62) unusable(`a shift of ${shift}`);
+      const [multiplierA, multiplierB] = [ra, rb].map((r) => roundHalfEven(r * 2 ** shift)) as [
+        number,
+        number,
+      ];
+      return { kind: 'aligned', multiplierA, multiplierB, shift, rule: add.rule };
+    }
+    case 'f32': {
+      const direct = add.form === 'direct';
+      const [scaleA, scaleB] = direct ? [sa, sb] : [f32(sa / so), f32(sb / so)];
+      const scales = [scaleA, scaleB, so];
+      if (scales.some((s) => s < 2 ** -64 || s > 2 ** 64)) unusable(scales.join(', '));
+      return { kind: 'f32', form: add.form, scaleA, scaleB, scaleOut: so };
+    }
+    case 'pow2': {
+      const [ea, eb, eo] = [sa, sb, so].map(exponentOf);
+      if (ea === undefined || eb === undefined || eo === undefined)
+        return unusable('no powers of two');
+      const finest = Math.min(ea, eb, eo);
+      if (Math.max(ea, eb) - finest > 30) unusable('more than 30 binary digits');
+      const [multiplierA, multiplierB] = [2 ** (ea - finest), 2 ** (eb - finest)];
+      return { kind: 'aligned', multiplierA, multiplierB, shift: eo - finest, rule: add.rule };
+    }
+  }
+}
+
+/** TensorFlow Lite's add.cc: both inputs relative to twice the larger scale, doubles throughout. */
+function rescaled(
+  leftShift: number,
+  sa: number,
+  sb: number,
+  so: number,
+): Omit<Extract<AddForm, { kind: 'rescaled' }>, 'rule'> {
+  const twice = 2 * Math.max(sa, sb);
+  const [a, b] = [quantizeMultiplier(sa / twice), quantizeMultiplier(sb / twice)];
+  const out = quantizeMultiplier(twice / (2 ** leftShift * so));
+  return {
+    kind: 'rescaled',
+    leftShift,
+    multiplierA: a.multiplier,
+    shiftA: a.shift,
+    multiplierB: b.multiplier,
+    shiftB: b.shift,
+    multiplierOut: out.multiplier,
+    shiftOut: out.shift,
+  };
+}
+
+function lowerMul(state: LoweringState, node: QuantElementwise): void {
+  const names = largerFirst(state, node.inputs);
+  const [a, b] = names.map((name) => state.value(name)) as [QuantValue, QuantValue];
+  const value = state.value(node.output);
+  const inputs = names.map((name) => state.read(node, name));
+  const output = state.write(node.output);
+  const { height, width, channels } = imageOf(b)!;
+  const repeated = height === 1 && width === 1 && channels === imageOf(a)!.channels;
+  if (!sameImage(a, b) && !repeated) {
+    state.refuse(
+      node,
+      'multiplies values whose shapes do not fit; expected equal ones, or C x H x W and C',
+    );
+  }
+  const { product, code } = state.target.arithmetic;
+  const factor = scaleProduct(product, a.scale, b.scale, value.scale);
+  state.ops.push({
+    op: 'mul',
+    name: node.name,
+    inputs,
+    output,
+    requant: requantOf([factor], code, (_, reason) => state.refuse(node, reason)),
+    clamp: codeClamp(state, node, node.clamp, value, true),
+  });
+}
+
+function largerFirst(state: LoweringState, names: readonly string[]): readonly string[] {
+  const [a, b] = names.map((name) => imageOf(state.value(name))!);
+  return b!.height * b!.width > a!.height * a!.width ? [...names].reverse() : names;
+}

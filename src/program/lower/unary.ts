@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions of one 8-bit value, computed once for all 256 codes.
+import type { QuantNode, QuantUnary, QuantValue } from '../../graph/quant-graph.js';
+import { codeRange, type Requant } from '../program.js';
+import { fixedPoint, roundHalfAway, roundHalfEven, roundShift } from '../rounding.js';
+import { codeClamp } from './clamp.js';
+import { quantizeMultiplier, requantOf, scaleProduct } from './multipliers.js';
+import { limitsOf, type LoweringState } from './state.js';
+
+const f32 = Math.fround;
+
+type CodeFunction = (code: number) => number;
+
+/** A function of one value as a table. */
+export function lowerUnary(state: LoweringState, node: QuantUnary): void {
+  const [from, to] = [state.value(node.inputs[0]!), state.value(node.output)];
+  const inputs = [state.read(node, node.inputs[0]!)];
+  const output = state.write(node.output);
+  const clamp = codeClamp(state, node, node.clamp, to, false);
+  const compute = codeFunction(state, node, from, to);
+  const bounded: CodeFunction = (code) =>
+    Math.min(Math.max(compute(code), clamp.lo[0]!), clamp.hi[0]!);
+  const table = tableOf(state, node, from, bounded);
+  state.ops.push({ op: 'lut', name: node.name, inputs, output, table });
+}
+
+function tableOf(
+  state: LoweringState,
+  node: QuantNode,
+  from: QuantValue,
+  compute: CodeFunction,
+): Int32Array {
+  if (from.dtype !== 'u8' && from.dtype !== 's8') {
+    state.refuse(
+      node,
+      `reads ${from.dtype}: functions of one value need 8-bit codes; quantize to 8 bits`,
+    );
+  }
+  const [least] = codeRange[from.dtype];
+  return Int32Array.from({ length: 256 }, (_, i) => compute(least + i));
+}
+
+/**
+ * The tensor of `name` with the quantization of `to`: itself where both are equal, else a table's
+ * output, as for operations that copy codes.
+ */
+export function converted(
+  state: LoweringState,
+  node: QuantNode,
+  name: string,
+  to: QuantValue,
+): number {
+  const from = state.value(name);
+  const index = state.read(node, name);
+  if (from.dtype === to.dtype && from.scale === to.scale && from.zeroPoint === to.zeroPoint)
+    return index;
+  const [least, greatest] = limitsOf(to);
+  const compute = requantizer(state, node, from, to);
+  const label = `${node.name}/requantize${node.inputs.indexOf(name)}`;
+  const table = tableOf(state, node, from, (code) =>
+    Math.min(Math.max(compute(code), least), greatest),
+  );
+  const output = state.append(to, label, from);
+  state.ops.push({ op: 'lut', name: label, inputs: [index], output, table });
+  return output;
+}
+
+function codeFunction(
+  state: LoweringState,
+  node: QuantUnary,
+  from: QuantValue,
+  to: QuantValue,
+): CodeFunction {
+  const { hardSwish, sigmoid } = state.target.arithmetic.unary;
+  const alpha = f32(node.alpha ?? 1 / 6);
+  const beta = f32(node.beta ?? 0.5);
+  const ramp = (x: number): number => Math.max(0, Math.min(1, f32(f32(alpha * x) + beta)));
+  switch (node.op) {
+    case 'Requantize':
+      return requantizer(state, node, from, to);
+    case 'HardSwish':
+      if (hardSwish !== 'tflite16')
+        return realFunction(from, to, (x) => f32(x * ramp(x)), hardSwish);
+      if (alpha !== f32(1 / 6) || beta !== 0.5) {
+        state.refuse(
+          node,
+          'is no hard-swish with slope 1/6 and offset 1/2, the only one the target has',
+        );
+      }
+      return hardSwish16(state, node, from, to);
+    case 'HardSigmoid':
+      return realFunction(from, to, ramp, sigmoid);
+    case 'Sigmoid':
+      return realFunction(from, to, (x) => f32(1 / (1 + Math.exp(-x))), sigmoid);
+  }
+}
+
+/** Dequantize, compute in float32, quantize. */
+function realFunction(
+  from: QuantValue,
+  to: QuantValue,
+  compute: (x: number) => number,
+  rounding: 'f32HalfAway' | 'f32HalfEven',
+): CodeFunction {
+  const round = rounding === 'f32HalfAway' ? roundHalfAway : roundHalfEven;
+  return (code) => {
+    const x = f32((code - from.zeroPoint) * from.scale);
+    return round(f32(compute(x) / to.scale)) + to.zeroPoint;
+  };
+}
+
+function requantizer(
+  state: LoweringState,
+  node: QuantNode,
+  from: QuantValue,
+  to: QuantValue,
+): CodeFunction {
+  const { unary, product, code } = state.target.arithmetic;
+  if (unary.requantize.kind === 'f32') {
+    const rounding = unary.requantize.rule === 'halfAway' ? 'f32HalfAway' : 'f32HalfEven';
+    return realFunction(from, to, (x) => x, rounding);
+  }
+  const factor = scaleProduct(product, from.scale, 1, to.scale);
+  const requant = requantOf([factor], code, (_, reason) => state.refuse(node, reason));
+  return (x) => requantizeOne(requant, x - from.zeroPoint) + to.zeroPoint;
+}
+
+function requantizeOne(requant: Requant, a: number): number {
+  switch (requant.kind) {
+    case 'none':
+      return a;
+    case 'fixed':
+      return fixedPoint(a, requant.multiplier[0]!, requant.shift[0]!, requant.rule);
+    case 'f32':
+      return roundHalfEven(f32(a * requant.scale[0]!));
+    case 'shift': {
+      const s = requant.shift[0]!;
+      return s <= 0 ? a * 2 ** -s : roundShift(a, s, requant.rule);
+    }
+  }
+}
+
+const int16 = (x: number): number => Math.min(Math.max(x, -32768), 32767);
+
+/** Saturating rounding doubling high multiply of int16, as gemmlowp's: ties up. */
+function srdhm16(a: number, b: number): number {
+  return int16(Math.floor((a * b + 2 ** 14) / 2 ** 15));
+}
+
+/**
+ * TensorFlow Lite's int8 hard-swish (reference/hard_swish.h, prepared in activations.cc): the
+ * input with 7 fractional bits, scaled once for the output and once for the ramp [-3, 3].
+ */
+function hardSwish16(
+  state: LoweringState,
+  node: QuantUnary,
+  from: QuantValue,
+  to: QuantValue,
+): CodeFunction {
+  const fine = f32(from.scale * (1 / 128));
+  const out = multiplier16(f32(fine / to.scale));
+  const ramp = multiplier16(f32(fine / f32(3 / 32768)));
+  if (out.exponent > 0) {
+    state.refuse(node, 'its output scale is below 1/128 of its input scale; choose a larger one');
+  }
+  return (code) => {
+    const x = (code - from.zeroPoint) * 128;
+    const scaled = srdhm16(x, out.multiplier);
+    const position = rampPosition(x, ramp);
+    const product = Math.trunc((position * scaled) / 2 ** 15);
+    return shiftRight16(product, -out.exponent) + to.zeroPoint;
+  };
+}
+
+interface Multiplier16 {
+  readonly multiplier: number;
+  readonly exponent: number;
+}
+
+function multiplier16(factor: number): Multiplier16 {
+  const { multiplier, shift } = quantizeMultiplier(factor);
+  return {
+    multiplier: Math.min(Math.floor((multiplier + 2 ** 15) / 2 ** 16), 32767),
+    exponent: 31 - shift,
+  };
+}
+
+/** x as a share of the ramp, 0 to 1, with 15 fractional bits. */
+function rampPosition(x: number, { multiplier, exponent }: Multiplier16): number {
+  const before = exponent > 0 ? int16(x * 2 ** (exponent - 1)) : x;
+  const product = srdhm16(before, multiplier);
+  const shifted = exponent > 0 ? int16(product * 2) : shiftRight16(product, -exponent);
+  return Math.floor((shifted + 2 ** 15) / 2);
+}
+
+function shiftRight16(x: number, s: number): number {
+  return s === 0 ? x : roundShift(x, s, 'halfAway');
+}

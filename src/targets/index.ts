@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import { UsageError } from '../errors.js';
+import { onnxruntime, onnxruntimeArm64, onnxruntimeAvx2, onnxruntimeSse41 } from './onnxruntime.js';
+import { pow2, pow2Unsigned } from './pow2.js';
+import { qnnpack } from './qnnpack.js';
+import type { TargetSpec } from './target.js';
+import { jacob2018, sheng2018, tfliteBuiltinArm, tfliteBuiltinX86, tfliteU8 } from './tflite.js';
+import { q31PerChannel, tflm, tflmSingle } from './tflm.js';
+import { tosaDouble, tosaSingle } from './tosa.js';
+import { xnnpack, xnnpackRndnu } from './xnnpack.js';
+
+export type { TargetConstraints, TargetSpec } from './target.js';
+
+/** Every profile, the common ones first. A new one is a data file and a line here. */
+export const allTargets: readonly TargetSpec[] = [
+  tflm,
+  onnxruntime,
+  pow2,
+  pow2Unsigned,
+  q31PerChannel,
+  tflmSingle,
+  tfliteU8,
+  tfliteBuiltinX86,
+  tfliteBuiltinArm,
+  xnnpack,
+  xnnpackRndnu,
+  onnxruntimeAvx2,
+  onnxruntimeSse41,
+  onnxruntimeArm64,
+  qnnpack,
+  tosaSingle,
+  tosaDouble,
+  jacob2018,
+  sheng2018,
+];
+
+/**
+ * The profile with this id (`tflm@2024.1`) or alias (`tflm`).
+ *
+ * @throws UsageError listing what there is
+ */
+export function findTarget(name: string): TargetSpec {
+  const found = allTargets.find(({ id, aliases }) => id === name || aliases.includes(name));
+  if (found !== undefined) return found;
+  const known = allTargets.map(({ id, aliases }) => [...aliases, id][0]).join(', ');
+  throw new UsageError(
+    'unknown-target',
+    `target "${name}"`,
+    `expected one of ${known}, or a full id; lastbit targets describes them`,
+  );
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { TargetSpec } from './target.js';
+
+/** TensorFlow Lite Micro's int8 kernels, and CMSIS-NN and ESP-NN, which follow them. */
+export const tflm: TargetSpec = {
+  id: 'tflm@2024.1',
+  aliases: ['tflm'],
+  summary: 'TFLite Micro, CMSIS-NN, ESP-NN: int8, Q31 multipliers, double rounding',
+  source:
+    'tensorflow/tflite-micro tensorflow/lite/kernels/internal (common.h, quantization_util.cc, ' +
+    'reference/), ARM-software/CMSIS-NN Include/arm_nnsupportfunctions.h, google/gemmlowp',
+  evidence: 'source',
+  provenBy: ['test/program/gemmlowp.test.ts'],
+  constraints: {
+    activations: ['s8'],
+    weights: ['s8'],
+    weightBits: [8, 4],
+    activationZeroPoint: true,
+    weightZeroPoint: false,
+    perChannelWeights: true,
+    narrowWeights: true,
+    scales: 'real',
+    perChannelClamp: false,
+    wideOutputs: [],
+  },
+  arithmetic: {
+    product: 'f64',
+    fullyConnectedProduct: 'f32ThenF64',
+    code: { kind: 'q31', rule: 'gemmlowp2' },
+    accumulator: { bits: 32, overflow: 'wrap', when: 'end', products: 'exact', biasFirst: false },
+    clampRounding: 'halfAway',
+    add: { kind: 'rescaled', leftShift: 20, rule: 'gemmlowp2' },
+    averagePool: { kind: 'divide', s8: 'halfAway', u8: 'halfUp' },
+    globalPool: { kind: 'mean', rule: 'gemmlowp2' },
+    softmax: { kind: 'gemmlowp' },
+    unary: {
+      hardSwish: 'tflite16',
+      sigmoid: 'f32HalfAway',
+      requantize: { kind: 'code' },
+    },
+    inputQuantization: { form: 'divide', rule: 'halfAway' },
+  },
+};
+
+/** The same sources built with TFLITE_SINGLE_ROUNDING or CMSIS_NN_USE_SINGLE_ROUNDING. */
+export const tflmSingle: TargetSpec = {
+  ...tflm,
+  id: 'tflm-single@2024.1',
+  aliases: ['tflm-single'],
+  summary: 'TFLite Micro and CMSIS-NN built for single rounding (half up)',
+  provenBy: [],
+  arithmetic: {
+    ...tflm.arithmetic,
+    code: { kind: 'q31', rule: 'halfUp' },
+    add: { kind: 'rescaled', leftShift: 20, rule: 'halfUp' },
+    globalPool: { kind: 'mean', rule: 'halfUp' },
+  },
+};
+
+/** An accelerator with TFLite Micro's arithmetic and a clamp register per output channel. */
+export const q31PerChannel: TargetSpec = {
+  ...tflm,
+  id: 'q31-pc@1',
+  aliases: ['q31-pc'],
+  summary: 'as tflm, with a clamp per output channel',
+  source: 'defined by lastbit: src/targets/NOTES.md',
+  provenBy: [],
+  constraints: { ...tflm.constraints, perChannelClamp: true },
+};

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import { tflm, tflmSingle } from './tflm.js';
+import type { TargetSpec } from './target.js';
+
+/** TOSA's RESCALE with DOUBLE_ROUND. */
+export const tosaDouble: TargetSpec = {
+  ...tflm,
+  id: 'tosa-double@1.0',
+  aliases: ['tosa-double'],
+  summary: 'TOSA 1.0, DOUBLE_ROUND; average pool by a 30-bit reciprocal, half up',
+  source: 'arm/tosa-specification pseudocode/library/scale_*.tosac, operators/AVG_POOL2D.tosac',
+  evidence: 'unverified',
+  provenBy: [],
+  arithmetic: {
+    ...tflm.arithmetic,
+    averagePool: { kind: 'flooredReciprocal', bits: 30, rule: 'halfUp' },
+  },
+};
+
+/** TOSA's RESCALE with SINGLE_ROUND. */
+export const tosaSingle: TargetSpec = {
+  ...tosaDouble,
+  id: 'tosa-single@1.0',
+  aliases: ['tosa-single'],
+  summary: 'TOSA 1.0, SINGLE_ROUND; average pool by a 30-bit reciprocal, half up',
+  arithmetic: {
+    ...tflmSingle.arithmetic,
+    averagePool: tosaDouble.arithmetic.averagePool,
+  },
+};
