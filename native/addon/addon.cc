@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Node door: bytes and typed arrays in, typed arrays out. TypeScript (src/engine) validates
+// options and names and makes the messages; what is checked here is what memory safety needs.
+#include <napi.h>
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addon/run_async.h"
+#include "cpu.h"
+#include "exec/engine.h"
+#include "program/load.h"
+
+namespace lastbit::addon {
+namespace {
+
+using exec::Engine;
+using exec::Job;
+using exec::Outcome;
+using program::CodeType;
+using program::Tensor;
+
+// Raised whenever this file and src/engine/native.ts change what they say to each other.
+constexpr int32_t interface_version = 1;
+
+napi_typedarray_type array_type(CodeType type) {
+  constexpr napi_typedarray_type types[] = {napi_uint8_array, napi_int8_array, napi_int16_array,
+                                            napi_int32_array};
+  return types[static_cast<size_t>(type)];
+}
+
+// The bytes of a typed array that must hold all codes of a tensor.
+uint8_t* codes_of(const Napi::Value& value, const Tensor& tensor) {
+  const Napi::Env env = value.Env();
+  if (!value.IsTypedArray()) throw Napi::TypeError::New(env, "expected a typed array of codes");
+  const auto array = value.As<Napi::TypedArray>();
+  if (array.TypedArrayType() != array_type(tensor.type) ||
+      array.ElementLength() != tensor.codes()) {
+    throw Napi::TypeError::New(env, "codes of \"" + tensor.name + "\" need " +
+                                        std::to_string(tensor.codes()) + " elements of its type");
+  }
+  return static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+}
+
+Napi::Value trap_value(Napi::Env env, const Outcome& outcome) {
+  if (outcome.op < 0) return env.Null();
+  Napi::Object trap = Napi::Object::New(env);
+  trap["op"] = Napi::Number::New(env, outcome.op);
+  trap["element"] = Napi::Number::New(env, static_cast<double>(outcome.trap.element));
+  trap["value"] = Napi::BigInt::New(env, outcome.trap.value);
+  return trap;
+}
+
+Napi::Array names_of(Napi::Env env, const std::vector<std::string>& names) {
+  Napi::Array array = Napi::Array::New(env, names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    array[static_cast<uint32_t>(i)] = Napi::String::New(env, names[i]);
+  }
+  return array;
+}
+
+}  // namespace
+
+class EngineObject : public Napi::ObjectWrap<EngineObject> {
+ public:
+  static Napi::Function Class(Napi::Env env) {
+    return DefineClass(env, "Engine",
+                       {InstanceMethod<&EngineObject::Info>("info"),
+                        InstanceMethod<&EngineObject::RunSync>("runSync"),
+                        InstanceMethod<&EngineObject::Run>("run"),
+                        InstanceMethod<&EngineObject::RunMany>("runMany"),
+                        InstanceMethod<&EngineObject::Close>("close")});
+  }
+
+  // new Engine(bytes: Uint8Array, threads: number, tier: string, reference: boolean)
+  explicit EngineObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineObject>(info) {
+    const Napi::Env env = info.Env();
+    if (info.Length() != 4 || !info[0].IsTypedArray() || !info[1].IsNumber() ||
+        !info[2].IsString() || !info[3].IsBoolean()) {
+      throw Napi::TypeError::New(env, "expected (bytes, threads, tier, reference)");
+    }
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    exec::EngineOptions options;
+    options.threads = info[1].As<Napi::Number>().Int32Value();
+    options.steps.cpu_flags = flags_of(env, info[2].As<Napi::String>());
+    options.steps.reference = info[3].As<Napi::Boolean>().Value();
+    if (options.threads < 1 || options.threads > 256) {
+      throw Napi::RangeError::New(env, "threads must be in [1, 256]");
+    }
+    cpu_flags_ = options.steps.cpu_flags;
+    Load(env, bytes.Data(), bytes.ByteLength(), options);
+  }
+
+ private:
+  static uint32_t flags_of(Napi::Env env, const std::string& tier) {
+    uint32_t flags = cpu::detect();
+    if (tier.empty()) return flags;
+    if (!cpu::tier_flags(tier, &flags)) throw Napi::RangeError::New(env, "unknown tier " + tier);
+    if ((flags & cpu::detect()) != flags) {
+      throw Napi::RangeError::New(env, "this CPU lacks the tier " + tier);
+    }
+    return flags;
+  }
+
+  void Load(Napi::Env env, const uint8_t* bytes, size_t size, const exec::EngineOptions& options) {
+    std::vector<uint32_t> aligned;  // views of a larger buffer may start anywhere
+    if (reinterpret_cast<uintptr_t>(bytes) % 4 != 0) {
+      aligned.resize((size + 3) / 4);
+      std::memcpy(aligned.data(), bytes, size);
+      bytes = reinterpret_cast<const uint8_t*>(aligned.data());
+    }
+    program::LoadResult loaded = program::load(bytes, size);
+    if (!loaded.ok) {
+      Napi::Error error = Napi::Error::New(env, loaded.message);
+      error.Set("offset", Napi::Number::New(env, static_cast<double>(loaded.offset)));
+      throw error;
+    }
+    try {
+      engine_ = std::make_shared<Engine>(std::move(loaded.program), options);
+    } catch (const std::bad_alloc&) {
+      throw Napi::RangeError::New(env, "out of memory");
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(env, error.what());
+    }
+  }
+
+  Engine& engine(Napi::Env env) const {
+    if (engine_ == nullptr) throw Napi::Error::New(env, "the engine is closed");
+    return *engine_;
+  }
+
+  // {input, outputs, tensors: [...], ops: [...], threads, tier, arenaBytes}
+  Napi::Value Info(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const exec::Model& model = engine(env).model();
+    const program::Program& program = model.program();
+    Napi::Object result = Napi::Object::New(env);
+    result["target"] = Napi::String::New(env, program.target);
+    result["input"] = Napi::Number::New(env, program.input);
+    Napi::Array outputs = Napi::Array::New(env, program.outputs.size());
+    for (uint32_t i = 0; i < program.outputs.size(); ++i) outputs[i] = program.outputs[i];
+    result["outputs"] = outputs;
+    result["tensors"] = tensors(env, program);
+    result["ops"] = ops(env, model);
+    result["threads"] = Napi::Number::New(env, engine_->threads());
+    result["tier"] = Napi::String::New(env, cpu::tier_name(cpu_flags_));
+    result["arenaBytes"] = Napi::Number::New(env, static_cast<double>(model.plan().arena_bytes));
+    return result;
+  }
+
+  static Napi::Array tensors(Napi::Env env, const program::Program& program) {
+    Napi::Array array = Napi::Array::New(env, program.tensors.size());
+    for (uint32_t i = 0; i < program.tensors.size(); ++i) {
+      const Tensor& t = program.tensors[i];
+      Napi::Object tensor = Napi::Object::New(env);
+      tensor["name"] = Napi::String::New(env, t.name);
+      tensor["type"] = Napi::Number::New(env, static_cast<int32_t>(t.type));
+      tensor["height"] = Napi::Number::New(env, t.height);
+      tensor["width"] = Napi::Number::New(env, t.width);
+      tensor["channels"] = Napi::Number::New(env, t.channels);
+      tensor["zeroPoint"] = Napi::Number::New(env, t.zero_point);
+      tensor["scale"] = Napi::Number::New(env, static_cast<double>(t.scale));
+      array[i] = tensor;
+    }
+    return array;
+  }
+
+  static Napi::Array ops(Napi::Env env, const exec::Model& model) {
+    const auto& source = model.program().ops;
+    Napi::Array array = Napi::Array::New(env, source.size());
+    for (uint32_t i = 0; i < source.size(); ++i) {
+      Napi::Object op = Napi::Object::New(env);
+      const program::Range& range = model.accumulator_ranges()[i];
+      op["name"] = Napi::String::New(env, source[i].name);
+      op["opcode"] = Napi::Number::New(env, static_cast<int32_t>(source[i].opcode()));
+      op["output"] = Napi::Number::New(env, source[i].output);
+      op["kernel"] = Napi::String::New(env, model.steps()[i]->kernel());
+      op["macs"] = Napi::Number::New(env, macs_of(model.program(), source[i]));
+      op["accMin"] = Napi::BigInt::New(env, range.min);
+      op["accMax"] = Napi::BigInt::New(env, range.max);
+      array[i] = op;
+    }
+    return array;
+  }
+
+  static double macs_of(const program::Program& program, const program::Op& op) {
+    const program::Conv* conv = std::get_if<program::Conv>(&op.body);
+    if (conv == nullptr) return 0;
+    return static_cast<double>(conv->reduction()) *
+           static_cast<double>(program.tensors[op.output].codes());
+  }
+
+  // Pairs a list of tensor indices with the arrays that take their codes.
+  template <class Visit>
+  void each_copy(const Napi::Value& indices, const Napi::Value& arrays, Visit visit) {
+    const Napi::Env env = indices.Env();
+    if (!indices.IsArray() || !arrays.IsArray() ||
+        indices.As<Napi::Array>().Length() != arrays.As<Napi::Array>().Length()) {
+      throw Napi::TypeError::New(env, "expected as many arrays as tensor indices");
+    }
+    const auto& tensors = engine(env).model().program().tensors;
+    const auto index_array = indices.As<Napi::Array>();
+    const auto code_arrays = arrays.As<Napi::Array>();
+    for (uint32_t i = 0; i < index_array.Length(); ++i) {
+      const Napi::Value index = index_array[i];
+      if (!index.IsNumber()) throw Napi::TypeError::New(env, "expected a tensor index");
+      const int64_t at = index.As<Napi::Number>().Int64Value();
+      if (at < 0 || at >= static_cast<int64_t>(tensors.size())) {
+        throw Napi::RangeError::New(env, "no such tensor");
+      }
+      const Napi::Value codes = code_arrays[i];
+      codes_of(codes, tensors[static_cast<size_t>(at)]);
+      visit(static_cast<uint32_t>(at), codes.As<Napi::TypedArray>());
+    }
+  }
+
+  const Tensor& input_tensor(Napi::Env env) const {
+    const program::Program& program = engine(env).model().program();
+    return program.tensors[program.input];
+  }
+
+  // runSync(input, indices: number[], arrays: TypedArray[], opNs?: Float64Array) -> trap | null
+  Napi::Value RunSync(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    Job job;
+    job.input = codes_of(info[0], input_tensor(env));
+    const auto& tensors = engine(env).model().program().tensors;
+    each_copy(info[1], info[2], [&](uint32_t index, const Napi::TypedArray& array) {
+      job.copies.push_back({index, codes_of(array, tensors[index])});
+    });
+    std::vector<uint64_t> op_ns(engine_->model().program().ops.size());
+    const bool timed = info[3].IsTypedArray();
+    if (timed) job.op_ns = &op_ns;
+    const Outcome outcome = engine_->run(job);
+    if (timed) copy_times(op_ns, info[3]);
+    return trap_value(env, outcome);
+  }
+
+  static void copy_times(const std::vector<uint64_t>& op_ns, const Napi::Value& value) {
+    const auto array = value.As<Napi::TypedArray>();
+    if (array.TypedArrayType() != napi_float64_array || array.ElementLength() != op_ns.size()) {
+      throw Napi::TypeError::New(value.Env(), "expected a Float64Array, one entry per operation");
+    }
+    auto times = array.As<Napi::Float64Array>();
+    for (size_t i = 0; i < op_ns.size(); ++i) times[i] = static_cast<double>(op_ns[i]);
+  }
+
+  // A job whose codes belong to it: the caller may do with the arrays what it likes while a thread
+  // works. Results are copied into them at the end.
+  OwnedJob Own(const Napi::Value& input, const Napi::Value& indices, const Napi::Value& arrays) {
+    const Napi::Env env = input.Env();
+    const auto& tensors = engine(env).model().program().tensors;
+    const Tensor& tensor = input_tensor(env);
+    const uint8_t* codes = codes_of(input, tensor);
+    OwnedJob job;
+    job.input.assign(codes, codes + tensor.bytes());
+    each_copy(indices, arrays, [&](uint32_t index, const Napi::TypedArray& array) {
+      job.results.push_back({index, std::vector<uint8_t>(tensors[index].bytes()),
+                             Napi::Persistent(array.As<Napi::Object>())});
+    });
+    return job;
+  }
+
+  // run(input, indices, arrays) -> Promise<trap | null>
+  Napi::Value Run(const Napi::CallbackInfo& info) {
+    std::vector<OwnedJob> jobs;
+    jobs.push_back(Own(info[0], info[1], info[2]));
+    auto* worker = new RunWorker(info.Env(), engine_, std::move(jobs), false, trap_value);
+    worker->Queue();
+    return worker->promise();
+  }
+
+  // runMany(inputs: TypedArray[], indices, arrays: TypedArray[][]) -> Promise<(trap | null)[]>
+  Napi::Value RunMany(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (!info[0].IsArray() || !info[2].IsArray() ||
+        info[0].As<Napi::Array>().Length() != info[2].As<Napi::Array>().Length()) {
+      throw Napi::TypeError::New(env, "expected as many lists of arrays as inputs");
+    }
+    const auto inputs = info[0].As<Napi::Array>();
+    const auto arrays = info[2].As<Napi::Array>();
+    std::vector<OwnedJob> jobs;
+    for (uint32_t i = 0; i < inputs.Length(); ++i) {
+      jobs.push_back(Own(inputs[i], info[1], arrays[i]));
+    }
+    auto* worker = new RunWorker(env, engine_, std::move(jobs), true, trap_value);
+    worker->Queue();
+    return worker->promise();
+  }
+
+  // Lets go of the engine; runs in flight keep it alive until they end.
+  void Close(const Napi::CallbackInfo&) { engine_.reset(); }
+
+  std::shared_ptr<Engine> engine_;
+  uint32_t cpu_flags_ = 0;
+};
+
+class Addon : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports) {
+    DefineAddon(exports,
+                {InstanceValue("interfaceVersion", Napi::Number::New(env, interface_version),
+                               napi_enumerable),
+                 InstanceValue("programVersion", Napi::Number::New(env, program::format_version),
+                               napi_enumerable),
+                 InstanceValue("tier", Napi::String::New(env, cpu::tier_name(cpu::detect())),
+                               napi_enumerable),
+                 InstanceValue("tiers", names_of(env, tiers()), napi_enumerable),
+                 InstanceValue("allTiers", names_of(env, words()), napi_enumerable),
+                 InstanceValue("Engine", EngineObject::Class(env), napi_enumerable)});
+  }
+
+ private:
+  static std::vector<std::string> words() {
+    return {"ref", "sse41", "avx2", "avx512", "vnni", "avxvnni", "neon", "neondot", "i8mm"};
+  }
+
+  // Those that this CPU has.
+  static std::vector<std::string> tiers() {
+    std::vector<std::string> names;
+    for (const std::string& word : words()) {
+      uint32_t flags = 0;
+      cpu::tier_flags(word, &flags);
+      if ((flags & cpu::detect()) == flags) names.push_back(word);
+    }
+    return names;
+  }
+};
+
+NODE_API_ADDON(Addon)
+
+}  // namespace lastbit::addon

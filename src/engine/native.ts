@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only place that loads the addon. What it says to the addon and hears from it is typed here;
+// native/addon/addon.cc is the other side.
+import { join } from 'node:path';
+import { UsageError } from '../errors.js';
+import type { Codes } from '../program/executor.js';
+import { programVersion } from '../program/program.js';
+
+/** Names of instruction sets that LASTBIT_ISA and the option `isa` take. */
+export const isaNames = [
+  'ref',
+  'sse41',
+  'avx2',
+  'avx512',
+  'vnni',
+  'avxvnni',
+  'neon',
+  'neondot',
+  'i8mm',
+] as const;
+
+/** One instruction set and all that it stands on; `ref` is plain C++. */
+export type Isa = (typeof isaNames)[number];
+
+/** Numbered as in the program's format. */
+export interface NativeTensor {
+  readonly name: string;
+  readonly type: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly zeroPoint: number;
+  readonly scale: number;
+}
+
+export interface NativeOp {
+  readonly name: string;
+  readonly opcode: number;
+  readonly output: number;
+  readonly kernel: string;
+  readonly macs: number;
+  readonly accMin: bigint;
+  readonly accMax: bigint;
+}
+
+export interface NativeInfo {
+  readonly target: string;
+  readonly input: number;
+  readonly outputs: readonly number[];
+  readonly tensors: readonly NativeTensor[];
+  readonly ops: readonly NativeOp[];
+  readonly threads: number;
+  readonly tier: Isa;
+  readonly arenaBytes: number;
+}
+
+export interface NativeTrap {
+  readonly op: number;
+  readonly element: number;
+  readonly value: bigint;
+}
+
+export interface NativeEngine {
+  info(): NativeInfo;
+  runSync(
+    input: Codes,
+    tensors: readonly number[],
+    arrays: readonly Codes[],
+    opNs?: Float64Array,
+  ): NativeTrap | null;
+  run(
+    input: Codes,
+    tensors: readonly number[],
+    arrays: readonly Codes[],
+  ): Promise<NativeTrap | null>;
+  runMany(
+    inputs: readonly Codes[],
+    tensors: readonly number[],
+    arrays: readonly (readonly Codes[])[],
+  ): Promise<(NativeTrap | null)[]>;
+  close(): void;
+}
+
+export interface Native {
+  readonly interfaceVersion: number;
+  readonly programVersion: number;
+  /** The best instruction set of this CPU. */
+  readonly tier: Isa;
+  /** Those that this CPU has. */
+  readonly tiers: readonly Isa[];
+  readonly allTiers: readonly Isa[];
+  /** Throws an Error with a number `offset` for bytes that are no program. */
+  readonly Engine: new (
+    bytes: Uint8Array,
+    threads: number,
+    tier: string,
+    reference: boolean,
+  ) => NativeEngine;
+}
+
+const interfaceVersion = 1;
+
+let loaded: Native | undefined;
+
+/**
+ * The addon, loaded once: build/Release of this package, else the prebuilt one for this platform.
+ *
+ * @throws UsageError `no-addon` where there is none or it does not load, `addon-version` where it
+ * was built from other sources than this TypeScript
+ */
+export function native(): Native {
+  loaded ??= checked(open());
+  return loaded;
+}
+
+function open(): Native {
+  const root = join(__dirname, '..', '..');
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- addons have no other door
+    const find = require('node-gyp-build') as (directory: string) => Native;
+    return find(root);
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0] ?? '';
+    throw new UsageError(
+      'no-addon',
+      'lastbit.node',
+      `there is no native addon for ${process.platform}-${process.arch} that loads (${reason}); ` +
+        'run "npm run build:native" in the package (needs a C++17 compiler, make and cmake)',
+    );
+  }
+}
+
+function checked(addon: Native): Native {
+  if (addon.interfaceVersion === interfaceVersion && addon.programVersion === programVersion) {
+    return addon;
+  }
+  throw new UsageError(
+    'addon-version',
+    'lastbit.node',
+    `expected interface ${interfaceVersion} and program version ${programVersion}, got ` +
+      `${addon.interfaceVersion} and ${addon.programVersion}; run "npm run build:native"`,
+  );
+}

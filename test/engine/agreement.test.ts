@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three executors, one meaning: the interpreter (written from the specification), the C++ reference
+// kernels, and whatever kernels this CPU takes by default. Every tensor of every program is compared.
+import { availableIsas, Engine, type EngineOptions } from '../../src/engine/engine.js';
+import { interpret } from '../../src/program/interpret.js';
+import type { Codes, RunResult } from '../../src/program/executor.js';
+import type { Op, Program } from '../../src/program/program.js';
+import { randomCodes, randomProgram } from '../program/random-program.js';
+
+/** What two results differ in, in words; undefined if in nothing. */
+function difference(expected: RunResult, actual: RunResult): string | undefined {
+  if (String(expected.trap?.value) !== String(actual.trap?.value)) return 'trap value';
+  if (expected.trap?.layer !== actual.trap?.layer) return 'trapped layer';
+  if (expected.trap?.element !== actual.trap?.element) return 'trapped element';
+  if (expected.outputs.length !== actual.outputs.length) return 'number of outputs';
+  if ([...expected.taps.keys()].join() !== [...actual.taps.keys()].join()) return 'names of taps';
+  for (const [name, { data }] of expected.taps) {
+    const at = firstDifference(data, actual.taps.get(name)!.data);
+    if (at >= 0) return `${name}[${at}]: ${data[at]} and ${actual.taps.get(name)!.data[at]}`;
+  }
+  for (const [i, { data }] of expected.outputs.entries()) {
+    if (firstDifference(data, actual.outputs[i]!.data) >= 0) return `output ${i}`;
+  }
+  return undefined;
+}
+
+function firstDifference(a: Codes, b: Codes): number {
+  if (a.length !== b.length) return 0;
+  return a.findIndex((code, i) => code !== b[i]);
+}
+
+function disagreement(
+  program: Program,
+  codes: Codes,
+  expected: RunResult,
+  options: EngineOptions,
+): string | undefined {
+  const engine = Engine.load(program, options);
+  const first = difference(expected, engine.runSync(codes, { taps: 'all' }));
+  // Again in the same arena: nothing may depend on what it held before.
+  const second = difference(expected, engine.runSync(codes, { taps: 'all' }));
+  const kernels = engine.layers.map(({ name, kernel }) => `${name}: ${kernel}`).join(', ');
+  engine.close();
+  const found = first ?? second;
+  return found === undefined ? undefined : `${JSON.stringify(options)} ${found} (${kernels})`;
+}
+
+/** Runs programs of seeds [begin, end) on all configurations; returns the disagreements. */
+function compare(begin: number, end: number, ops?: readonly Op['op'][]): string[] {
+  const configurations: EngineOptions[] = [
+    { reference: true },
+    { reference: true, threads: 3 },
+    ...availableIsas().map((isa) => ({ isa })),
+    { threads: 2 },
+  ];
+  const found: string[] = [];
+  for (let seed = begin; seed < end; ++seed) {
+    const program = randomProgram(seed, ops === undefined ? {} : { ops });
+    const codes = randomCodes(program, seed + 1);
+    const expected = interpret(program, codes, { taps: 'all' });
+    for (const options of configurations) {
+      const what = disagreement(program, codes, expected, options);
+      if (what !== undefined) found.push(`seed ${seed}: ${what}`);
+    }
+  }
+  return found;
+}
+
+/** More programs for a longer look: LASTBIT_SEEDS=20 runs 20 times as many. */
+const times = Number(process.env.LASTBIT_SEEDS ?? 1);
+
+const kinds: readonly Op['op'][] = [
+  'conv',
+  'add',
+  'mul',
+  'averagePool',
+  'maxPool',
+  'concat',
+  'pad',
+  'reshape',
+  'lut',
+  'softmax',
+];
+
+describe('interpreter, reference and SIMD kernels agree in every bit', () => {
+  test.each(kinds)('%s', (kind) => {
+    expect(compare(1000, 1000 + 10 * times, [kind])).toEqual([]);
+  });
+
+  test('chains of all operations', () => {
+    expect(compare(2000, 2000 + 60 * times)).toEqual([]);
+  });
+});
