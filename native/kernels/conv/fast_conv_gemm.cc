@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions as GEMM: output pixels are rows, the taps and channels under the kernel are terms.
+// Rows are counted through the slice, row after image row. Where a tile's activations lie in memory
+// at one stride they are read in place, else copied (im2col) to scratch; where its outputs do, they
+// are written in place, else to scratch and copied.
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernels/aligned.h"
+#include "kernels/conv/fast_conv_plan.h"
+#include "kernels/gemm/gemm.h"
+
+namespace lastbit {
+namespace {
+
+constexpr size_t gather_bytes = 128 * 1024;  // operands of a block of tiles: half of a small L2
+constexpr int32_t max_block_tiles = 256;
+constexpr int32_t max_rows = 14;
+// Weights beyond L2 are prefetched a panel ahead where few pixels reuse them.
+constexpr int32_t prefetch_pixels = 196;
+
+struct TilePlace {
+  const uint8_t* a;
+  ptrdiff_t a_stride;
+  int32_t first, rows;  // in output pixels of the image
+  const TileShape* shape;
+};
+
+class GemmConv final : public FastConv {
+ public:
+  GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t correction);
+
+  Pads input_halo() const override { return halo_; }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
+  int32_t panel_count() const override { return panels_; }
+  bool split_by_panel() const override { return out_height_ * out_width_ <= 64 && panels_ > 1; }
+  const char* name() const override { return name_.c_str(); }
+  void run(const View& in, const View& out, const Slice& slice, uint8_t* scratch) const override;
+
+ private:
+  // Parts of a thread's scratch.
+  struct Scratch {
+    TilePlace* tiles;
+    int32_t* row_terms;
+    uint8_t* operands;
+    uint8_t* results;       // one tile, bytes or int32
+    int32_t* accumulators;  // one row of a raw tile in channel order
+  };
+
+  int32_t panel_channels() const { return vectors_ * kernel_.lanes; }
+  size_t panel_bytes() const { return groups_ * 4 * static_cast<size_t>(panel_channels()); }
+  Scratch divide(uint8_t* scratch) const;
+  void choose_shapes();
+  const TileShape* shape_for(int32_t rows) const;
+  void pack(const ConvPlan& plan);
+  TilePlace place(const View& in, int32_t first, int32_t last) const;
+  void gather(const View& in, const TilePlace& tile, uint8_t* to) const;
+  int32_t prepare(const View& in, int32_t first, int32_t last, const Scratch& scratch) const;
+  void run_panel(const View& out, int32_t panel, int32_t tile_count, const Scratch& scratch) const;
+  void run_tile(const View& out, int32_t panel, const TilePlace& tile, TileArgs* args,
+                const Scratch& scratch) const;
+  void copy_out(const View& out, int32_t panel, const TilePlace& tile,
+                const Scratch& scratch) const;
+
+  const GemmKernel& kernel_;
+  program::Window window_;
+  Pads halo_;
+  int32_t in_channels_, out_height_, out_width_, out_channels_;
+  int32_t vectors_ = 2, panels_ = 0, correction_, block_tiles_ = 1;
+  size_t reduction_, groups_;
+  size_t operand_stride_;  // bytes of a gathered pixel
+  bool in_place_;          // activations need no gathering where they lie at one stride
+  std::vector<const TileShape*> shapes_;           // by falling rows
+  size_t run_bytes_;                               // neighbouring input bytes under the kernel
+  std::vector<ptrdiff_t> run_rows_, run_columns_;  // position of each run
+  Form form_;
+  AlignedBytes weights_, bias_, parameters_, clamps_;
+  RawFinish raw_;
+  std::vector<int32_t> order_;  // channel of the panel at each lane
+  size_t scratch_bytes_ = 0;
+  std::string name_;  // variant and form
+};
+
+GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t correction)
+    : kernel_(kernel),
+      window_(plan.window),
+      halo_(plan.halo),
+      in_channels_(plan.in_channels),
+      out_height_(plan.out_height),
+      out_width_(plan.out_width),
+      out_channels_(plan.out_channels),
+      correction_(correction),
+      reduction_(plan.reduction),
+      groups_((plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms)),
+      form_(plan.epilogue.form),
+      raw_(plan) {
+  const bool pointwise = window_.kernel_h == 1 && window_.kernel_w == 1;
+  in_place_ = pointwise && kernel.operand_bytes == 1;
+  operand_stride_ = groups_ * 4;
+  const bool row_runs = window_.dilation_w == 1;
+  run_bytes_ = size_t(in_channels_) * size_t(row_runs ? window_.kernel_w : 1);
+  for (int32_t ky = 0; ky < window_.kernel_h; ++ky) {
+    for (int32_t kx = 0; kx < (row_runs ? 1 : window_.kernel_w); ++kx) {
+      run_rows_.push_back(ky * window_.dilation_h);
+      run_columns_.push_back(ptrdiff_t{kx} * window_.dilation_w * in_channels_);
+    }
+  }
+  choose_shapes();
+  const int32_t rows = shapes_[0]->rows;
+  block_tiles_ = static_cast<int32_t>(
+      std::clamp<size_t>(gather_bytes / (size_t(rows) * operand_stride_), 1, max_block_tiles));
+  pack(plan);
+  name_ = std::string(kernel.name) + "/" + form_name(form_);
+  const size_t tile_rows = size_t(block_tiles_) * size_t(rows);
+  scratch_bytes_ = round_up(size_t(block_tiles_) * sizeof(TilePlace), 64) +
+                   round_up(tile_rows * sizeof(int32_t), 64) +
+                   round_up(tile_rows * operand_stride_ + 64, 64) +
+                   round_up(size_t(rows) * size_t(panel_channels()) * 4, 64) +
+                   round_up(size_t(panel_channels()) * 4, 64);
+}
+
+GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
+  const auto rows = size_t(shapes_[0]->rows);
+  const auto take = [&scratch](size_t bytes) {
+    uint8_t* part = scratch;
+    scratch += round_up(bytes, 64);
+    return part;
+  };
+  Scratch s;
+  s.tiles = reinterpret_cast<TilePlace*>(take(size_t(block_tiles_) * sizeof(TilePlace)));
+  s.row_terms = reinterpret_cast<int32_t*>(take(size_t(block_tiles_) * rows * sizeof(int32_t)));
+  s.operands = take(size_t(block_tiles_) * rows * operand_stride_ + 64);
+  s.results = take(rows * size_t(panel_channels()) * 4);
+  s.accumulators = reinterpret_cast<int32_t*>(take(size_t(panel_channels()) * 4));
+  return s;
+}
+
+// Wide panels for single pixels (long chains otherwise) and for images whose width suits their
+// fewer rows; narrow ones, with more rows, for the rest.
+void GemmConv::choose_shapes() {
+  const auto main_rows = [&](int32_t vectors) {
+    for (int32_t i = 0; i < kernel_.shape_count; ++i) {
+      if (kernel_.shapes[i].vectors == vectors) return kernel_.shapes[i].rows;
+    }
+    return 0;
+  };
+  const int32_t narrow = main_rows(2), wide = main_rows(4);
+  const int32_t pixels = out_height_ * out_width_;
+  const bool suits = wide > 1 && out_width_ % wide == 0 && out_width_ % narrow != 0;
+  vectors_ = pixels == 1 || (wide > 1 && pixels <= 4) || suits ? 4 : 2;
+  for (int32_t i = 0; i < kernel_.shape_count; ++i) {
+    if (kernel_.shapes[i].vectors == vectors_) shapes_.push_back(&kernel_.shapes[i]);
+  }
+}
+
+const TileShape* GemmConv::shape_for(int32_t rows) const {
+  size_t i = 0;
+  while (i + 1 < shapes_.size() && shapes_[i + 1]->rows >= rows) ++i;
+  return shapes_[i];
+}
+
+void GemmConv::pack(const ConvPlan& plan) {
+  const int32_t lanes = kernel_.lanes, channels = panel_channels();
+  panels_ = (out_channels_ + channels - 1) / channels;
+  const auto panels = static_cast<size_t>(panels_);
+  const size_t slots = size_t(form_slots(form_)) * size_t(lanes);
+  weights_ = aligned_bytes(panels * panel_bytes() + 64);
+  bias_ = aligned_bytes(panels * size_t(channels) * 4);
+  parameters_ = aligned_bytes(panels * size_t(vectors_) * slots * 4 + 64);
+  const size_t vector_bytes = size_t(lanes) * 4;
+  clamps_ = aligned_bytes(panels * 2 * vector_bytes);
+  order_.resize(size_t(channels));
+  for (int32_t i = 0; i < channels; ++i) {
+    order_[size_t(i)] = gemm_channel(vectors_, i / lanes, i % lanes);
+  }
+  const auto terms = size_t(kernel_.terms);
+  std::vector<int32_t> lane_channels(order_.size());
+  for (size_t p = 0; p < panels; ++p) {
+    uint8_t* panel = weights_.get() + p * panel_bytes();
+    for (size_t i = 0; i < order_.size(); ++i) {
+      const size_t oc = p * order_.size() + size_t(order_[i]);
+      const bool exists = oc < size_t(out_channels_);
+      lane_channels[i] = exists ? int32_t(oc) : -1;
+      if (!exists) continue;
+      std::memcpy(bias_.get() + (p * order_.size() + i) * 4, &plan.bias[oc], 4);
+      const int16_t* from = &plan.weights[oc * reduction_];
+      if (kernel_.operand_bytes == 1) {
+        auto* to = reinterpret_cast<int8_t*>(panel) + i * terms;
+        for (size_t k = 0; k < reduction_; ++k) {
+          to[k / 4 * 4 * order_.size() + k % 4] = static_cast<int8_t>(from[k] - correction_);
+        }
+      } else {
+        auto* to = reinterpret_cast<int16_t*>(panel) + i * terms;
+        for (size_t k = 0; k < reduction_; ++k) to[k / 2 * 2 * order_.size() + k % 2] = from[k];
+      }
+    }
+    for (int32_t v = 0; v < vectors_; ++v) {
+      pack_parameters(plan.epilogue, &lane_channels[size_t(v * lanes)], lanes,
+                      reinterpret_cast<int32_t*>(parameters_.get()) +
+                          (p * size_t(vectors_) + size_t(v)) * slots);
+    }
+    uint8_t* lo = clamps_.get() + p * 2 * vector_bytes;
+    for (size_t i = 0; i < vector_bytes; ++i) {
+      const size_t oc = p * order_.size() + i % order_.size();
+      const bool exists = oc < size_t(out_channels_);
+      lo[i] = exists ? plan.epilogue.channels[oc].lo : 0;
+      lo[vector_bytes + i] = exists ? plan.epilogue.channels[oc].hi : 255;
+    }
+  }
+}
+
+// Where the activations of output pixels [first, last) begin, if they can be read in place.
+TilePlace GemmConv::place(const View& in, int32_t first, int32_t last) const {
+  TilePlace tile{nullptr, 0, first, last - first, shape_for(last - first)};
+  if (!in_place_ || tile.rows != tile.shape->rows) return tile;
+  const int32_t y = first / out_width_, x = first % out_width_;
+  const ptrdiff_t step = ptrdiff_t{window_.stride_w} * in_channels_;
+  const bool seamless = in.row_stride * window_.stride_h == step * out_width_;
+  if (x + tile.rows > out_width_ && !seamless) return tile;
+  tile.a = in.data + (ptrdiff_t{y} * window_.stride_h - window_.pads.top) * in.row_stride +
+           ptrdiff_t{x} * step - ptrdiff_t{window_.pads.left} * in_channels_;
+  tile.a_stride = step;
+  return tile;
+}
+
+void GemmConv::gather(const View& in, const TilePlace& tile, uint8_t* to) const {
+  constexpr size_t max_runs = 64;
+  ptrdiff_t runs[max_runs];
+  const ptrdiff_t step = ptrdiff_t{window_.stride_w} * in_channels_;
+  for (int32_t row = 0; row < tile.rows;) {
+    const int32_t y = (tile.first + row) / out_width_, x = (tile.first + row) % out_width_;
+    const int32_t count = std::min(tile.rows - row, out_width_ - x);
+    const uint8_t* source = in.data +
+                            (ptrdiff_t{y} * window_.stride_h - window_.pads.top) * in.row_stride +
+                            ptrdiff_t{x} * step - ptrdiff_t{window_.pads.left} * in_channels_;
+    uint8_t* pixels = to + ptrdiff_t(size_t(row) * operand_stride_);
+    if (run_rows_.size() <= max_runs) {
+      for (size_t r = 0; r < run_rows_.size(); ++r) {
+        runs[r] = run_rows_[r] * in.row_stride + run_columns_[r];
+      }
+      kernel_.gather(source, step, runs, run_rows_.size(), run_bytes_, pixels,
+                     ptrdiff_t(operand_stride_), count);
+    } else {
+      // Pixel by pixel, in portions of runs, so that what a portion writes too far is overwritten.
+      for (int32_t i = 0; i < count; ++i) {
+        uint8_t* pixel = pixels + size_t(i) * operand_stride_;
+        for (size_t r = 0; r < run_rows_.size(); ++r) {
+          runs[0] = run_rows_[r] * in.row_stride + run_columns_[r];
+          kernel_.gather(source + i * step, 0, runs, 1, run_bytes_,
+                         pixel + r * run_bytes_ * size_t(kernel_.operand_bytes), 0, 1);
+        }
+      }
+    }
+    row += count;
+  }
+}
+
+// Lays out the next block of tiles; returns their number.
+int32_t GemmConv::prepare(const View& in, int32_t first, int32_t last,
+                          const Scratch& scratch) const {
+  int32_t count = 0;
+  uint8_t* operands = scratch.operands;
+  const int32_t rows = shapes_[0]->rows;
+  for (; first < last && count < block_tiles_; ++count) {
+    TilePlace tile = place(in, first, std::min(first + rows, last));
+    if (tile.a == nullptr) {
+      gather(in, tile, operands);
+      tile.a = operands;
+      tile.a_stride = ptrdiff_t(operand_stride_);
+      operands += size_t(tile.rows) * operand_stride_;
+    }
+    if (correction_ != 0) {
+      int32_t* sums = scratch.row_terms + count * rows;
+      kernel_.row_sums(tile.a, tile.a_stride, reduction_, tile.rows, sums);
+      for (int32_t i = 0; i < tile.rows; ++i) {
+        sums[i] = int32_t(uint32_t(sums[i]) * uint32_t(correction_));
+      }
+    }
+    scratch.tiles[count] = tile;
+    first += tile.rows;
+  }
+  return count;
+}
+
+void GemmConv::copy_out(const View& out, int32_t panel, const TilePlace& tile,
+                        const Scratch& scratch) const {
+  const int32_t channels = std::min(panel_channels(), out_channels_ - panel * panel_channels());
+  const int32_t first_channel = panel * panel_channels();
+  for (int32_t row = 0; row < tile.rows; ++row) {
+    const int32_t pixel = tile.first + row;
+    uint8_t* to = out.data + ptrdiff_t{pixel / out_width_} * out.row_stride +
+                  ptrdiff_t{pixel % out_width_} * out_channels_ + first_channel;
+    if (form_ != Form::raw) {
+      std::memcpy(to, scratch.results + row * panel_channels(), size_t(channels));
+      continue;
+    }
+    const auto* lanes = reinterpret_cast<const int32_t*>(scratch.results) + row * panel_channels();
+    for (size_t i = 0; i < order_.size(); ++i) scratch.accumulators[order_[i]] = lanes[i];
+    raw_(scratch.accumulators, first_channel, channels, to);
+  }
+}
+
+void GemmConv::run_tile(const View& out, int32_t panel, const TilePlace& tile, TileArgs* args,
+                        const Scratch& scratch) const {
+  const int32_t y = tile.first / out_width_, x = tile.first % out_width_;
+  const bool whole = tile.rows == tile.shape->rows &&
+                     (panel + 1) * panel_channels() <= out_channels_ && form_ != Form::raw;
+  const bool in_row =
+      x + tile.rows <= out_width_ || out.row_stride == ptrdiff_t{out_width_} * out_channels_;
+  args->a = tile.a;
+  args->a_stride = tile.a_stride;
+  if (whole && in_row) {
+    args->c = out.data + ptrdiff_t{y} * out.row_stride + ptrdiff_t{x} * out_channels_ +
+              ptrdiff_t{panel} * panel_channels();
+    args->c_stride = out_channels_;
+    tile.shape->tile[int(form_)](*args);
+  } else {
+    args->c = scratch.results;
+    args->c_stride = panel_channels() * (form_ == Form::raw ? 4 : 1);
+    tile.shape->tile[int(form_)](*args);
+    copy_out(out, panel, tile, scratch);
+  }
+}
+
+void GemmConv::run_panel(const View& out, int32_t panel, int32_t tile_count,
+                         const Scratch& scratch) const {
+  const auto p = static_cast<size_t>(panel);
+  const size_t vector_bytes = size_t(kernel_.lanes) * 4;
+  TileArgs args;
+  args.b = weights_.get() + p * panel_bytes();
+  args.groups = groups_;
+  args.bias = reinterpret_cast<const int32_t*>(bias_.get()) + p * order_.size();
+  args.parameters = reinterpret_cast<const int32_t*>(parameters_.get()) +
+                    p * order_.size() * size_t(form_slots(form_));
+  args.lo = clamps_.get() + p * 2 * vector_bytes;
+  args.hi = args.lo + vector_bytes;
+  const bool ahead = out_height_ * out_width_ <= prefetch_pixels && tile_count > 1;
+  const uint8_t* next = args.b + panel_bytes();
+  const size_t share = ahead ? round_up(panel_bytes() / size_t(tile_count), 64) : 0;
+  for (int32_t t = 0; t < tile_count; ++t) {
+    for (size_t i = 0; i < share; i += 64) __builtin_prefetch(next + size_t(t) * share + i, 0, 2);
+    if (correction_ != 0) args.row_terms = scratch.row_terms + t * shapes_[0]->rows;
+    run_tile(out, panel, scratch.tiles[t], &args, scratch);
+  }
+}
+
+void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t* memory) const {
+  const Scratch scratch = divide(memory);
+  const int32_t last = slice.row_end * out_width_;
+  for (int32_t first = slice.row_begin * out_width_; first < last;) {
+    const int32_t count = prepare(in, first, last, scratch);
+    for (int32_t panel = slice.panel_begin; panel < slice.panel_end; ++panel) {
+      run_panel(out, panel, count, scratch);
+    }
+    const TilePlace& end = scratch.tiles[count - 1];
+    first = end.first + end.rows;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<FastConv> make_gemm_conv(const ConvPlan& plan, uint32_t cpu_flags) {
+  const GemmKernel* kernel = pick_gemm(cpu_flags);
+  if (kernel == nullptr) return nullptr;
+  int32_t correction = 0;
+  if (kernel->operand_bytes == 1 && (plan.least_weight < -128 || plan.greatest_weight > 127)) {
+    correction = plan.least_weight + 128;
+    if (plan.greatest_weight - correction > 127) return nullptr;
+  }
+  return std::make_unique<GemmConv>(plan, *kernel, correction);
+}
+
+}  // namespace lastbit

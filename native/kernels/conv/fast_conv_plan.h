@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the SIMD convolutions of fast_conv.cc share: geometry, and the layer's integers as kernels
+// need them.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "kernels/conv/fast_conv.h"
+#include "kernels/requant/epilogue.h"
+#include "kernels/requant/finish.h"
+#include "program/program.h"
+
+namespace lastbit {
+
+// acc = bias + sum (x - z)(w - zw), x stored as u8 with zero point z, is computed as
+//   bias - z * sum (w - zw) + sum x * v + c * sum x,   w - zw = v + c,
+// modulo 2^32. c is 0 where all v are within the kernel's weight type, else one number that brings
+// them there (legacy weights: u8 less any zero point span 256 values).
+struct ConvPlan {
+  program::Window window;
+  int32_t in_height = 0, in_width = 0, in_channels = 0;
+  int32_t out_height = 0, out_width = 0, out_channels = 0;
+  size_t reduction = 0;
+  Pads halo;                     // of the input view
+  std::vector<int32_t> bias;     // less z * sum (w - zw), wrapped to int32
+  std::vector<int16_t> weights;  // w - zw, [oc][reduction], in [-383, 383]
+  int32_t least_weight = 0, greatest_weight = 0;
+  Epilogue epilogue;
+  Finish finish;              // for Form::raw
+  int32_t stored_offset = 0;  // of the output
+
+  ConvPlan(const program::Conv& conv, const program::Tensor& input, const program::Tensor& output);
+};
+
+// Accumulators of one pixel, channels [first, first + count) -> stored codes.
+class RawFinish {
+ public:
+  explicit RawFinish(const ConvPlan& plan) : finish_(plan.finish), offset_(plan.stored_offset) {}
+  void operator()(const int32_t* accumulators, int32_t first, int32_t count, uint8_t* out) const;
+
+ private:
+  Finish finish_;
+  int32_t offset_;
+};
+
+// nullptr if no variant of the family fits the flags and the weights.
+std::unique_ptr<FastConv> make_gemm_conv(const ConvPlan& plan, uint32_t cpu_flags);
+std::unique_ptr<FastConv> make_depthwise_conv(const ConvPlan& plan, uint32_t cpu_flags);
+
+}  // namespace lastbit

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Depthwise convolution (one input channel for each output channel): one row of output pixels, one
+// block of channels.
+//
+// A dot product takes `terms` taps of the same channel. Its weights are packed
+// [group][part][vector] [lane][terms]; lane l of vector v is channel channel(vectors, v, l) of the
+// block. `part` has two entries where weights minus their zero point leave s8 and are split into
+// two addends. Exact as gemm/gemm.h is.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/requant/epilogue.h"
+
+namespace lastbit {
+
+struct DwArgs {
+  const uint8_t* in = nullptr;    // first tap of the first output pixel, first channel of the block
+  ptrdiff_t in_row_stride = 0;    // bytes
+  ptrdiff_t in_pixel_stride = 0;  // bytes
+  ptrdiff_t step = 0;             // bytes between first taps of neighbouring output pixels
+  const ptrdiff_t* taps = nullptr;  // offset of each tap, tap_groups * terms of them
+  size_t tap_groups = 0;
+  const uint8_t* weights = nullptr;
+  const int32_t* bias = nullptr;
+  const int32_t* parameters = nullptr;
+  const uint8_t* lo = nullptr;  // one vector of bytes each
+  const uint8_t* hi = nullptr;
+  uint8_t* out = nullptr;          // Form::raw: int32 accumulators in lane order
+  ptrdiff_t out_pixel_stride = 0;  // bytes
+  int32_t width = 0;               // output pixels
+  int32_t channels = 0;            // of the block that exist; more are read, none written
+};
+using DwRow = void (*)(const DwArgs&);
+
+struct DwBlock {
+  int32_t vectors;
+  DwRow rows3x3[2][2][form_count];  // [stride - 1][parts - 1][form]: dilation 1, reads no `taps`
+  DwRow any[2][form_count];         // [parts - 1][form]: any kernel, by its taps
+};
+
+struct DwKernel {
+  const char* name;
+  const char* name_any;
+  int32_t lanes;
+  int32_t terms;
+  int32_t operand_bytes;  // of a weight: 2 (weights minus zero point always fit) or 1
+  const DwBlock* blocks;  // by falling size
+  int32_t block_count;
+  int32_t (*channel)(int32_t vectors, int32_t v, int32_t lane);
+};
+
+#define VARIANT(name, needs) extern const DwKernel name;
+#include "kernels/dwconv/variants.inc"
+#undef VARIANT
+
+// The best variant for the flags, or nullptr.
+const DwKernel* pick_dwconv(uint32_t cpu_flags);
+
+}  // namespace lastbit

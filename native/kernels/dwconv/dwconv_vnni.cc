@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// u8 activations and s8 weights, vpdpbusd; 64 channels at a time, then 32 and 16.
+#if defined(__x86_64__) || defined(_M_X64)
+#include <cstring>
+
+#include "cpu.h"
+#include "kernels/dwconv/dwconv.h"
+#include "kernels/isa/intrinsics.h"
+#include "kernels/isa/unroll.h"
+// clang-format off
+#include "kernels/isa/begin_vnni.inc"
+namespace lastbit {
+namespace {
+#include "kernels/isa/arch_vnni.inc"
+#include "kernels/requant/epilogue.inc"
+#include "kernels/dwconv/rows.inc"
+// clang-format on
+
+template <int NV>
+constexpr DwBlock block() {
+  return {NV,
+          {{LASTBIT_FORMS(dwconv3x3_row, NV, 1, 1), LASTBIT_FORMS(dwconv3x3_row, NV, 1, 2)},
+           {LASTBIT_FORMS(dwconv3x3_row, NV, 2, 1), LASTBIT_FORMS(dwconv3x3_row, NV, 2, 2)}},
+          {LASTBIT_FORMS(dwconv_row, NV, 1), LASTBIT_FORMS(dwconv_row, NV, 2)}};
+}
+const DwBlock blocks[] = {block<4>(), block<2>(), block<1>()};
+
+// Where Arch::interleave puts channels.
+int32_t channel(int32_t vectors, int32_t v, int32_t lane) {
+  const int32_t q = lane / 4, r = lane % 4;
+  if (vectors == 4) return q * 16 + v * 4 + r;
+  if (vectors == 2) return q % 2 * 16 + q / 2 * 8 + v * 4 + r;
+  return lane;
+}
+}  // namespace
+
+const DwKernel dwconv_u8s8_vnni = {"dwconv3x3_u8s8_vnni",
+                                   "dwconv_u8s8_vnni",
+                                   Arch::lanes,
+                                   Arch::terms,
+                                   Arch::operand_bytes,
+                                   blocks,
+                                   3,
+                                   channel};
+
+}  // namespace lastbit
+#include "kernels/isa/end.inc"
+#endif

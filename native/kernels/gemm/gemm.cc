@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/gemm/gemm.h"
+
+#include "cpu.h"
+
+namespace lastbit {
+
+const GemmKernel* pick_gemm(uint32_t cpu_flags) {
+#define VARIANT(name, needs) \
+  if ((cpu_flags & (needs)) == (needs)) return &name;
+#include "kernels/gemm/variants.inc"
+#undef VARIANT
+  return nullptr;
+}
+
+}  // namespace lastbit

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// GEMM tiles: some rows of activations times one panel of packed weights, requantized.
+//
+// A panel holds `vectors` vectors of output channels. Its weights are packed [k / terms][vector]
+// [lane][terms]; lane l of vector v is channel gemm_channel(vectors, v, l) of the panel, the order
+// in which saturating packs put bytes back into channel order. Weights of channels and terms that
+// do not exist are 0, so what activations hold there does not matter.
+//
+// Exact: sums are int32 modulo 2^32 in any order; conv/fast_conv.cc admits only layers for which
+// that is the specification's accumulator.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/requant/epilogue.h"
+
+namespace lastbit {
+
+struct TileArgs {
+  const uint8_t* a = nullptr;  // operands of the first row, 4 bytes for each group of terms
+  ptrdiff_t a_stride = 0;      // bytes to the next row
+  const uint8_t* b = nullptr;
+  size_t groups = 0;                    // k / terms, rounded up
+  const int32_t* bias = nullptr;        // one per channel of the panel, in lane order
+  const int32_t* row_terms = nullptr;   // added to every channel of a row; may be null
+  const int32_t* parameters = nullptr;  // form_slots(form) vectors for each vector of channels
+  const uint8_t* lo = nullptr;          // one vector of bytes each, in channel order,
+  const uint8_t* hi = nullptr;          // repeated where the panel is shorter
+  uint8_t* c = nullptr;                 // Form::raw: int32 accumulators in lane order
+  ptrdiff_t c_stride = 0;               // bytes
+};
+using Tile = void (*)(const TileArgs&);
+
+struct TileShape {
+  int32_t rows, vectors;
+  Tile tile[form_count];
+};
+
+// Copies `count` pixels' operands for a dense convolution: pixel i reads, for each run r,
+// run_bytes bytes at source + i * source_step + runs[r]. May read 15 bytes past a run and write
+// 15 operands past a pixel's last one (later pixels overwrite them).
+using Gather = void (*)(const uint8_t* source, ptrdiff_t source_step, const ptrdiff_t* runs,
+                        size_t run_count, size_t run_bytes, uint8_t* operands,
+                        ptrdiff_t operand_stride, int32_t count);
+// Sums of k bytes of each row.
+using RowSums = void (*)(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t rows,
+                         int32_t* sums);
+
+struct GemmKernel {
+  const char* name;
+  int32_t lanes;
+  int32_t terms;            // products of one dot product: 2 (s16 operands) or 4 (u8 x s8)
+  int32_t operand_bytes;    // 2 or 1; with 1, activations are read in place where they lie right
+  const TileShape* shapes;  // by falling rows; the first of each `vectors` is the main one
+  int32_t shape_count;
+  Gather gather;
+  RowSums row_sums;
+};
+
+constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane) {
+  return lane / 4 * (4 * vectors) + v * 4 + lane % 4;
+}
+
+#define VARIANT(name, needs) extern const GemmKernel name;
+#include "kernels/gemm/variants.inc"
+#undef VARIANT
+
+// The best variant for the flags, or nullptr.
+const GemmKernel* pick_gemm(uint32_t cpu_flags);
+
+}  // namespace lastbit

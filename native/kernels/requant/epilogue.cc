@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/requant/epilogue.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "numeric/requant.h"
+#include "numeric/saturate.h"
+#include "program/ranges.h"
+
+namespace lastbit {
+namespace {
+
+using program::Range;
+using program::RequantKind;
+
+// What an int32 accumulator can hold. Beyond int32 it wraps (conv.h admits nothing else), and then
+// it can be anything.
+Range int32_range(const program::Conv& conv, const program::Tensor& input, int32_t oc) {
+  const Range range = program::accumulator_range(conv, input, oc);
+  if (!fits_bits(range.min, 32) || !fits_bits(range.max, 32)) return {INT32_MIN, INT32_MAX};
+  return range;
+}
+
+int64_t magnitude(const Range& range) { return std::max(-range.min, range.max); }
+
+// Whether R of the rule is one number for all accumulators whose result the clamp lets through.
+// A rule that looks at the sign uses its R for x >= 0 then: a negative p gives (p + R) >> s <= 0,
+// since every R is below 2^s, and the exact result is <= 0 too, so both end at lo >= zero point.
+bool constant_addend(Rule rule, int shift, const Range& range, bool positive_only) {
+  switch (rule) {
+    case Rule::floor:
+    case Rule::ceil:
+    case Rule::half_up:
+    case Rule::half_down:
+    case Rule::ruyx86:
+      return true;
+    case Rule::gemmlowp2:
+      return shift <= 31 || positive_only || range.min >= 0;
+    case Rule::trunc0:
+    case Rule::half_away:
+    case Rule::half_to_zero:
+      return positive_only || range.min >= 0;
+    case Rule::half_even:
+    case Rule::half_odd:
+      return false;
+  }
+  return false;
+}
+
+struct Channel {
+  Range range;
+  bool positive_only;  // lo >= zero point
+  int32_t zero_point;  // stored
+};
+
+// y = ((x << l) * m + (R + (z << s)) << l) >> (s + l) with s + l >= 32, so that the high dword and
+// one 32-bit shift finish it. False if a number could leave its type.
+bool make_affine(int32_t multiplier, int shift, Rule rule, const Channel& channel,
+                 ChannelFinish* finish) {
+  // z << s stays below 2^61, and so does the sum with p < 2^62.
+  if (shift < 1 || shift > 52) return false;
+  if (!constant_addend(rule, shift, channel.range, channel.positive_only)) return false;
+  const int preshift = std::max(0, 32 - shift);
+  if (preshift > 0 && magnitude(channel.range) > (INT32_MAX >> preshift)) return false;
+  const int64_t addend = fixed_addend<int64_t>(1, 1, shift, rule);
+  finish->multiplier = multiplier;
+  finish->addend = (addend + (int64_t{channel.zero_point} << shift)) << preshift;
+  finish->shift = shift + preshift - 32;
+  finish->preshift = preshift;
+  return true;
+}
+
+// gemmlowp2 for both signs. Twice the closed form, 2p + 2^s + 2^31 - (x < 0 ? 2^32 : 0) shifted by
+// s + 1: the sign's share is one unit of the high dword. At s = 31 there is no second rounding.
+bool make_double_rounding(int32_t multiplier, int shift, const Channel& channel,
+                          ChannelFinish* finish) {
+  if (shift < 31 || shift > 52 || magnitude(channel.range) > (INT32_MAX >> 1)) return false;
+  const int64_t second = shift > 31 ? int64_t{1} << 31 : 0;
+  finish->multiplier = multiplier;
+  finish->addend = (int64_t{1} << shift) + second + (int64_t{channel.zero_point} << (shift + 1));
+  finish->shift = shift - 31;
+  finish->sign = shift > 31 ? -1 : 0;
+  return true;
+}
+
+bool make_shift(int shift, Rule rule, const Channel& channel, ChannelFinish* finish) {
+  if (shift < 1 || shift > 22 ||
+      !constant_addend(rule, shift, channel.range, channel.positive_only)) {
+    return false;
+  }
+  const int64_t addend =
+      rounding_addend<int64_t>(1, shift, rule) + (int64_t{channel.zero_point} << shift);
+  if (magnitude(channel.range) + addend > INT32_MAX) return false;
+  finish->addend = addend;
+  finish->shift = shift;
+  return true;
+}
+
+// vcvtps2dq answers INT32_MIN outside int32, so the product is kept well inside.
+bool make_f32(float scale, const Channel& channel, ChannelFinish* finish) {
+  if (static_cast<double>(magnitude(channel.range)) * static_cast<double>(scale) > 1e9) {
+    return false;
+  }
+  finish->scale = scale;
+  return true;
+}
+
+// A bare shift is also a multiplication by 2^30 and a shift by 30 more: the same quotient, so the
+// same rounding. It serves shifts of 0, left shifts and large ones.
+bool make(Form form, const program::Requant& requant, size_t oc, const Channel& channel,
+          ChannelFinish* finish) {
+  const bool fixed = requant.kind == RequantKind::fixed;
+  switch (form) {
+    case Form::affine:
+    case Form::affine_preshift: {
+      if (requant.kind == RequantKind::f32) return false;
+      const int shift = program::of_channel(requant.shift, oc) + (fixed ? 0 : 30);
+      const int32_t multiplier = fixed ? program::of_channel(requant.multiplier, oc) : 1 << 30;
+      return make_affine(multiplier, shift, requant.rule, channel, finish) &&
+             (form == Form::affine_preshift || finish->preshift == 0);
+    }
+    case Form::double_rounding:
+      return fixed && requant.rule == Rule::gemmlowp2 &&
+             make_double_rounding(program::of_channel(requant.multiplier, oc),
+                                  program::of_channel(requant.shift, oc), channel, finish);
+    case Form::f32:
+      return requant.kind == RequantKind::f32 &&
+             make_f32(program::of_channel(requant.scale, oc), channel, finish);
+    case Form::shift:
+      return requant.kind == RequantKind::shift &&
+             make_shift(program::of_channel(requant.shift, oc), requant.rule, channel, finish);
+    case Form::raw:
+      return true;
+  }
+  return false;
+}
+
+bool make_all(Form form, const program::Conv& conv, const std::vector<Channel>& channels,
+              std::vector<ChannelFinish>* finishes) {
+  for (size_t oc = 0; oc < channels.size(); ++oc) {
+    ChannelFinish finish;
+    finish.lo = (*finishes)[oc].lo;
+    finish.hi = (*finishes)[oc].hi;
+    if (!make(form, conv.requant, oc, channels[oc], &finish)) return false;
+    (*finishes)[oc] = finish;
+  }
+  return true;
+}
+
+void put(int32_t* slot, int32_t lane, int32_t value) { slot[lane] = value; }
+
+void put64(int32_t* even, int32_t* odd, int32_t lane, int64_t value) {
+  std::memcpy((lane % 2 == 0 ? even : odd) + lane / 2 * 2, &value, sizeof value);
+}
+
+}  // namespace
+
+Epilogue plan_epilogue(const program::Conv& conv, const program::Tensor& input,
+                       const program::Tensor& output) {
+  const int32_t offset = program::stored_offset(output.type);
+  const size_t count = static_cast<size_t>(conv.output_channels);
+  Epilogue epilogue;
+  epilogue.zero_point = output.zero_point + offset;
+  epilogue.channels.resize(count);
+  std::vector<Channel> channels(count);
+  for (size_t oc = 0; oc < count; ++oc) {
+    channels[oc] = {int32_range(conv, input, static_cast<int32_t>(oc)),
+                    program::of_channel(conv.clamp.lo, oc) >= output.zero_point,
+                    epilogue.zero_point};
+    epilogue.channels[oc].lo =
+        static_cast<uint8_t>(program::of_channel(conv.clamp.lo, oc) + offset);
+    epilogue.channels[oc].hi =
+        static_cast<uint8_t>(program::of_channel(conv.clamp.hi, oc) + offset);
+  }
+  // Cheapest first.
+  for (Form form : {Form::shift, Form::f32, Form::affine, Form::affine_preshift,
+                    Form::double_rounding, Form::raw}) {
+    if (make_all(form, conv, channels, &epilogue.channels)) {
+      epilogue.form = form;
+      break;
+    }
+  }
+  return epilogue;
+}
+
+void pack_parameters(const Epilogue& epilogue, const int32_t* order, int32_t lanes,
+                     int32_t* parameters) {
+  const auto slot = [&](int i) { return parameters + i * lanes; };
+  for (int32_t lane = 0; lane < lanes; ++lane) {
+    const ChannelFinish none;
+    const ChannelFinish& c =
+        order[lane] < 0 ? none : epilogue.channels[static_cast<size_t>(order[lane])];
+    switch (epilogue.form) {
+      case Form::affine_preshift:
+        put(slot(5), lane, c.preshift);
+        [[fallthrough]];
+      case Form::double_rounding:
+        if (epilogue.form == Form::double_rounding) put(slot(5), lane, c.sign);
+        [[fallthrough]];
+      case Form::affine:
+        put64(slot(0), slot(1), lane, c.multiplier);
+        put64(slot(2), slot(3), lane, c.addend);
+        put(slot(4), lane, c.shift);
+        break;
+      case Form::f32: {
+        int32_t bits;
+        std::memcpy(&bits, &c.scale, sizeof bits);
+        put(slot(0), lane, bits);
+        put(slot(1), lane, epilogue.zero_point);
+        break;
+      }
+      case Form::shift:
+        put(slot(0), lane, static_cast<int32_t>(c.addend));
+        put(slot(1), lane, c.shift);
+        break;
+      case Form::raw:
+        break;
+    }
+  }
+}
+
+}  // namespace lastbit

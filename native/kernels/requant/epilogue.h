@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// How SIMD kernels turn int32 accumulators into stored codes: the form is chosen once, at load,
+// from what the layer's accumulators can reach; epilogue.inc has one function for each form.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "program/program.h"
+
+namespace lastbit {
+
+// y is before the clamp and already holds the output's stored zero point.
+enum class Form : uint8_t {
+  affine,           // y = (x * m + R) >> s, s >= 32
+  affine_preshift,  // y = ((x << l) * m + R) >> s: total shifts below 32, left shifts
+  double_rounding,  // gemmlowp2 of signed outputs: R depends on the sign of x
+  f32,              // y = RNE(f32(f32(x) * scale)) + zero point
+  shift,            // y = (x + R) >> s
+  raw,              // none of these is proven exact: int32 out, requant/finish.h does the rest
+};
+constexpr int form_count = 6;
+
+// Vectors of int32 parameters that a form reads for each vector of channels.
+constexpr int form_slots(Form form) {
+  constexpr int slots[form_count] = {5, 6, 6, 2, 2, 0};
+  return slots[static_cast<int>(form)];
+}
+
+constexpr const char* form_name(Form form) {
+  constexpr const char* names[form_count] = {"affine", "affine_preshift", "double_rounding",
+                                             "f32",    "shift",           "raw"};
+  return names[static_cast<int>(form)];
+}
+
+struct ChannelFinish {
+  int32_t multiplier = 0;
+  int64_t addend = 0;
+  int32_t shift = 0;     // as the form's last step applies it
+  int32_t preshift = 0;  // affine_preshift: left shift of x
+  int32_t sign = 0;      // double_rounding: -1 where a second rounding happens
+  float scale = 0;
+  uint8_t lo = 0, hi = 255;  // stored
+};
+
+struct Epilogue {
+  Form form = Form::raw;
+  int32_t zero_point = 0;  // the output's, stored
+  std::vector<ChannelFinish> channels;
+};
+
+// conv's requantization must not be `none`; `output` is an 8-bit tensor. Exact for every
+// accumulator that the weights and biases allow.
+Epilogue plan_epilogue(const program::Conv& conv, const program::Tensor& input,
+                       const program::Tensor& output);
+
+// Parameters of one vector: its lane l works for channels[order[l]], or for none if order[l] is
+// negative. Writes form_slots(form) * lanes int32.
+void pack_parameters(const Epilogue& epilogue, const int32_t* order, int32_t lanes,
+                     int32_t* parameters);
+
+}  // namespace lastbit

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random convolutions: every SIMD tier against kernels/conv/conv_ref.cc. Buffers end at an
+// unreadable page (64 bytes are readable past an activation, as view.h promises), halos of inputs
+// hold the zero point, those of outputs a canary; the work is cut into random slices.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cpu.h"
+#include "kernels/aligned.h"
+#include "kernels/check.h"
+#include "kernels/conv/conv_ref.h"
+#include "kernels/conv/fast_conv.h"
+#include "kernels/image.h"
+#include "program/ranges.h"
+
+namespace lastbit::check {
+namespace {
+
+using program::CodeType;
+using program::Conv;
+using program::RequantKind;
+using program::Tensor;
+using program::WeightType;
+
+enum class Family { pointwise, dense, depthwise };
+
+struct Case {
+  Conv conv;
+  Tensor input, output;
+  std::vector<uint8_t> weights;
+  const char* fill = "";
+  const char* scaling = "";
+};
+
+// A tensor's image with its halo, the last byte before an unreadable page.
+struct Buffer {
+  Image image;
+  std::unique_ptr<Guarded> memory;
+
+  Buffer(const Tensor& tensor, const Pads& halo, uint8_t fill, size_t slack = 64) {
+    const size_t columns = size_t(tensor.width + halo.left + halo.right);
+    const size_t row = columns * size_t(tensor.channels);
+    const size_t bytes = row * size_t(tensor.height + halo.top + halo.bottom);
+    memory = std::make_unique<Guarded>(bytes, slack);
+    std::memset(memory->data(), fill, bytes);
+    image = {memory->data() + size_t(halo.top) * row + size_t(halo.left * tensor.channels),
+             tensor.height,
+             tensor.width,
+             tensor.channels,
+             ptrdiff_t(row),
+             halo,
+             tensor.type};
+  }
+};
+
+int32_t outputs(int32_t in, int32_t before, int32_t after, int32_t kernel, int32_t dilation,
+                int32_t stride) {
+  const int32_t reach = (kernel - 1) * dilation + 1;
+  return in + before + after < reach ? 0 : (in + before + after - reach) / stride + 1;
+}
+
+int32_t size_near(Noise& noise, int32_t width) {  // 1 .. 2 * width + 1, ends and steps favoured
+  return std::max(1, noise.chance(40)
+                         ? noise.pick({1, width - 1, width, width + 1, 2 * width, 2 * width + 1})
+                         : noise.range(1, 2 * width + 1));
+}
+
+void choose_shape(Noise& noise, Family family, Case* c) {
+  program::Window& w = c->conv.window;
+  if (family != Family::pointwise) {
+    const bool three = noise.chance(50);
+    w.kernel_h = three ? 3 : noise.range(1, 7);
+    w.kernel_w = three ? 3 : noise.range(1, 7);
+    if (noise.chance(20)) w.dilation_h = noise.range(1, 3);
+    if (noise.chance(20)) w.dilation_w = noise.range(1, 3);
+    const int32_t reach_h = (w.kernel_h - 1) * w.dilation_h;
+    const int32_t reach_w = (w.kernel_w - 1) * w.dilation_w;
+    w.pads = {noise.range(0, reach_h), noise.range(0, reach_w), noise.range(0, reach_h),
+              noise.range(0, reach_w)};
+  }
+  w.stride_h = noise.pick({1, 1, 2, 2, 3});
+  w.stride_w = noise.chance(80) ? w.stride_h : noise.range(1, 3);
+  do {
+    c->input.height = size_near(noise, 8);
+    c->input.width = noise.pick({1, 7, 14, 28, 16, noise.range(1, 30)});
+    c->output.height =
+        outputs(c->input.height, w.pads.top, w.pads.bottom, w.kernel_h, w.dilation_h, w.stride_h);
+    c->output.width =
+        outputs(c->input.width, w.pads.left, w.pads.right, w.kernel_w, w.dilation_w, w.stride_w);
+  } while (c->output.height < 1 || c->output.width < 1);
+  const int32_t channels =
+      noise.chance(70) ? size_near(noise, noise.pick({8, 16, 32, 64})) : noise.range(1, 200);
+  c->input.channels = family == Family::dense ? std::min(channels, 40) : channels;
+  if (family == Family::dense && noise.chance(30)) c->input.channels = 3;
+  c->output.channels =
+      family == Family::depthwise ? channels : size_near(noise, noise.pick({8, 16, 32, 64}));
+  c->conv.groups = family == Family::depthwise ? channels : 1;
+  c->conv.input_channels = c->input.channels;
+  c->conv.output_channels = c->output.channels;
+}
+
+void choose_types(Noise& noise, Case* c) {
+  const auto code = [&noise](CodeType type) {
+    const int32_t lo = program::least_code(type), hi = program::greatest_code(type);
+    return noise.chance(50) ? noise.pick({lo, hi, 0}) : noise.range(lo, hi);
+  };
+  c->input.type = noise.pick({CodeType::u8, CodeType::s8});
+  c->output.type = noise.pick({CodeType::u8, CodeType::s8});
+  c->input.zero_point = code(c->input.type);
+  c->output.zero_point = code(c->output.type);
+}
+
+// Weights of all shapes that a proof may hang on: noise, all extremes, small, legacy u8.
+void choose_weights(Noise& noise, Case* c) {
+  Conv& conv = c->conv;
+  const bool legacy = noise.chance(30);
+  conv.weight_type = legacy ? WeightType::u8 : WeightType::s8;
+  const int32_t lo = legacy ? 0 : -128, hi = legacy ? 255 : 127;
+  conv.weight_count = size_t(conv.output_channels) * conv.reduction();
+  c->weights.resize(conv.weight_count);
+  const int32_t style = noise.range(0, 4);
+  for (uint8_t& w : c->weights) {
+    const int32_t value =
+        style == 0   ? lo
+        : style == 1 ? hi
+        : style == 2 ? noise.pick({lo, hi})
+                     : noise.range(lo + (style == 3 ? 0 : 100), hi - (style == 3 ? 0 : 100));
+    w = static_cast<uint8_t>(value);
+  }
+  const int32_t zero_point = legacy             ? noise.pick({0, 128, 255, noise.range(100, 160)})
+                             : noise.chance(80) ? 0
+                                                : noise.range(-20, 20);
+  conv.weight_zero_points.assign(size_t(conv.output_channels), zero_point);
+  if (noise.chance(5)) {
+    for (int32_t& z : conv.weight_zero_points) z = std::clamp(z + noise.range(-3, 3), lo, hi);
+  }
+  conv.weights = c->weights.data();
+  conv.bias.resize(size_t(conv.output_channels));
+  const int32_t reach = noise.pick({0, 1000, 100000});
+  for (int32_t& b : conv.bias) b = noise.range(-reach, reach);
+}
+
+// Scales the accumulators' spread to some tens of codes, so that results are neither constant nor
+// all clamped; some cases instead aim at corners of the rules.
+void choose_requant(Noise& noise, Case* c) {
+  Conv& conv = c->conv;
+  const size_t channels = size_t(conv.output_channels);
+  const double spread = 3000.0 * std::sqrt(double(conv.reduction())) + 1000;
+  program::Requant& r = conv.requant;
+  r.kind = noise.pick({RequantKind::fixed, RequantKind::fixed, RequantKind::fixed, RequantKind::f32,
+                       RequantKind::shift});
+  const size_t entries = noise.chance(30) ? 1 : channels;
+  const int32_t exponent = int32_t(std::lround(std::log2(spread / 40)));
+  c->scaling = "spread";
+  if (r.kind == RequantKind::fixed) {
+    r.rule = noise.chance(50) ? noise.pick({Rule::gemmlowp2, Rule::gemmlowp2, Rule::half_up})
+                              : static_cast<Rule>(noise.range(0, 10));
+    const int32_t corner = noise.range(0, 9);
+    for (size_t i = 0; i < entries; ++i) {
+      int32_t multiplier = (1 << 30) + noise.range(0, (1 << 30) - 1);
+      int32_t shift = 31 + exponent + noise.range(-2, 2);
+      if (corner == 0) {
+        c->scaling = "dyadic";  // ties everywhere
+        multiplier = 1 << 30;
+        shift = 30 + exponent;
+      } else if (corner == 1) {
+        c->scaling = "extreme multipliers";
+        multiplier = noise.pick({0, 1, INT32_MAX, 1 << 30});
+      } else if (corner == 2) {
+        c->scaling = "shifts near 31";
+        shift = noise.range(29, 33);
+      } else if (corner == 3 && i % 3 == 0) {
+        c->scaling = "any shift";
+        shift = noise.range(1, 62);
+      } else if (corner == 4) {
+        c->scaling = "small multipliers";
+        multiplier = noise.range(0, 1 << 16);
+        shift = std::max(1, 15 + exponent + noise.range(-2, 2));
+      }
+      r.multiplier.push_back(multiplier);
+      r.shift.push_back(std::clamp(shift, 1, 62));
+    }
+  } else if (r.kind == RequantKind::f32) {
+    const int32_t corner = noise.range(0, 5);
+    for (size_t i = 0; i < entries; ++i) {
+      const double jitter = corner == 0 ? 1 : 0.5 + noise.range(0, 1000) / 1000.0;
+      if (corner == 0) c->scaling = "dyadic";
+      if (corner == 1) c->scaling = "large scales";
+      const double size = corner == 1 ? 1e6 : 1;
+      r.scale.push_back(static_cast<float>(std::ldexp(jitter * size, -exponent)));
+    }
+  } else {
+    r.rule = static_cast<Rule>(noise.range(0, 8));
+    if (noise.chance(50)) r.rule = Rule::half_up;
+    const int32_t corner = noise.range(0, 4);
+    for (size_t i = 0; i < entries; ++i) {
+      int32_t shift = exponent + noise.range(-2, 2);
+      if (corner == 0) {
+        c->scaling = "any shift";
+        shift = noise.range(-31, 62);
+      }
+      if (corner == 1) {
+        c->scaling = "shifts near 0";
+        shift = noise.range(-1, 2);
+      }
+      r.shift.push_back(std::clamp(shift, -31, 62));
+    }
+  }
+}
+
+void choose_clamp(Noise& noise, Case* c) {
+  const int32_t lo = program::least_code(c->output.type),
+                hi = program::greatest_code(c->output.type);
+  const int32_t style = noise.range(0, 3);
+  const size_t entries = style == 3 ? size_t(c->conv.output_channels) : 1;
+  for (size_t i = 0; i < entries; ++i) {
+    int32_t least = lo, greatest = hi;
+    if (style == 1) least = c->output.zero_point;  // relu
+    if (style >= 2) {
+      least = noise.range(lo, hi);
+      greatest = noise.range(least, hi);
+    }
+    if (style == 3 && noise.chance(50)) least = std::min(std::max(least, c->output.zero_point), hi);
+    c->conv.clamp.lo.push_back(least);
+    c->conv.clamp.hi.push_back(std::max(least, greatest));
+  }
+}
+
+void choose_accumulator(Noise& noise, Case* c) {
+  program::Accumulator& a = c->conv.accumulator;
+  if (noise.chance(70)) return;  // 32 bits, wrapping
+  a.bits = noise.pick({24, 28, 32, 32, 40});
+  a.overflow = static_cast<program::Overflow>(noise.range(0, 2));
+  a.when = noise.chance(50) ? program::When::each : program::When::end;
+  a.bias_first = noise.chance(50);
+}
+
+void fill_input(Noise& noise, const Case& c, const Image& image) {
+  const int32_t style = noise.range(0, 5);
+  const auto z = static_cast<uint8_t>(c.input.zero_point + program::stored_offset(c.input.type));
+  for (int32_t y = 0; y < image.height; ++y) {
+    uint8_t* row = image.row(y);
+    for (size_t i = 0; i < image.row_codes(); ++i) {
+      row[i] = style == 0   ? uint8_t{0}
+               : style == 1 ? uint8_t{255}
+               : style == 2 ? noise.pick<uint8_t>({0, 255, z})
+                            : static_cast<uint8_t>(noise.bits());
+    }
+  }
+}
+
+// All rows and panels, cut at random places.
+void run_in_slices(Noise& noise, const FastConv& conv, const Image& in, const Image& out) {
+  Guarded scratch(conv.scratch_bytes(), 0, true);
+  std::memset(scratch.data(), 0xA5, scratch.size());
+  for (int32_t row = 0; row < out.height;) {
+    const int32_t row_end = noise.chance(50) ? out.height : noise.range(row + 1, out.height);
+    for (int32_t panel = 0; panel < conv.panel_count();) {
+      const int32_t panel_end =
+          noise.chance(50) ? conv.panel_count() : noise.range(panel + 1, conv.panel_count());
+      conv.run(view_of(in), view_of(out), {row, row_end, panel, panel_end}, scratch.data());
+      panel = panel_end;
+    }
+    row = row_end;
+  }
+}
+
+void compare(Check& check, const std::string& variant, const Case& c, const Image& expected,
+             const Image& got) {
+  for (int32_t y = 0; y < expected.height; ++y) {
+    for (size_t i = 0; i < expected.row_codes(); ++i) {
+      if (expected.row(y)[i] == got.row(y)[i]) continue;
+      const size_t channels = size_t(c.output.channels);
+      check.fail(variant, "row %d, column %zu, channel %zu: expected stored %d, got %d", y,
+                 i / channels, i % channels, expected.row(y)[i], got.row(y)[i]);
+      return;
+    }
+  }
+}
+
+// The halo of the output, and all that is not the image, keeps its canary.
+void check_canary(Check& check, const std::string& variant, const Buffer& out, uint8_t canary) {
+  const Image& image = out.image;
+  const uint8_t* p = out.memory->data();
+  for (size_t i = 0; i < out.memory->size(); ++i) {
+    const ptrdiff_t at = p + i - image.data;
+    const ptrdiff_t y = at < 0 ? -1 : at / image.row_bytes;
+    const ptrdiff_t in_row = at - y * image.row_bytes;
+    const bool inside = at >= 0 && y < image.height && in_row < ptrdiff_t(image.row_codes());
+    if (inside || p[i] == canary) continue;
+    check.fail(variant, "halo overwritten at row %td, byte %td", y, in_row);
+    return;
+  }
+}
+
+void describe(Check& check, const char* tier, int32_t number, const Case& c) {
+  const program::Window& w = c.conv.window;
+  const program::Accumulator& a = c.conv.accumulator;
+  check.describe(
+      "--cpu %s  case %d: input %dx%dx%d type %d zp %d, output %dx%dx%d type %d zp %d, kernel %dx%d"
+      " stride %dx%d dilation %dx%d pads %d,%d,%d,%d groups %d, weights type %d zp %d, requant %d"
+      " rule %d (%s) entries %zu, clamp entries %zu first [%d, %d], accumulator %d bits overflow %d"
+      " when %d",
+      tier, number, c.input.height, c.input.width, c.input.channels, int(c.input.type),
+      c.input.zero_point, c.output.height, c.output.width, c.output.channels, int(c.output.type),
+      c.output.zero_point, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h,
+      w.dilation_w, w.pads.top, w.pads.left, w.pads.bottom, w.pads.right, c.conv.groups,
+      int(c.conv.weight_type), c.conv.weight_zero_points[0], int(c.conv.requant.kind),
+      int(c.conv.requant.rule), c.scaling,
+      std::max(c.conv.requant.shift.size(), c.conv.requant.scale.size()), c.conv.clamp.lo.size(),
+      c.conv.clamp.lo[0], c.conv.clamp.hi[0], a.bits, int(a.overflow), int(a.when));
+}
+
+bool is_constant(const Image& image) {
+  for (int32_t y = 0; y < image.height; ++y) {
+    for (size_t i = 0; i < image.row_codes(); ++i) {
+      if (image.row(y)[i] != image.row(0)[0]) return false;
+    }
+  }
+  return true;
+}
+
+struct Tally {
+  int32_t tried = 0, constant = 0, declined = 0;
+};
+
+void try_case(Check& check, const char* tier, uint32_t flags, Family family, int32_t number,
+              Tally* tally) {
+  // Each case has its own stream, so that --cpu does not change what case n is.
+  Noise noise(check.options().seed * 1000003 + uint64_t(number) * 16 + uint64_t(family));
+  Case c;
+  choose_shape(noise, family, &c);
+  choose_types(noise, &c);
+  choose_weights(noise, &c);
+  choose_requant(noise, &c);
+  choose_clamp(noise, &c);
+  choose_accumulator(noise, &c);
+  describe(check, tier, number, c);
+  const auto fast = make_fast_conv(c.conv, c.input, c.output, flags);
+  ++tally->tried;
+  if (fast == nullptr) {
+    ++tally->declined;
+    return;
+  }
+  const std::string variant = fast->name();
+  if (!check.wanted(variant)) return;
+  const auto reference = make_conv_ref(c.conv, c.input, c.output);
+  const auto z = static_cast<uint8_t>(c.input.zero_point + program::stored_offset(c.input.type));
+  Pads halo = fast->input_halo();
+  if (noise.chance(30)) halo = {halo.top + 1, halo.left + 1, halo.bottom + 1, halo.right + 2};
+  const Buffer in(c.input, halo, z);
+  fill_input(noise, c, in.image);
+  constexpr uint8_t canary = 0xC5;
+  const Pads out_halo = noise.chance(50) ? Pads{} : Pads{1, 1, 1, 1};
+  const Buffer expected(c.output, {}, 0), got(c.output, out_halo, canary, 0);
+  const AlignedBytes scratch = aligned_bytes(reference->scratch_bytes());
+  TrapSite trap;
+  reference->run(in.image, expected.image, 0, c.output.height, scratch.get(), &trap);
+  run_in_slices(noise, *fast, in.image, got.image);
+  check.count(variant);
+  compare(check, variant, c, expected.image, got.image);
+  check_canary(check, variant, got, canary);
+  if (is_constant(expected.image)) ++tally->constant;
+}
+
+// ---- timing
+
+struct Layer {
+  Family family;
+  int32_t size, in, out, kernel, stride;
+};
+
+std::vector<Layer> mobilenet_v1() {
+  std::vector<Layer> layers = {{Family::dense, 224, 3, 32, 3, 2}};
+  const int32_t blocks[13][2] = {{64, 1},  {128, 2},  {128, 1}, {256, 2}, {256, 1},
+                                 {512, 2}, {512, 1},  {512, 1}, {512, 1}, {512, 1},
+                                 {512, 1}, {1024, 2}, {1024, 1}};
+  int32_t size = 112, channels = 32;
+  for (const auto& [out, stride] : blocks) {
+    layers.push_back({Family::depthwise, size, channels, channels, 3, stride});
+    size /= stride;
+    layers.push_back({Family::pointwise, size, channels, out, 1, 1});
+    channels = out;
+  }
+  layers.push_back({Family::pointwise, 1, 1024, 1001, 1, 1});
+  return layers;
+}
+
+Case make_layer(Noise& noise, const Layer& layer) {
+  Case c;
+  Conv& conv = c.conv;
+  const int32_t size = (layer.size + layer.stride - 1) / layer.stride;
+  c.input = {"", CodeType::s8, layer.size, layer.size, layer.in, -128, 1};
+  c.output = {"", CodeType::s8, size, size, layer.out, -128, 1};
+  conv.window.kernel_h = conv.window.kernel_w = layer.kernel;
+  conv.window.stride_h = conv.window.stride_w = layer.stride;
+  if (layer.kernel == 3) {
+    conv.window.pads = layer.stride == 1 ? Pads{1, 1, 1, 1} : Pads{0, 0, 1, 1};
+  }
+  conv.groups = layer.family == Family::depthwise ? layer.in : 1;
+  conv.input_channels = layer.in;
+  conv.output_channels = layer.out;
+  conv.weight_count = size_t(layer.out) * conv.reduction();
+  c.weights.resize(conv.weight_count);
+  for (uint8_t& w : c.weights) w = static_cast<uint8_t>(noise.range(-127, 127));
+  conv.weights = c.weights.data();
+  conv.weight_zero_points.assign(size_t(layer.out), 0);
+  conv.bias.assign(size_t(layer.out), 0);
+  const double spread = 10000.0 * std::sqrt(double(conv.reduction()));
+  const auto exponent = int32_t(std::lround(std::log2(spread / 60)));
+  conv.requant.kind = RequantKind::fixed;
+  conv.requant.rule = Rule::gemmlowp2;
+  for (int32_t i = 0; i < layer.out; ++i) {
+    conv.requant.multiplier.push_back((1 << 30) + noise.range(0, (1 << 30) - 1));
+    conv.requant.shift.push_back(31 + exponent + noise.range(0, 1));
+  }
+  conv.clamp = {{-128}, {127}};
+  return c;
+}
+
+double time_layer(Noise& noise, const Layer& layer, uint32_t flags, std::string* variant) {
+  const Case c = make_layer(noise, layer);
+  const auto fast = make_fast_conv(c.conv, c.input, c.output, flags);
+  if (fast == nullptr) {
+    *variant = "none";
+    return 0;
+  }
+  *variant = fast->name();
+  const Buffer in(c.input, fast->input_halo(), 0), out(c.output, {}, 0);
+  fill_input(noise, c, in.image);
+  for (int32_t y = 0; y < in.image.height; ++y) {
+    for (size_t i = 0; i < in.image.row_codes(); ++i) {
+      in.image.row(y)[i] = static_cast<uint8_t>(noise.bits());
+    }
+  }
+  const AlignedBytes scratch = aligned_bytes(fast->scratch_bytes());
+  const Slice all{0, c.output.height, 0, fast->panel_count()};
+  return median_seconds(
+      [&] { fast->run(view_of(in.image), view_of(out.image), all, scratch.get()); });
+}
+
+}  // namespace
+
+void check_conv(Check& check) {
+  for (const auto& [tier, flags] : tiers(check.options().flags)) {
+    Tally tally;
+    for (int32_t n = 0; n < check.options().cases; ++n) {
+      for (Family family : {Family::pointwise, Family::dense, Family::depthwise}) {
+        try_case(check, tier.c_str(), flags, family, n, &tally);
+      }
+    }
+    std::printf("%s: %d convolutions, %d left to the reference, %d constant results\n",
+                tier.c_str(), tally.tried, tally.declined, tally.constant);
+    if (tally.constant * 2 > tally.tried) check.fail(tier, "most results are constant");
+  }
+}
+
+void bench_conv(Check& check) {
+  for (const auto& [tier, flags] : tiers(check.options().flags)) {
+    Noise noise(check.options().seed);
+    double total = 0, by_family[3] = {0, 0, 0};
+    for (const Layer& layer : mobilenet_v1()) {
+      std::string variant;
+      const double seconds = time_layer(noise, layer, flags, &variant);
+      const int32_t size = (layer.size + layer.stride - 1) / layer.stride;
+      const double macs = double(size) * size * layer.kernel * layer.kernel * layer.out *
+                          (layer.family == Family::depthwise ? 1 : layer.in);
+      if (check.wanted(variant)) {
+        std::printf("%-32s %3d %4d -> %4d stride %d  %8.4f ms %7.1f GMAC/s\n", variant.c_str(),
+                    layer.size, layer.in, layer.out, layer.stride, seconds * 1e3,
+                    macs / seconds / 1e9);
+      }
+      total += seconds;
+      by_family[static_cast<int>(layer.family)] += seconds;
+    }
+    std::printf(
+        "%s: MobileNetV1 1.0 convolutions %.3f ms (pointwise %.3f, first %.3f, depthwise %.3f)\n",
+        tier.c_str(), total * 1e3, by_family[0] * 1e3, by_family[1] * 1e3, by_family[2] * 1e3);
+  }
+}
+
+}  // namespace lastbit::check
