@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import { compareModels, exitCodes } from '../../index.js';
+import { compareText, preprocessText } from '../../report/index.js';
+import { defineCommand } from '../command.js';
+import {
+  images,
+  inputKind,
+  limit,
+  option,
+  preprocessing,
+  target,
+  text,
+  threads,
+} from '../options.js';
+
+export const compareCommand = defineCommand({
+  name: 'compare',
+  summary: 'float reference against integers, layer by layer, alone and behind the others',
+  positionals: ['float', 'quant'],
+  options: {
+    float: option('--float <file>', 'the float model', text),
+    quant: option('--quant <file>', 'the quantized model', text),
+    target,
+    input: option('--input <file>', 'an image, .npy or .bin', text.optional()),
+    images,
+    limit,
+    ...preprocessing,
+    inputKind,
+    threads,
+  },
+  run: async (options, { print, note, progress }) => {
+    const document = await compareModels({ ...options, onProgress: progress });
+    note(preprocessText(document));
+    print(document, compareText);
+    return document.trap ? exitCodes.checkFailed : exitCodes.ok;
+  },
+});

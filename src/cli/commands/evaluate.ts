@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import { evaluateModel, exitCodes } from '../../index.js';
+import { evaluateText, preprocessText } from '../../report/index.js';
+import { defineCommand } from '../command.js';
+import {
+  images,
+  inputKind,
+  integer,
+  limit,
+  model,
+  option,
+  overwrite,
+  preprocessing,
+  resume,
+  target,
+  text,
+  threads,
+} from '../options.js';
+import { saveConfigIn } from '../save-config.js';
+
+export const evaluateCommand = defineCommand({
+  name: 'evaluate',
+  summary: 'top-1 and top-5 on labelled images, paired with the float model',
+  positionals: ['model'],
+  options: {
+    model,
+    target,
+    images,
+    labels: option('--labels <file>', 'CSV with the columns file and label', text.optional()),
+    labelOffset: option(
+      '--label-offset <n>',
+      'added to each label (default: 1 for 1001 classes, else 0)',
+      integer(-1_000_000).optional(),
+    ),
+    float: option('--float <file>', 'float model to compare with', text.optional()),
+    limit,
+    ...preprocessing,
+    inputKind,
+    threads,
+    out: option('--out <dir>', 'keep progress and result there', text.optional()),
+    resume,
+    overwrite,
+  },
+  run: async (options, { print, note, progress, resolvedConfig }) => {
+    const document = await evaluateModel({ ...options, onProgress: progress });
+    if (options.out !== undefined) saveConfigIn(options.out, resolvedConfig);
+    note(preprocessText(document));
+    print(document, evaluateText);
+    return exitCodes.ok;
+  },
+});

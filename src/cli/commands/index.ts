@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { CommandSpec } from '../command.js';
+import { compareCommand } from './compare.js';
+import { convertCommand } from './convert.js';
+import { demoCommand } from './demo.js';
+import { evaluateCommand } from './evaluate.js';
+import { inspectCommand } from './inspect.js';
+import { quantizeCommand } from './quantize.js';
+import { runCommand } from './run.js';
+import { targetsCommand } from './targets.js';
+
+/** Every command, in the order of the help text. A new one is its file and a line here. */
+export const commands: readonly CommandSpec[] = [
+  inspectCommand,
+  quantizeCommand,
+  convertCommand,
+  runCommand,
+  compareCommand,
+  evaluateCommand,
+  targetsCommand,
+  demoCommand,
+];

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+
+import { exitCodes, quantizeModel } from '../../index.js';
+import { preprocessText, quantizeText } from '../../report/index.js';
+import { defineCommand } from '../command.js';
+import {
+  integer,
+  limit,
+  model,
+  option,
+  overwrite,
+  preprocessing,
+  target,
+  text,
+  threads,
+} from '../options.js';
+import { saveConfigBeside } from '../save-config.js';
+
+export const quantizeCommand = defineCommand({
+  name: 'quantize',
+  summary: 'turn a float ONNX model into an integer one (QDQ ONNX), after training',
+  positionals: ['model'],
+  options: {
+    model,
+    output: option('-o, --output <file>', 'the quantized model, .onnx', text),
+    calib: option('--calib <dir>', 'calibration images: a folder or one .npy', text.optional()),
+    limit,
+    ...preprocessing,
+    target,
+    recipe: option('--recipe <name>', 'best (default), naive, or a .json file', text.optional()),
+    weights: option(
+      '--weights <scales>',
+      'per-channel (default where the target can) or per-tensor',
+      z.enum(['per-channel', 'per-tensor']).optional(),
+    ),
+    weightBits: option('--weight-bits <n>', 'bits of the weights', integer(2, 16).optional()),
+    threads,
+    overwrite,
+  },
+  run: async (options, { print, note, warn, progress, resolvedConfig }) => {
+    const document = await quantizeModel({ ...options, onProgress: progress });
+    saveConfigBeside(options.output, resolvedConfig);
+    note(preprocessText(document));
+    for (const warning of document.warnings) warn(`[quantize] ${warning}`);
+    print(document, quantizeText);
+    return exitCodes.ok;
+  },
+});

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Command, CommanderError, Option } from 'commander';
+
+import { exitCodes, LastbitError, UsageError } from '../errors.js';
+import { toJson, version } from '../index.js';
+import type { CommandContext, CommandSpec } from './command.js';
+import { commands } from './commands/index.js';
+import type { RawValues } from './config.js';
+import { optionsOf, readConfig, resolveOptions } from './config.js';
+import type { Terminal } from './terminal.js';
+import { progressBars } from './terminal.js';
+
+/**
+ * Runs one command line.
+ * @param args without the interpreter and the script
+ * @returns the exit code; errors have been printed, one line on standard error
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = exitCodes.ok;
+  const root = new Command('lastbit')
+    .description('Runs MobileNets exactly as fixed-point hardware will, to the last bit.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (help) => {
+        terminal.out(help);
+      },
+      // Errors are thrown and printed below; only help asked for by mistake comes this way.
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    });
+  for (const command of commands) {
+    root.addCommand(
+      commanderOf(command, root, async (given) => {
+        code = await runCommand(command, given, terminal);
+      }),
+    );
+  }
+  try {
+    if (args.length === 0) {
+      terminal.err(root.helpInformation());
+      return exitCodes.usage;
+    }
+    await root.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    return report(error, terminal, args.includes('-v') || args.includes('--verbose'));
+  }
+}
+
+function commanderOf(
+  command: CommandSpec,
+  root: Command,
+  run: (given: RawValues) => Promise<void>,
+): Command {
+  const built = new Command(command.name)
+    .description(command.summary)
+    .copyInheritedSettings(root)
+    .allowExcessArguments(false)
+    .showSuggestionAfterError();
+  for (const name of command.positionals) built.argument(`[${name}]`);
+  for (const { flags, description } of Object.values(optionsOf(command))) {
+    built.addOption(new Option(flags, description));
+    const isSwitch = !flags.includes('<');
+    const long = /--([a-z-]+)/.exec(flags)![1]!;
+    if (isSwitch) built.addOption(new Option(`--no-${long}`).hideHelp());
+  }
+  built.action(async () => {
+    const positionals = command.positionals.map((name, i) => [name, built.args[i]] as const);
+    const named = built.opts<RawValues>();
+    for (const [name, value] of positionals) {
+      if (value === undefined || named[name] === undefined) continue;
+      throw new UsageError('given-twice', name, `"${value}" as an argument and with a flag`);
+    }
+    const explicit = Object.entries(named).filter(
+      ([name]) => built.getOptionValueSource(name) === 'cli',
+    );
+    const known = positionals.filter(([, value]) => value !== undefined);
+    await run(Object.fromEntries([...known, ...explicit]));
+  });
+  return built;
+}
+
+async function runCommand(
+  command: CommandSpec,
+  given: RawValues,
+  terminal: Terminal,
+): Promise<number> {
+  const file = given['config'];
+  const config = typeof file === 'string' ? readConfig(file, command, commands) : {};
+  const options = resolveOptions(command, { ...config, ...given }) as Parameters<
+    CommandSpec['run']
+  >[0];
+  const json = options.format === 'json';
+  const bars = progressBars(terminal);
+  const context: CommandContext = {
+    progress: bars.report,
+    print: (document, human) => {
+      bars.stop();
+      terminal.out(json ? toJson(document) : human(document));
+    },
+    note: (text) => {
+      bars.stop();
+      if (!json) terminal.err(text);
+    },
+    warn: (text) => {
+      bars.stop();
+      terminal.err(`warning ${text}\n`);
+    },
+    resolvedConfig: resolvedConfig(command, options),
+  };
+  try {
+    return await command.run(options, context);
+  } finally {
+    bars.stop();
+  }
+}
+
+/** How this run can be repeated: everything but where the options came from. */
+function resolvedConfig(command: CommandSpec, options: RawValues): string {
+  const kept = Object.entries(options).filter(([name]) => name !== 'config');
+  return JSON.stringify({ [command.name]: Object.fromEntries(kept) }, undefined, 2) + '\n';
+}
+
+function report(error: unknown, terminal: Terminal, verbose: boolean): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.ok;
+    const code = error.code
+      .replace('commander.', '')
+      .replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+    const detail = error.message.replace(/^error: /, '');
+    terminal.err(`error [${code}] command line: ${oneLine(detail)}\n`);
+    return exitCodes.usage;
+  }
+  if (error instanceof LastbitError) {
+    terminal.err(`error ${oneLine(error.message)}\n`);
+    if (verbose && error.stack !== undefined) terminal.err(`${error.stack}\n`);
+    return error.exitCode;
+  }
+  const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  terminal.err(
+    `error [internal] lastbit: ${oneLine(reason)}; this is a bug in lastbit, -v shows where\n`,
+  );
+  if (verbose && error instanceof Error) terminal.err(`${error.stack ?? ''}\n`);
+  return exitCodes.bug;
+}
+
+function oneLine(message: string): string {
+  return message.trim().replace(/\s*\n\s*/g, '; ');
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import { SingleBar } from 'cli-progress';
+
+import type { ProgressListener } from '../index.js';
+
+/** Where a command writes; tests give their own. */
+export interface Terminal {
+  /** Results alone. */
+  out(text: string): void;
+  /** Everything else: errors, warnings, notes. */
+  err(text: string): void;
+  /** Whether bars can be drawn on standard error. */
+  readonly interactive: boolean;
+}
+
+/** The process's own streams. A reader that goes away (`| head`) ends the output, not the work. */
+export function processTerminal(): Terminal {
+  let open = true;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    open = false;
+  });
+  process.stderr.on('error', () => undefined);
+  return {
+    out: (text) => {
+      if (open) process.stdout.write(text);
+    },
+    err: (text) => {
+      process.stderr.write(text);
+    },
+    interactive: process.stderr.isTTY,
+  };
+}
+
+/** Bars on standard error, one for each stage; silent where nobody watches. */
+export interface ProgressBars {
+  readonly report: ProgressListener;
+  /** Leaves the last bar as it stands, so that text can follow. */
+  stop(): void;
+}
+
+export function progressBars(terminal: Terminal): ProgressBars {
+  if (!terminal.interactive) return { report: () => undefined, stop: () => undefined };
+  let bar: SingleBar | undefined;
+  let current = '';
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    stop,
+    report: (stage, done, total) => {
+      if (!bar || stage !== current) {
+        stop();
+        bar = new SingleBar({
+          format: '{stage} {bar} {value}/{total}  {eta_formatted} left',
+          barsize: 30,
+          hideCursor: true,
+          stream: process.stderr,
+        });
+        bar.start(total, done, { stage: stage.padEnd(16) });
+        current = stage;
+      }
+      bar.update(done);
+    },
+  };
+}

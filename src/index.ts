@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public names. The functions that carry a command's name take its options and return its
+// JSON document; below them stand the stages, for programs of one's own.
+
+export * from './pipeline/index.js';
+export type * from './report/index.js';
+export { toJson } from './report/index.js';
+
+export { LastbitError, LimitError, ModelError, UsageError, exitCodes } from './errors.js';
+export type * from './graph/graph.js';
+export type * from './graph/quant-graph.js';
+export type * from './graph/samples.js';
+
+export { readOnnx, readOnnxFile } from './onnx/reader.js';
+export { importOnnx } from './onnx/import.js';
+export { writeOnnx } from './onnx/writer.js';
+export { importQuantized, quantizationState } from './onnx/quantized-import.js';
+export { writeQdq } from './onnx/qdq-write.js';
+export { importTflite } from './tflite/import.js';
+export { canonicalize } from './passes/index.js';
+export { openFloatRunner } from './float/runner.js';
+export { quantizeGraph } from './quantize/quantize.js';
+export { findRecipe, parseRecipe } from './quantize/recipe.js';
+export type { Recipe } from './quantize/recipe.js';
+export { allTargets, findTarget } from './targets/index.js';
+export type { TargetSpec } from './targets/target.js';
+
+export { lower } from './program/lower.js';
+export { encode } from './program/encode.js';
+export { decode } from './program/decode.js';
+export { interpret } from './program/interpret.js';
+export { pixelTable, quantizeInput } from './program/input.js';
+export type { Program } from './program/program.js';
+export type { CodeTensor, Codes, RunOptions, RunResult, Trap } from './program/executor.js';
+export { Engine } from './engine/engine.js';
+
+export {
+  decodeImage,
+  fileSource,
+  folderSource,
+  labelledSource,
+  loadSample,
+  packedSource,
+  presets,
+  readNpy,
+  resolvePreprocessing,
+  writeNpy,
+} from './data/index.js';
+export type { LoadedSample, LoadedSource, NetworkInput, Preprocessing } from './data/index.js';
+export { cosine, openComparison, sqnrDb } from './analyze/index.js';
+export { evaluate, paired95, placeLabel, tally, topClasses, wilson95 } from './evaluate/index.js';

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import { UsageError } from '../errors.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
+import { lower } from '../program/lower.js';
+import type { Program } from '../program/program.js';
+import { findTarget } from '../targets/index.js';
+import type { TargetSpec } from '../targets/target.js';
+import type { ProgramModel, QuantizedModel } from './load-model.js';
+
+/** What float models are quantized for unless a target is named. */
+export const defaultFloatTarget = 'tflm';
+
+/**
+ * The wished-for target; else the one in the file's metadata; else `tflm` for signed and
+ * `tflite-u8` for unsigned TFLite files, `onnxruntime` for ONNX files of other tools.
+ * @throws UsageError `unknown-target`
+ */
+export function chooseTarget(quantGraph: QuantGraph, wish: string | undefined): TargetSpec {
+  return findTarget(wish ?? quantGraph.metadata.target ?? defaultTargetOf(quantGraph));
+}
+
+function defaultTargetOf({ origin, values, input }: QuantGraph): string {
+  switch (origin) {
+    case 'qdq':
+    case 'qop':
+      return 'onnxruntime';
+    case 'tflite':
+      return values.get(input)?.dtype === 'u8' ? 'tflite-u8' : 'tflm';
+    case 'lastbit':
+      return 'tflm';
+  }
+}
+
+/**
+ * The integer program of a model under a target.
+ * @throws UsageError `program-bound` where a `.lbp` belongs to another target; ModelError where
+ *   the target cannot represent the model
+ */
+export function programOf(model: QuantizedModel | ProgramModel, wish?: string): Program {
+  if (model.kind === 'quantized') {
+    return lower(model.quantGraph, chooseTarget(model.quantGraph, wish));
+  }
+  const { program, file } = model;
+  if (wish !== undefined && findTarget(wish).id !== program.target) {
+    throw new UsageError(
+      'program-bound',
+      '--target',
+      `${file} is bound to ${program.target}; leave --target away, or convert the model again for ${wish}`,
+    );
+  }
+  return program;
+}
+
+/** The preset that the model names. */
+export function presetOf(model: QuantizedModel | ProgramModel): string | undefined {
+  return model.kind === 'quantized'
+    ? model.quantGraph.metadata.preprocess
+    : model.program.metadata['lastbit.preprocess'];
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LayerComparer, OpenedProgram } from '../analyze/index.js';
+import { openComparison } from '../analyze/index.js';
+import type { LoadedSample } from '../data/index.js';
+import { Engine } from '../engine/engine.js';
+import { ModelError } from '../errors.js';
+import { topClasses } from '../evaluate/index.js';
+import { openFloatRunner } from '../float/runner.js';
+import type { FloatRunner, Graph } from '../graph/graph.js';
+import type { Program } from '../program/program.js';
+import type { CompareDocument } from '../report/index.js';
+import { presetOf, programOf } from './choose-program.js';
+import type { SampleExecutor } from './executor.js';
+import { openExecutor, trapFacts } from './executor.js';
+import type { InputOptions } from './inputs.js';
+import { openInputs, programInput } from './inputs.js';
+import { loadFloatModel, loadQuantizedModel } from './load-model.js';
+import type { ProgressListener } from './progress.js';
+
+export interface CompareModelsOptions extends InputOptions {
+  /** The float reference. */
+  readonly float: string;
+  /** Any quantized model of the same network. */
+  readonly quant: string;
+  readonly target?: string | undefined;
+  readonly threads?: number | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+}
+
+/**
+ * Compares a quantized model with its float original, layer by layer: behind its own quantized
+ * predecessors, and alone on the quantized float input.
+ * @throws UsageError, ModelError
+ */
+export async function compareModels(options: CompareModelsOptions): Promise<CompareDocument> {
+  const { graph } = await loadFloatModel(options.float);
+  const quantized = await loadQuantizedModel(options.quant);
+  const program = programOf(quantized, options.target);
+  const inputs = openInputs(programInput(program), presetOf(quantized), options);
+  const comparison = await openSides(graph, program, options, () => inputs.preprocessing());
+  let images = 0;
+  let agreeing = 0;
+  try {
+    for await (const sample of inputs.source) {
+      inputs.note(sample);
+      const { agrees, trap } = await comparison.add(sample);
+      if (trap) return document(program, comparison, inputs.facts(), images, agreeing, trap);
+      images++;
+      if (agrees) agreeing++;
+      options.onProgress?.('compare', images, inputs.source.count);
+    }
+    return document(program, comparison, inputs.facts(), images, agreeing);
+  } finally {
+    await comparison.close();
+  }
+}
+
+type Trap = NonNullable<CompareDocument['trap']>;
+
+interface Sides {
+  readonly comparer: LayerComparer;
+  readonly notes: readonly string[];
+  add(sample: LoadedSample): Promise<{ agrees: boolean; trap?: Trap }>;
+  close(): Promise<void>;
+}
+
+async function openSides(
+  graph: Graph,
+  program: Program,
+  options: CompareModelsOptions,
+  preprocessing: Parameters<typeof openExecutor>[1],
+): Promise<Sides> {
+  const names = matchNames(graph, program);
+  const renamed = renameTensors(program, names);
+  const comparer = await openComparison({
+    program: renamed,
+    floatValues: new Set(graph.shapes.keys()),
+    open: openEngine,
+  });
+  const [input] = graph.inputs;
+  const [output] = graph.outputs;
+  const taps = comparer.needs.filter((name) => name !== input!.name && name !== output!.name);
+  const runner = await openFloatRunner(graph, taps, { threads: options.threads ?? 1 });
+  const executor = openExecutor(renamed, preprocessing, { threads: options.threads });
+  return {
+    comparer,
+    notes: coverage(comparer, program),
+    add: (sample) => addSample(sample, { graph, runner, executor, comparer }),
+    close: async () => {
+      comparer.close();
+      executor.close();
+      await runner.close();
+    },
+  };
+}
+
+async function addSample(
+  sample: LoadedSample,
+  sides: {
+    readonly graph: Graph;
+    readonly runner: FloatRunner;
+    readonly executor: SampleExecutor;
+    readonly comparer: LayerComparer;
+  },
+): Promise<{ agrees: boolean; trap?: Trap }> {
+  const { graph, runner, executor, comparer } = sides;
+  const [float, result] = await Promise.all([
+    runner.run(sample.input),
+    executor.run(sample, 'all'),
+  ]);
+  const { trap } = trapFacts(result);
+  if (trap) return { agrees: false, trap: { ...trap, input: sample.name } };
+  const values = new Map(float).set(graph.inputs[0]!.name, sample.input);
+  await comparer.add(values, result.taps);
+  const best = (scores: ArrayLike<number>): number => topClasses(scores, 1)[0]!.index;
+  const reference = float.get(graph.outputs[0]!.name)!;
+  return { agrees: best(reference) === best(result.outputs[0]!.data) };
+}
+
+function document(
+  program: Program,
+  sides: Sides,
+  facts: Pick<
+    CompareDocument,
+    'preprocess' | 'preprocessDecidedBy' | 'geometry' | 'geometryApplied'
+  >,
+  images: number,
+  agreeing: number,
+  trap?: Trap,
+): CompareDocument {
+  const layers = sides.comparer.result();
+  return {
+    target: program.target,
+    layers,
+    output: layers.at(-1) ?? null,
+    top1Agreement: images === 0 ? 0 : (100 * agreeing) / images,
+    images,
+    ...facts,
+    notes: sides.notes,
+    ...(trap ? { trap } : {}),
+  };
+}
+
+async function openEngine(program: Program): Promise<OpenedProgram> {
+  const engine = Engine.load(program, { threads: 1 });
+  return Promise.resolve({
+    run: (codes) => engine.run(codes),
+    close: () => {
+      engine.close();
+    },
+  });
+}
+
+/**
+ * Names of the float graph's values for the program's tensors: the same names where lastbit wrote
+ * the file, else layer by layer in order where both have the same layers.
+ * @throws ModelError `different-networks`
+ */
+function matchNames(graph: Graph, program: Program): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  const [input] = graph.inputs;
+  const own = program.tensors[program.input]!;
+  const shape = [1, own.channels, own.height, own.width];
+  if (String(input!.shape) !== String(shape)) {
+    throw differ(`their inputs are [${input!.shape.join(', ')}] and [${shape.join(', ')}]`);
+  }
+  names.set(own.name, input!.name);
+  const outputs = program.ops.map((op) => program.tensors[op.output]!.name);
+  if (outputs.some((name) => graph.shapes.has(name))) {
+    for (const name of outputs) names.set(name, name);
+    return names;
+  }
+  const ours = program.ops.filter((op) => op.op === 'conv');
+  const theirs = graph.nodes.filter((node) => node.op === 'Conv' || node.op === 'Gemm');
+  if (ours.length !== theirs.length) {
+    throw differ(`they have ${theirs.length} and ${ours.length} convolutions`);
+  }
+  ours.forEach((op, i) => {
+    const tensor = program.tensors[op.output]!;
+    const value = theirs[i]!.outputs[0]!;
+    const [, channels, height = 1, width = 1] = graph.shapes.get(value)!;
+    if (channels === tensor.channels && height === tensor.height && width === tensor.width) {
+      names.set(tensor.name, value);
+    }
+  });
+  return names;
+}
+
+function differ(reason: string): ModelError {
+  return new ModelError(
+    'different-networks',
+    'compare',
+    `the two models are not the same network: ${reason}`,
+  );
+}
+
+/** Unmatched tensors get a name that no float value has. */
+function renameTensors(program: Program, names: ReadonlyMap<string, string>): Program {
+  const tensors = program.tensors.map((tensor) => ({
+    ...tensor,
+    name: names.get(tensor.name) ?? `(integer) ${tensor.name}`,
+  }));
+  return { ...program, tensors };
+}
+
+function coverage(comparer: LayerComparer, program: Program): string[] {
+  const covered = comparer.result().length;
+  return covered === program.ops.length
+    ? []
+    : [`${covered} of ${program.ops.length} operations have a float counterpart`];
+}

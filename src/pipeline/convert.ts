@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import { sizeOfProgram, sizeOfQuantGraph } from '../analyze/index.js';
+import { requireFree, writeFileAtomic } from '../data/index.js';
+import { ModelError, UsageError } from '../errors.js';
+import { joinGraphs } from '../graph/join.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
+import { writeQdq } from '../onnx/qdq-write.js';
+import { encode } from '../program/encode.js';
+import type { ConvertDocument } from '../report/index.js';
+import { programOf } from './choose-program.js';
+import type { ProgramModel, QuantizedModel } from './load-model.js';
+import { loadQuantizedModel } from './load-model.js';
+
+export interface ConvertModelOptions {
+  /** Any quantized model; the backbone where there is a head. */
+  readonly model: string;
+  /** A second model that continues the first. */
+  readonly head?: string | undefined;
+  /** `.onnx` (QDQ) or `.lbp`. */
+  readonly output: string;
+  /** For `.lbp`, which is bound to one. */
+  readonly target?: string | undefined;
+  readonly overwrite?: boolean | undefined;
+}
+
+/**
+ * Writes a quantized model in another form, the same to the bit.
+ * @throws UsageError, ModelError; nothing is written then
+ */
+export async function convertModel(options: ConvertModelOptions): Promise<ConvertDocument> {
+  const { output, head, target } = options;
+  const form = formOf(output);
+  requireFree(output, options.overwrite ?? false);
+  const first = await loadQuantizedModel(options.model);
+  const model = head === undefined ? first : await joinFiles(first, head);
+  const inputs = head === undefined ? [options.model] : [options.model, head];
+  if (form === 'lbp') {
+    const program = programOf(model, target);
+    const bytes = encode(program);
+    writeFileAtomic(output, bytes);
+    const { layers } = sizeOfProgram(program);
+    return { inputs, output, form, target: program.target, layers, bytes: bytes.length };
+  }
+  if (target !== undefined) {
+    throw new UsageError(
+      'target-unused',
+      '--target',
+      `a QDQ file runs under any target; choose it when the model runs, or write a .lbp`,
+    );
+  }
+  const { quantGraph } = requireGraph(model);
+  const bytes = writeQdq(quantGraph);
+  writeFileAtomic(output, bytes);
+  const { layers } = sizeOfQuantGraph(quantGraph);
+  return {
+    inputs,
+    output,
+    form,
+    target: quantGraph.metadata.target ?? null,
+    layers,
+    bytes: bytes.length,
+  };
+}
+
+function formOf(output: string): 'qdq' | 'lbp' {
+  const name = output.toLowerCase();
+  if (name.endsWith('.onnx')) return 'qdq';
+  if (name.endsWith('.lbp')) return 'lbp';
+  throw new UsageError('output-form', output, 'expected a name that ends in .onnx or .lbp');
+}
+
+async function joinFiles(
+  backbone: QuantizedModel | ProgramModel,
+  head: string,
+): Promise<QuantizedModel> {
+  const first = requireGraph(backbone);
+  const second = requireGraph(await loadQuantizedModel(head));
+  const joined: QuantGraph = joinGraphs(first.quantGraph, second.quantGraph);
+  return { ...first, quantGraph: joined };
+}
+
+function requireGraph(model: QuantizedModel | ProgramModel): QuantizedModel {
+  if (model.kind === 'quantized') return model;
+  throw new ModelError(
+    'program-bound',
+    model.file,
+    'a .lbp is the end of the line: it holds integers without scales; convert the model it was made from',
+  );
+}

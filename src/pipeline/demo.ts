@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { LayerComparison } from '../analyze/index.js';
+import { writeFileAtomic } from '../data/index.js';
+import { ModelError } from '../errors.js';
+import { writeQdq } from '../onnx/qdq-write.js';
+import type { DemoDocument, DemoNet, DemoVariant, EvaluateDocument } from '../report/index.js';
+import { compareModels } from './compare.js';
+import { evaluateModel } from './evaluate.js';
+import type { ProgressListener } from './progress.js';
+import { quantizeInMemory } from './quantize.js';
+import { packageFolder } from './version.js';
+
+export interface DemoOptions {
+  readonly target?: string | undefined;
+  readonly threads?: number | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+}
+
+/** Images of the layer comparison; the accuracy takes all. */
+const comparedImages = 20;
+
+const worstLayers = 5;
+
+/**
+ * The main job on the networks and images that come with lastbit: quantized naively and with the
+ * best recipe, all test images run in exact integers.
+ */
+export async function runDemo(options: DemoOptions = {}): Promise<DemoDocument> {
+  const started = performance.now();
+  const folder = join(packageFolder, 'models', 'fashion');
+  const models = existsSync(folder)
+    ? readdirSync(folder).filter((name) => name.endsWith('.onnx'))
+    : [];
+  if (models.length === 0) {
+    throw new ModelError(
+      'demo-missing',
+      folder,
+      'the embedded networks are not there; reinstall lastbit',
+    );
+  }
+  const scratch = mkdtempSync(join(tmpdir(), 'lastbit-demo-'));
+  try {
+    const nets: DemoNet[] = [];
+    for (const model of models.sort())
+      nets.push(await demoNet(join(folder, model), folder, scratch, options));
+    const images = nets[0]!.images;
+    return { images, nets, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function demoNet(
+  float: string,
+  folder: string,
+  scratch: string,
+  options: DemoOptions,
+): Promise<DemoNet> {
+  const name = float.slice(folder.length + 1).replace(/\.onnx$/, '');
+  const listener =
+    (what: string): ProgressListener =>
+    (stage, done, total) =>
+      options.onProgress?.(`${name} ${what}: ${stage}`, done, total);
+  const make = async (recipe: 'naive' | 'best'): Promise<Made> => {
+    const file = join(scratch, `${name}.${recipe}.onnx`);
+    const { quantGraph, document } = await quantizeInMemory({
+      model: float,
+      calib: join(folder, 'calibration-images.npy'),
+      target: options.target,
+      recipe,
+      weights: recipe === 'naive' ? 'per-tensor' : undefined,
+      onProgress: listener(recipe),
+    });
+    writeFileAtomic(file, writeQdq(quantGraph));
+    const accuracy = await evaluateModel({
+      model: file,
+      images: join(folder, 'test-images.npy'),
+      labels: join(folder, 'test-labels.npy'),
+      float,
+      threads: options.threads ?? availableParallelism(),
+      onProgress: listener(recipe),
+    });
+    return { file, target: document.target, accuracy };
+  };
+  const naive = await make('naive');
+  const best = await make('best');
+  return {
+    model: name,
+    images: best.accuracy.n,
+    target: best.target,
+    variants: variantsOf(naive.accuracy, best.accuracy),
+    worst: await worstOf(float, naive.file, folder),
+    imagesPerSecond: best.accuracy.imagesPerSecond ?? 0,
+  };
+}
+
+interface Made {
+  readonly file: string;
+  readonly target: string;
+  readonly accuracy: EvaluateDocument;
+}
+
+function variantsOf(naive: EvaluateDocument, best: EvaluateDocument): DemoVariant[] {
+  const variant = (name: string, { top1, paired, tiesAtTopPercent }: EvaluateDocument) => ({
+    name,
+    top1,
+    delta: paired!.delta,
+    tiesAtTopPercent,
+  });
+  return [
+    { name: 'float', top1: best.float!.top1, delta: null, tiesAtTopPercent: null },
+    variant('naive, per tensor', naive),
+    variant('best recipe', best),
+  ];
+}
+
+async function worstOf(float: string, quant: string, folder: string): Promise<LayerComparison[]> {
+  const { layers } = await compareModels({
+    float,
+    quant,
+    images: join(folder, 'test-images.npy'),
+    limit: comparedImages,
+  });
+  return [...layers].sort((a, b) => a.sqnrDb - b.sqnrDb).slice(0, worstLayers);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+import { requireFree, resolveLabelOffset, writeFileAtomic } from '../data/index.js';
+import { ModelError, UsageError } from '../errors.js';
+import type { Predict, Progress } from '../evaluate/index.js';
+import { evaluate, openProgress, tally, unsavedProgress } from '../evaluate/index.js';
+import { openFloatRunner } from '../float/runner.js';
+import type { FloatRunner } from '../graph/graph.js';
+import { encode } from '../program/encode.js';
+import type { Program } from '../program/program.js';
+import type { EvaluateDocument } from '../report/index.js';
+import { toJson } from '../report/index.js';
+import { presetOf, programOf } from './choose-program.js';
+import type { SampleExecutor } from './executor.js';
+import { openExecutor, sha256 } from './executor.js';
+import type { InputOptions, InputReader } from './inputs.js';
+import { openLabelledInputs, programInput } from './inputs.js';
+import type { FloatModel } from './load-model.js';
+import { loadFloatModel, loadQuantizedModel } from './load-model.js';
+import type { ProgressListener } from './progress.js';
+import { classesOf } from './run.js';
+
+export interface EvaluateModelOptions extends Omit<InputOptions, 'input'> {
+  /** Any quantized model. */
+  readonly model: string;
+  readonly target?: string | undefined;
+  /** Folder that the labels' files are relative to, or one .npy of many. */
+  readonly images?: string | undefined;
+  /** CSV with the columns file and label, or one .npy. */
+  readonly labels?: string | undefined;
+  readonly labelOffset?: number | undefined;
+  /** Float reference on the same images. */
+  readonly float?: string | undefined;
+  /** One image a thread. */
+  readonly threads?: number | undefined;
+  /** Folder for progress.json and result.json. */
+  readonly out?: string | undefined;
+  readonly resume?: boolean | undefined;
+  readonly overwrite?: boolean | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+}
+
+/**
+ * Top-1 and top-5 of a quantized model on labelled images, in exact integers.
+ * @throws UsageError, ModelError
+ */
+export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateDocument> {
+  const { images, labels } = options;
+  if (images === undefined || labels === undefined) {
+    throw new UsageError(
+      'missing-option',
+      '--images, --labels',
+      'give a folder of images and a CSV with the columns file and label',
+    );
+  }
+  const model = await loadQuantizedModel(options.model);
+  const program = programOf(model, options.target);
+  const reference = options.float === undefined ? undefined : await loadFloatModel(options.float);
+  requireSameInput(program, reference);
+  const classes = classesOf(program);
+  const labelOffset = resolveLabelOffset(classes, options.labelOffset);
+  const inputs = openLabelledInputs(programInput(program), presetOf(model), {
+    ...options,
+    images,
+    labels,
+    labelOffset,
+    classes,
+  });
+  const progress = progressOf(options, program, reference, labelOffset);
+  const threads = Math.min(options.threads ?? availableParallelism(), inputs.source.count);
+  const workers = openWorkers(program, inputs, threads);
+  const runner = reference && (await openFloatRunner(reference.graph, [], { threads: 1 }));
+  try {
+    const started = performance.now();
+    const outcomes = await evaluate({
+      samples: inputs.source,
+      quantized: workers.map(predictor),
+      ...(reference && runner ? { float: floatPredictor(reference, runner) } : {}),
+      progress,
+      onImage: (done, total, sample) => {
+        inputs.note(sample);
+        options.onProgress?.('evaluate', done, total);
+      },
+    });
+    const seconds = (performance.now() - started) / 1000;
+    const resumedFrom = Math.min(progress.done.length, outcomes.length);
+    const ran = outcomes.length - resumedFrom;
+    const result: EvaluateDocument = {
+      model: options.model,
+      ...tally(outcomes),
+      target: program.target,
+      ...inputs.facts(),
+      labelOffset,
+      threads,
+      imagesPerSecond: ran === 0 ? null : ran / seconds,
+      resumedFrom,
+    };
+    if (options.out !== undefined)
+      writeFileAtomic(join(options.out, 'result.json'), toJson(result));
+    return result;
+  } finally {
+    for (const worker of workers) worker.close();
+    await runner?.close();
+  }
+}
+
+function openWorkers(program: Program, inputs: InputReader, threads: number): SampleExecutor[] {
+  const preprocessing = (): ReturnType<InputReader['preprocessing']> => inputs.preprocessing();
+  return Array.from({ length: threads }, () => openExecutor(program, preprocessing));
+}
+
+function predictor(executor: SampleExecutor): Predict {
+  return async (sample) => {
+    const { outputs, trap } = await executor.run(sample);
+    if (!trap) return outputs[0]!.data;
+    throw new ModelError(
+      'accumulator-trap',
+      `layer "${trap.layer}"`,
+      `its accumulator overflows on ${sample.name} (element ${trap.element}, value ${trap.value.toString()}); this target traps there, so there is no accuracy`,
+    );
+  };
+}
+
+function floatPredictor({ graph }: FloatModel, runner: FloatRunner): Predict {
+  const output = graph.outputs[0]!.name;
+  return async (sample) => (await runner.run(sample.input)).get(output)!;
+}
+
+function requireSameInput(program: Program, reference: FloatModel | undefined): void {
+  if (!reference) return;
+  const { height, width, channels } = programInput(program);
+  const own = [1, channels, height, width];
+  const [input] = reference.graph.inputs;
+  const [output] = reference.graph.outputs;
+  const classes = output!.shape.reduce((a, b) => a * b, 1);
+  if (String(input!.shape) === String(own) && classes === classesOf(program)) return;
+  throw new ModelError(
+    'different-networks',
+    reference.file,
+    `it takes [${input!.shape.join(', ')}] and gives ${classes} classes, the quantized model [${own.join(', ')}] and ${classesOf(program)}`,
+  );
+}
+
+/** Progress is tied to whatever decides an outcome; the number of images does not. */
+function progressOf(
+  options: EvaluateModelOptions,
+  program: Program,
+  reference: FloatModel | undefined,
+  labelOffset: number,
+): Progress {
+  const { out, resume = false, overwrite = false, preprocess, geometry, inputKind } = options;
+  if (out === undefined) {
+    if (!resume) return unsavedProgress;
+    throw new UsageError('missing-option', '--resume', 'needs --out DIR, where the progress is');
+  }
+  if (!resume) requireFree(join(out, 'result.json'), overwrite);
+  const facts = {
+    program: sha256(encode(program)),
+    float: reference && sha256(readFileSync(reference.file)),
+    images: options.images,
+    labels: sha256(readFileSync(options.labels!)),
+    labelOffset,
+    preprocess,
+    geometry,
+    inputKind,
+  };
+  return openProgress(out, sha256(JSON.stringify(facts)), { resume, overwrite });
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+
+import type { LoadedSample, Preprocessing } from '../data/index.js';
+import { Engine } from '../engine/engine.js';
+import type { Codes, CodeTensor, RunResult } from '../program/executor.js';
+import { pixelTable, quantizeInput } from '../program/input.js';
+import { allocate } from '../program/interpret.js';
+import type { Program } from '../program/program.js';
+import type { TensorFacts, TrapFacts } from '../report/index.js';
+
+/** Runs a program on samples, however their input came. */
+export interface SampleExecutor {
+  run(sample: LoadedSample, taps?: 'all' | readonly string[]): Promise<RunResult>;
+  /** The codes that `run` starts from. */
+  codesOf(sample: LoadedSample): Codes;
+  close(): void;
+}
+
+/**
+ * Opens the native engine on a program. Pixels become codes by a table made with the target's own
+ * input quantization, so the result is that of the preprocessed reals, to the bit.
+ */
+export function openExecutor(
+  program: Program,
+  preprocessing: () => Preprocessing,
+  options: { readonly threads?: number | undefined } = {},
+): SampleExecutor {
+  const engine = Engine.load(program, { threads: options.threads ?? 1 });
+  let table: Int32Array | undefined;
+  const codesOf = (sample: LoadedSample): Codes => {
+    if (sample.codes) return sample.codes;
+    if (!sample.pixels) return quantizeInput(program, sample.input);
+    table ??= pixelTable(program, preprocessing().preset.value);
+    return byTable(program, sample.pixels, table);
+  };
+  return {
+    codesOf,
+    run: (sample, taps = []) => engine.run(codesOf(sample), { taps }),
+    close: () => {
+      engine.close();
+    },
+  };
+}
+
+function byTable(program: Program, pixels: Uint8Array, table: Int32Array): Codes {
+  const input = program.tensors[program.input]!;
+  const codes = allocate(input);
+  for (let i = 0; i < codes.length; i += input.channels) {
+    for (let c = 0; c < input.channels; c++) codes[i + c] = table[c * 256 + pixels[i + c]!]!;
+  }
+  return codes;
+}
+
+/** A tensor's name, NHWC shape, type and hash. */
+export function tensorFacts(tensor: CodeTensor): TensorFacts {
+  const { name, dtype, height, width, channels } = tensor;
+  return { name, dtype, shape: [1, height, width, channels], sha256: sha256(bytesOf(tensor.data)) };
+}
+
+/** A trap for a document. */
+export function trapFacts({ trap }: RunResult): { trap?: TrapFacts } {
+  if (!trap) return {};
+  return { trap: { layer: trap.layer, element: trap.element, value: trap.value.toString() } };
+}
+
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function bytesOf(codes: Codes): Uint8Array {
+  return new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength);
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NetworkSize } from '../analyze/index.js';
+import { sizeOfGraph, sizeOfProgram, sizeOfQuantGraph } from '../analyze/index.js';
+import { ModelError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
+import { importOnnx, unsupportedNodes } from '../onnx/import.js';
+import type { OnnxModel, OnnxValueInfo } from '../onnx/model.js';
+import { opsetOf } from '../onnx/model.js';
+import { importQuantized } from '../onnx/quantized-import.js';
+import { canonicalize } from '../passes/index.js';
+import type { Program } from '../program/program.js';
+import type { InspectDocument, UnsupportedEntry, ValueFacts } from '../report/index.js';
+import { importTflite } from '../tflite/import.js';
+import { chooseTarget } from './choose-program.js';
+import { readModelFile } from './load-model.js';
+
+type Content = Omit<InspectDocument, 'model' | 'format' | 'opset'>;
+
+const unknownSize: NetworkSize = { layers: 0, macs: 0, params: 0 };
+
+/**
+ * What is in a model file. Nodes that lastbit does not support are listed, not thrown.
+ * @throws ModelError where the file is no model at all
+ */
+export async function inspectModel(options: { readonly model: string }): Promise<InspectDocument> {
+  const { model } = options;
+  const content = await readModelFile(model);
+  switch (content.format) {
+    case 'lbp':
+      return { model, format: 'lbp', opset: null, ...ofProgram(content.program) };
+    case 'tflite':
+      return { model, format: 'tflite', opset: null, ...ofTflite(content.bytes) };
+    case 'onnx':
+      return {
+        model,
+        format: 'onnx',
+        opset: opsetOf(content.onnx),
+        ...(content.state === 'float'
+          ? ofFloat(content.onnx)
+          : ofQuantizedOnnx(content.onnx, content.state)),
+      };
+  }
+}
+
+function ofFloat(onnx: OnnxModel): Content {
+  const unsupported = unsupportedNodes(onnx);
+  const base = { ...onnxFacts(onnx), quantization: { state: 'float' } as const };
+  if (unsupported.length > 0) return { ...base, ...unknownSize, unsupported };
+  const imported = importOnnx(onnx);
+  const graph = canonicalize(imported);
+  return {
+    ...base,
+    ...sizeOfGraph(graph),
+    inputs: imported.inputs,
+    outputs: imported.outputs,
+    ops: counts(imported),
+    unsupported,
+  };
+}
+
+function ofQuantizedOnnx(onnx: OnnxModel, state: 'qdq' | 'qop'): Content {
+  return orUnsupported(
+    () => ofQuantGraph(importQuantized(onnx), state, Object.fromEntries(onnx.metadata)),
+    () => ({ ...onnxFacts(onnx), ...unknownSize, quantization: { state } }),
+  );
+}
+
+function ofTflite(bytes: Uint8Array): Content {
+  return orUnsupported(
+    () => ofQuantGraph(importTflite(bytes), 'tflite', {}),
+    () => ({
+      ...unknownSize,
+      inputs: [],
+      outputs: [],
+      ops: {},
+      quantization: { state: 'tflite' },
+      preprocess: null,
+      metadata: {},
+    }),
+  );
+}
+
+function orUnsupported(
+  read: () => Content,
+  otherwise: () => Omit<Content, 'unsupported'>,
+): Content {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ModelError) || !error.code.startsWith('unsupported')) throw error;
+    const entry: UnsupportedEntry = { name: error.where, op: error.code, reason: error.detail };
+    return { ...otherwise(), unsupported: [entry] };
+  }
+}
+
+function ofQuantGraph(
+  graph: QuantGraph,
+  state: 'qdq' | 'qop' | 'tflite',
+  metadata: Readonly<Record<string, string>>,
+): Content {
+  const perChannel = graph.nodes.some(
+    (node) => node.op === 'Conv' && node.weight.scales.length > 1,
+  );
+  return {
+    ...sizeOfQuantGraph(graph),
+    inputs: [valueFacts(graph, graph.input)],
+    outputs: graph.outputs.map((name) => valueFacts(graph, name)),
+    ops: counts(graph),
+    quantization: { state, target: chooseTarget(graph, undefined).id, perChannel },
+    preprocess: graph.metadata.preprocess ?? null,
+    metadata,
+    unsupported: [],
+  };
+}
+
+function ofProgram(program: Program): Content {
+  const { tensors, ops } = program;
+  const facts = (index: number): ValueFacts => {
+    const { name, dtype, height, width, channels, scale, zeroPoint } = tensors[index]!;
+    return { name, dtype, shape: [1, height, width, channels], scale, zeroPoint };
+  };
+  return {
+    ...sizeOfProgram(program),
+    inputs: [facts(program.input)],
+    outputs: program.outputs.map(facts),
+    ops: counts({ nodes: ops }),
+    quantization: { state: 'lbp', target: program.target },
+    preprocess: program.metadata['lastbit.preprocess'] ?? null,
+    metadata: program.metadata,
+    unsupported: [],
+  };
+}
+
+function onnxFacts({
+  graph,
+  metadata,
+}: OnnxModel): Pick<Content, 'inputs' | 'outputs' | 'ops' | 'preprocess' | 'metadata'> {
+  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  return {
+    inputs: inputs.map(declared),
+    outputs: graph.outputs.map(declared),
+    ops: counts(graph),
+    preprocess: metadata.get('lastbit.preprocess') ?? null,
+    metadata: Object.fromEntries(metadata),
+  };
+}
+
+/** Sizes that the file leaves open are 0. */
+function declared({ name, dtype, shape }: OnnxValueInfo): ValueFacts {
+  const sides = (shape ?? []).map((side) => (typeof side === 'number' ? side : 0));
+  return { name, dtype: dtype ?? 'unknown', shape: sides };
+}
+
+function valueFacts(graph: QuantGraph, name: string): ValueFacts {
+  const { dtype, shape, scale, zeroPoint } = graph.values.get(name)!;
+  return { name, dtype, shape, scale, zeroPoint };
+}
+
+function counts(
+  graph: Pick<Graph, never> & { readonly nodes: readonly { readonly op: string }[] },
+) {
+  const result: Record<string, number> = {};
+  for (const { op } of graph.nodes) result[op] = (result[op] ?? 0) + 1;
+  return result;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { ModelError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
+import { importOnnx } from '../onnx/import.js';
+import type { OnnxModel } from '../onnx/model.js';
+import { importQuantized, quantizationState } from '../onnx/quantized-import.js';
+import { readOnnx } from '../onnx/reader.js';
+import { canonicalize } from '../passes/index.js';
+import { readProgramFile } from '../program/file.js';
+import type { Program } from '../program/program.js';
+import { importTflite } from '../tflite/import.js';
+
+/** A float network. */
+export interface FloatModel {
+  readonly kind: 'float';
+  readonly file: string;
+  readonly graph: Graph;
+}
+
+/** A quantized network that no target is bound to yet. */
+export interface QuantizedModel {
+  readonly kind: 'quantized';
+  readonly file: string;
+  readonly quantGraph: QuantGraph;
+}
+
+/** An integer program, bound to its target. */
+export interface ProgramModel {
+  readonly kind: 'program';
+  readonly file: string;
+  readonly program: Program;
+}
+
+export type Model = FloatModel | QuantizedModel | ProgramModel;
+
+/** A file by its content, not by its name. */
+export type ModelFile =
+  | { readonly format: 'onnx'; readonly onnx: OnnxModel; readonly state: 'float' | 'qdq' | 'qop' }
+  | { readonly format: 'tflite'; readonly bytes: Uint8Array }
+  | { readonly format: 'lbp'; readonly program: Program };
+
+/**
+ * Reads a file without importing its operators.
+ * @throws ModelError `no-such-file` and those of the formats' readers
+ */
+export async function readModelFile(file: string): Promise<ModelFile> {
+  const bytes = readBytes(file);
+  if (startsWith(bytes, 0, 'LBP1')) return { format: 'lbp', program: await readProgramFile(file) };
+  if (startsWith(bytes, 4, 'TFL3')) return { format: 'tflite', bytes };
+  const onnx = readOnnx(bytes, { directory: dirname(file), file });
+  return { format: 'onnx', onnx, state: quantizationState(onnx) };
+}
+
+/**
+ * Reads any model that lastbit knows; a float graph comes back canonical (batch norms folded,
+ * clamps fused).
+ * @throws ModelError naming the file, and every unsupported node at once
+ */
+export async function loadModel(file: string): Promise<Model> {
+  const content = await readModelFile(file);
+  switch (content.format) {
+    case 'lbp':
+      return { kind: 'program', file, program: content.program };
+    case 'tflite':
+      return { kind: 'quantized', file, quantGraph: importTflite(content.bytes) };
+    case 'onnx':
+      return content.state === 'float'
+        ? { kind: 'float', file, graph: canonicalize(importOnnx(content.onnx)) }
+        : { kind: 'quantized', file, quantGraph: importQuantized(content.onnx) };
+  }
+}
+
+/**
+ * A float model, for quantization or as reference.
+ * @throws ModelError `not-float`
+ */
+export async function loadFloatModel(file: string): Promise<FloatModel> {
+  const model = await loadModel(file);
+  if (model.kind === 'float') return model;
+  throw new ModelError(
+    'not-float',
+    file,
+    'expected a float ONNX model, this one is quantized already; give the float original',
+  );
+}
+
+/**
+ * A model that can run in integers.
+ * @throws ModelError `float-model`
+ */
+export async function loadQuantizedModel(file: string): Promise<QuantizedModel | ProgramModel> {
+  const model = await loadModel(file);
+  if (model.kind !== 'float') return model;
+  const output = file.replace(/(\.onnx)?$/, '.int8.onnx');
+  throw new ModelError(
+    'float-model',
+    file,
+    `this model is float and integers are needed; first run: lastbit quantize ${file} -o ${output} --calib IMAGES --preprocess PRESET`,
+  );
+}
+
+function readBytes(file: string): Uint8Array {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (!stat) throw new ModelError('no-such-file', file, 'the model does not exist');
+  if (!stat.isFile()) throw new ModelError('no-such-file', file, 'expected a model, got a folder');
+  try {
+    return readFileSync(file);
+  } catch {
+    throw new ModelError('no-such-file', file, 'the model cannot be read');
+  }
+}
+
+function startsWith(bytes: Uint8Array, offset: number, text: string): boolean {
+  return Buffer.from(bytes.subarray(offset, offset + text.length)).toString('latin1') === text;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, readdirSync, statSync } from 'node:fs';
+
+import { UsageError } from '../errors.js';
+
+/**
+ * Refuses a folder that already holds something, before the work that would add to it.
+ * @throws UsageError `folder-in-use`
+ */
+export function requireFreeFolder(folder: string, overwrite: boolean): void {
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory()) {
+    throw new UsageError('folder-in-use', folder, 'expected a folder for --out, got a file');
+  }
+  if (overwrite || readdirSync(folder).length === 0) return;
+  throw new UsageError(
+    'folder-in-use',
+    folder,
+    'the folder is not empty; choose another --out or add --overwrite',
+  );
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+
+import { sizeOfQuantGraph } from '../analyze/index.js';
+import type { GeometryChoice, LoadedSample, LoadedSource } from '../data/index.js';
+import { requireFree, writeFileAtomic } from '../data/index.js';
+import { UsageError } from '../errors.js';
+import { openFloatRunner } from '../float/runner.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
+import { writeQdq } from '../onnx/qdq-write.js';
+import { lower } from '../program/lower.js';
+import { quantizeGraph } from '../quantize/quantize.js';
+import { findRecipe } from '../quantize/recipe.js';
+import type { QuantizeDocument } from '../report/index.js';
+import { findTarget } from '../targets/index.js';
+import { defaultFloatTarget } from './choose-program.js';
+import { floatInput, openInputs } from './inputs.js';
+import { loadFloatModel } from './load-model.js';
+import type { ProgressListener } from './progress.js';
+import { version } from './version.js';
+
+export interface QuantizeModelOptions {
+  /** Float ONNX. */
+  readonly model: string;
+  readonly output: string;
+  /** Folder of calibration images, or one .npy of many. */
+  readonly calib?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly preprocess?: string | undefined;
+  readonly geometry?: GeometryChoice | undefined;
+  readonly target?: string | undefined;
+  /** `best`, `naive` or a JSON file. */
+  readonly recipe?: string | undefined;
+  readonly weights?: 'per-tensor' | 'per-channel' | undefined;
+  readonly weightBits?: number | undefined;
+  readonly threads?: number | undefined;
+  readonly overwrite?: boolean | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+}
+
+/** What `quantizeInMemory` makes. */
+export interface QuantizedResult {
+  readonly quantGraph: QuantGraph;
+  readonly document: Omit<QuantizeDocument, 'output' | 'form'>;
+}
+
+/**
+ * Quantizes a float model after training and writes it as QDQ ONNX.
+ * @throws UsageError, ModelError; nothing is written then
+ */
+export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeDocument> {
+  const { output } = options;
+  if (!output.toLowerCase().endsWith('.onnx')) {
+    throw new UsageError('output-form', output, 'expected a name that ends in .onnx');
+  }
+  requireFree(output, options.overwrite ?? false);
+  const { quantGraph, document } = await quantizeInMemory(options);
+  writeFileAtomic(output, writeQdq(quantGraph));
+  return { output, form: 'qdq', ...document };
+}
+
+/** The same without writing. */
+export async function quantizeInMemory(
+  options: Omit<QuantizeModelOptions, 'output' | 'overwrite'>,
+): Promise<QuantizedResult> {
+  const started = performance.now();
+  const target = findTarget(options.target ?? defaultFloatTarget);
+  const recipe = findRecipe(options.recipe ?? 'best');
+  if (options.calib === undefined) {
+    throw new UsageError('missing-option', '--calib', 'give a folder of calibration images');
+  }
+  const { graph } = await loadFloatModel(options.model);
+  const preset = graph.metadata.get('lastbit.preprocess');
+  const inputs = openInputs(floatInput(graph, options.model), preset, {
+    ...options,
+    images: options.calib,
+  });
+  const calibration = hashed(inputs.source, (sample) => {
+    inputs.note(sample);
+  });
+  const { quantGraph, steps, warnings } = await quantizeGraph({
+    graph,
+    samples: calibration.source,
+    constraints: target.constraints,
+    recipe,
+    openFloatRunner: (part, taps) => openFloatRunner(part, taps, { threads: options.threads ?? 1 }),
+    weights: weightChoice(options),
+    ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),
+  });
+  const facts = inputs.facts();
+  const described: QuantGraph = {
+    ...quantGraph,
+    metadata: {
+      ...quantGraph.metadata,
+      target: target.id,
+      calibration: calibration.digest(),
+      version,
+      ...(facts.preprocess === null ? {} : { preprocess: facts.preprocess }),
+    },
+  };
+  // What the target cannot represent shows here, before anything is written.
+  lower(described, target);
+  return {
+    quantGraph: described,
+    document: {
+      target: target.id,
+      method: recipe.name,
+      layers: sizeOfQuantGraph(described).layers,
+      images: inputs.source.count,
+      steps,
+      warnings,
+      ...facts,
+      seconds: (performance.now() - started) / 1000,
+      peakRssMiB: process.resourceUsage().maxRSS / 1024,
+    },
+  };
+}
+
+function weightChoice(options: Pick<QuantizeModelOptions, 'weights' | 'weightBits'>) {
+  const { weights, weightBits } = options;
+  return {
+    ...(weights === undefined ? {} : { perChannel: weights === 'per-channel' }),
+    ...(weightBits === undefined ? {} : { bits: weightBits }),
+  };
+}
+
+function stages(listener: ProgressListener) {
+  return ({ step, done, total }: { step: string; done: number; total: number }): void => {
+    listener(step, done, total);
+  };
+}
+
+/** Passes samples on, and hashes the first full pass over them. */
+function hashed(source: LoadedSource, onFirst: (sample: LoadedSample) => void) {
+  const hash = createHash('sha256');
+  let first = true;
+  const iterate = async function* (): AsyncGenerator<LoadedSample> {
+    const counted = first;
+    first = false;
+    for await (const sample of source) {
+      if (counted) {
+        const { buffer, byteOffset, byteLength } = sample.input;
+        hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+        onFirst(sample);
+      }
+      yield sample;
+    }
+  };
+  const { count } = source;
+  return {
+    source: { count, [Symbol.asyncIterator]: iterate },
+    digest: () => hash.digest('hex'),
+  };
+}

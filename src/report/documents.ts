@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// The results of the commands, as scripts read them: JSON with these fields. Fields may be added,
+// never renamed. Shares are percent (0 to 100), a delta is in points of percent.
+import type { LayerComparison, NetworkSize } from '../analyze/index.js';
+import type { Accuracy } from '../evaluate/index.js';
+import type { TargetConstraints } from '../targets/target.js';
+
+/** Version of the documents' fields. */
+export const schemaVersion = 1;
+
+export interface ValueFacts {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly scale?: number;
+  readonly zeroPoint?: number;
+}
+
+export type QuantizationState = 'float' | 'qdq' | 'qop' | 'tflite' | 'lbp';
+
+export interface UnsupportedEntry {
+  readonly name: string;
+  readonly op: string;
+  readonly reason: string;
+}
+
+export interface InspectDocument extends NetworkSize {
+  readonly model: string;
+  readonly format: 'onnx' | 'tflite' | 'lbp';
+  /** Of ONNX's standard operators. */
+  readonly opset: number | null;
+  readonly inputs: readonly ValueFacts[];
+  readonly outputs: readonly ValueFacts[];
+  /** How many of each operator. */
+  readonly ops: Readonly<Record<string, number>>;
+  readonly quantization: {
+    readonly state: QuantizationState;
+    /** Bound to it (.lbp), quantized for it, or the one that runs by default. */
+    readonly target?: string;
+    readonly perChannel?: boolean;
+  };
+  readonly preprocess: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly unsupported: readonly UnsupportedEntry[];
+}
+
+/** How images became inputs. */
+export interface PreprocessFacts {
+  /** The preset; null where no pixels were involved. */
+  readonly preprocess: string | null;
+  readonly preprocessDecidedBy: string | null;
+  readonly geometry: string | null;
+  /** In words, with the number of images. */
+  readonly geometryApplied: Readonly<Record<string, number>>;
+}
+
+export interface StepFacts {
+  readonly name: string;
+  readonly changed: string;
+}
+
+export interface QuantizeDocument extends PreprocessFacts {
+  readonly output: string;
+  readonly form: 'qdq' | 'qop';
+  readonly target: string;
+  /** The recipe's name. */
+  readonly method: string;
+  /** Convolutions and fully connected layers. */
+  readonly layers: number;
+  readonly images: number;
+  readonly steps: readonly StepFacts[];
+  readonly warnings: readonly string[];
+  readonly seconds: number;
+  readonly peakRssMiB: number;
+}
+
+export interface TopEntry {
+  /** Raw index of the network's output. */
+  readonly index: number;
+  /** From --names; null without. */
+  readonly label: string | null;
+  /** Real value of the code. */
+  readonly score: number;
+}
+
+export interface TensorFacts {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  /** Of the codes' bytes, NHWC, little-endian. */
+  readonly sha256: string;
+}
+
+export interface TrapFacts {
+  readonly layer: string;
+  readonly element: number;
+  /** In decimal, for it may exceed a JSON number. */
+  readonly value: string;
+}
+
+export interface ImageResult {
+  readonly input: string;
+  readonly outputs: readonly TensorFacts[];
+  readonly top: readonly TopEntry[];
+  readonly latencyMs: number;
+  readonly trap?: TrapFacts;
+}
+
+export interface RunDocument extends PreprocessFacts, ImageResult {
+  readonly target: string;
+  /** Every image, where there are several; the fields above are the first one's. */
+  readonly images?: readonly ImageResult[];
+  readonly taps?: readonly TensorFacts[];
+  readonly out?: string;
+}
+
+export interface CompareDocument extends PreprocessFacts {
+  readonly target: string;
+  /** In program order. */
+  readonly layers: readonly LayerComparison[];
+  /** The network's output. */
+  readonly output: LayerComparison | null;
+  /** Images on which float and integers choose the same class, percent. */
+  readonly top1Agreement: number;
+  readonly images: number;
+  /** Why layers are missing or scaled, where they are. */
+  readonly notes: readonly string[];
+  readonly trap?: TrapFacts & { readonly input: string };
+}
+
+export interface EvaluateDocument extends PreprocessFacts, Accuracy {
+  readonly model: string;
+  readonly target: string;
+  readonly labelOffset: number;
+  readonly threads: number;
+  /** Of this run; images of a resumed one are not counted. */
+  readonly imagesPerSecond: number | null;
+  readonly resumedFrom: number;
+}
+
+export interface TargetFacts {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly summary: string;
+  readonly source: string;
+  readonly evidence: 'verified' | 'source' | 'unverified';
+  readonly provenBy: readonly string[];
+  readonly constraints: TargetConstraints;
+  readonly arithmetic: unknown;
+}
+
+export interface TargetsDocument {
+  readonly targets: readonly TargetFacts[];
+  /** Distinct arithmetics, aliases apart. */
+  readonly arithmetics: number;
+}
+
+export interface ConvertDocument {
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly form: 'qdq' | 'qop' | 'lbp';
+  readonly target: string | null;
+  readonly layers: number;
+  readonly bytes: number;
+}
+
+export interface DemoVariant {
+  readonly name: string;
+  readonly top1: number;
+  /** Against float, in points; null for float itself. */
+  readonly delta: number | null;
+  /** null for float, whose scores do not tie. */
+  readonly tiesAtTopPercent: number | null;
+}
+
+export interface DemoNet {
+  readonly model: string;
+  readonly images: number;
+  readonly target: string;
+  readonly variants: readonly DemoVariant[];
+  /** Of the naive one, worst first. */
+  readonly worst: readonly LayerComparison[];
+  readonly imagesPerSecond: number;
+}
+
+export interface DemoDocument {
+  readonly images: number;
+  readonly nets: readonly DemoNet[];
+  readonly seconds: number;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+export type * from './documents.js';
+export { schemaVersion } from './documents.js';
+export { toJson } from './json.js';
+export {
+  compareText,
+  convertText,
+  demoText,
+  evaluateText,
+  inspectText,
+  preprocessText,
+  quantizeText,
+  runText,
+  targetsText,
+} from './text.js';
+export { factList, textTable } from './text-table.js';
+export type { Column } from './text-table.js';

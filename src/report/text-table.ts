@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly value: (row: Row) => string;
+  /** Numbers stand to the right. */
+  readonly align?: 'right';
+}
+
+/** Rows under titles, columns two spaces apart; every line ends with a newline. */
+export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const cells = [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => columns.map(({ value }) => value(row))),
+  ];
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]!.length)));
+  return cells
+    .map((line) => line.map((cell, i) => pad(cell, widths[i]!, columns[i]!.align)).join('  '))
+    .map((line) => line.trimEnd() + '\n')
+    .join('');
+}
+
+/** Names before values, aligned; undefined values are left out. */
+export function factList(facts: readonly (readonly [string, string | undefined])[]): string {
+  const known = facts.filter(([, value]) => value !== undefined);
+  const width = Math.max(...known.map(([name]) => name.length));
+  return known.map(([name, value]) => `${name.padEnd(width)}  ${value!}\n`).join('');
+}
+
+function pad(cell: string, width: number, align: 'right' | undefined): string {
+  return align === 'right' ? cell.padStart(width) : cell.padEnd(width);
+}

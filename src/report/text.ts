@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// The documents for people. Nothing is computed here; figures are only formatted.
+import type { LayerComparison } from '../analyze/index.js';
+import type {
+  CompareDocument,
+  ConvertDocument,
+  DemoDocument,
+  EvaluateDocument,
+  ImageResult,
+  InspectDocument,
+  PreprocessFacts,
+  QuantizeDocument,
+  RunDocument,
+  TargetFacts,
+  TargetsDocument,
+  ValueFacts,
+} from './documents.js';
+import type { Column } from './text-table.js';
+import { factList, textTable } from './text-table.js';
+
+export function inspectText(document: InspectDocument): string {
+  const { quantization, opset } = document;
+  const facts = factList([
+    ['model', document.model],
+    ['format', opset === null ? document.format : `${document.format}, opset ${opset}`],
+    ['quantization', describeState(quantization)],
+    ...document.inputs.map((value) => ['input', describeValue(value)] as const),
+    ...document.outputs.map((value) => ['output', describeValue(value)] as const),
+    ['layers', String(document.layers)],
+    ['macs', `${(document.macs / 1e6).toFixed(1)} M`],
+    ['params', `${(document.params / 1e6).toFixed(3)} M`],
+    ['preprocess', document.preprocess ?? 'not stated in the file'],
+    ['operators', countList(document.ops)],
+  ]);
+  if (document.unsupported.length === 0) return facts;
+  const table = textTable(document.unsupported, [
+    { title: 'unsupported node', value: ({ name }) => name },
+    { title: 'operator', value: ({ op }) => op },
+    { title: 'reason', value: ({ reason }) => reason },
+  ]);
+  return `${facts}\n${table}`;
+}
+
+export function quantizeText(document: QuantizeDocument): string {
+  const facts = factList([
+    ['output', `${document.output} (${document.form})`],
+    ['target', document.target],
+    ['recipe', document.method],
+    ['layers', String(document.layers)],
+    ['images', String(document.images)],
+    ['time', `${document.seconds.toFixed(1)} s, peak memory ${document.peakRssMiB.toFixed(0)} MiB`],
+  ]);
+  const steps = textTable(document.steps, [
+    { title: 'step', value: ({ name }) => name },
+    { title: 'what it changed', value: ({ changed }) => changed },
+  ]);
+  return `${facts}\n${steps}${document.warnings.map((text) => `warning: ${text}\n`).join('')}`;
+}
+
+export function runText(document: RunDocument): string {
+  const results = document.images ?? [document];
+  const target = `target  ${document.target}\n`;
+  const written = document.out === undefined ? '' : `\nwritten to ${document.out}\n`;
+  return target + results.map(imageText).join('') + written;
+}
+
+export function compareText(document: CompareDocument): string {
+  const facts = factList([
+    ['target', document.target],
+    ['images', String(document.images)],
+    ['top-1 agreement', percent(document.top1Agreement)],
+    ...document.notes.map((note) => ['note', note] as const),
+    ['trap', document.trap && `${describeTrap(document.trap)} (${document.trap.input})`],
+  ]);
+  return `${facts}\n${layerTable(document.layers)}`;
+}
+
+export function evaluateText(document: EvaluateDocument): string {
+  const { float, paired, imagesPerSecond: speed } = document;
+  return factList([
+    ['model', document.model],
+    ['target', document.target],
+    ['images', String(document.n) + resumed(document.resumedFrom)],
+    ['top-1', `${percent(document.top1)}  95 % interval ${interval(document.top1Ci95)}`],
+    ['top-5', percent(document.top5)],
+    [
+      'ties at the top',
+      `${percent(document.tiesAtTopPercent)} of the images (the lower index wins; top-1 would be ${percent(document.top1IfTiesCount)} if ties counted)`,
+    ],
+    ['float', float && `top-1 ${percent(float.top1)}, top-5 ${percent(float.top5)}`],
+    [
+      'difference',
+      paired &&
+        `${signed(paired.delta)} points  95 % interval ${interval(paired.ci95)}  (${paired.better} better, ${paired.worse} worse, p = ${paired.pValue.toPrecision(2)})`,
+    ],
+    ['label offset', String(document.labelOffset)],
+    [
+      'speed',
+      speed === null ? undefined : `${speed.toFixed(1)} images/s, ${document.threads} threads`,
+    ],
+  ]);
+}
+
+export function targetsText({ targets, arithmetics }: TargetsDocument): string {
+  if (targets.length === 1) return targetText(targets[0]!);
+  const table = textTable(targets, [
+    { title: 'target', value: ({ id }) => id },
+    { title: 'also', value: ({ aliases }) => aliases.join(' ') },
+    { title: 'evidence', value: ({ evidence }) => evidence },
+    { title: 'what it is', value: ({ summary }) => summary },
+  ]);
+  return `${table}\n${targets.length} targets, ${arithmetics} distinct arithmetics\n`;
+}
+
+export function convertText(document: ConvertDocument): string {
+  return factList([
+    ['output', `${document.output} (${document.form}, ${document.bytes} bytes)`],
+    ['target', document.target ?? 'none: choose one when it runs'],
+    ['layers', String(document.layers)],
+  ]);
+}
+
+export function demoText({ nets, images, seconds }: DemoDocument): string {
+  const parts = nets.map((net) => {
+    const table = textTable(net.variants, [
+      { title: `  ${net.model}`, value: ({ name }) => `  ${name}` },
+      { title: 'top-1', value: ({ top1 }) => percent(top1), align: 'right' },
+      {
+        title: 'against float',
+        value: ({ delta }) => (delta === null ? '' : `${signed(delta)} points`),
+        align: 'right',
+      },
+      {
+        title: 'ties',
+        value: (variant) =>
+          variant.tiesAtTopPercent === null ? '' : percent(variant.tiesAtTopPercent),
+        align: 'right',
+      },
+    ]);
+    const speed = `  ${net.target}, ${net.imagesPerSecond.toFixed(0)} exact images/s\n`;
+    return `${table}${speed}\n  worst layers, naive:\n${indent(layerTable(net.worst))}\n`;
+  });
+  return `${images} test images, each run in exact integers\n\n${parts.join('')}total time ${seconds.toFixed(1)} s\n`;
+}
+
+/** Which preprocessing was used, one line each; for standard error. */
+export function preprocessText(facts: PreprocessFacts): string {
+  const preset =
+    facts.preprocess === null
+      ? ''
+      : `preprocess  ${facts.preprocess} (${facts.preprocessDecidedBy ?? ''}), geometry ${facts.geometry ?? ''}\n`;
+  const applied = Object.entries(facts.geometryApplied).map(
+    ([how, count]) => `input       ${how} (${count} image${count === 1 ? '' : 's'})\n`,
+  );
+  return preset + applied.join('');
+}
+
+function targetText(target: TargetFacts): string {
+  const { constraints } = target;
+  return (
+    factList([
+      ['target', target.id],
+      ['also', target.aliases.join(' ') || undefined],
+      ['what it is', target.summary],
+      ['source', target.source],
+      ['evidence', target.evidence],
+      ['proven by', target.provenBy.join('; ') || undefined],
+    ]) +
+    '\nconstraints\n' +
+    indent(factList(Object.entries(constraints).map(([key, value]) => [key, String(value)]))) +
+    '\narithmetic\n' +
+    indent(
+      factList(
+        Object.entries(target.arithmetic as object).map(([key, value]) => [
+          key,
+          typeof value === 'string' ? value : JSON.stringify(value),
+        ]),
+      ),
+    )
+  );
+}
+
+function layerTable(layers: readonly LayerComparison[]): string {
+  const columns: Column<LayerComparison>[] = [
+    { title: 'layer', value: ({ name }) => name },
+    { title: 'kind', value: ({ kind }) => kind },
+    { title: 'SQNR dB', value: ({ sqnrDb }) => decibels(sqnrDb), align: 'right' },
+    { title: 'alone', value: (layer) => decibels(layer.sqnrIsolatedDb), align: 'right' },
+    { title: 'cosine', value: ({ cosine }) => cosine.toFixed(5), align: 'right' },
+    {
+      title: 'max error',
+      value: ({ maxAbsError }) => maxAbsError.toPrecision(3),
+      align: 'right',
+    },
+    { title: 'saturated', value: (layer) => percent(layer.saturatedPercent), align: 'right' },
+  ];
+  return textTable(layers, columns);
+}
+
+function imageText({ input, outputs, top, latencyMs, trap }: ImageResult): string {
+  const facts = factList([
+    ['input', input],
+    ['trap', trap && describeTrap(trap)],
+    ...outputs.map(
+      (tensor) =>
+        [
+          'output',
+          `${tensor.name} ${tensor.dtype} [${tensor.shape.join(', ')}] sha256 ${tensor.sha256}`,
+        ] as const,
+    ),
+    ['latency', `${latencyMs.toFixed(2)} ms`],
+  ]);
+  const table = textTable(top, [
+    { title: '  class', value: ({ index }) => `  ${index}`, align: 'right' },
+    { title: 'score', value: ({ score }) => score.toPrecision(5), align: 'right' },
+    { title: 'name', value: ({ label }) => label ?? '' },
+  ]);
+  return `\n${facts}${top.length === 0 ? '' : table}`;
+}
+
+function describeTrap(trap: { layer: string; element: number; value: string }): string {
+  return `accumulator overflow in "${trap.layer}", output element ${trap.element}: ${trap.value}`;
+}
+
+function describeState({ state, target, perChannel }: InspectDocument['quantization']): string {
+  const weights =
+    perChannel === undefined ? '' : `, weights per ${perChannel ? 'channel' : 'tensor'}`;
+  return `${state}${weights}${target === undefined ? '' : `, target ${target}`}`;
+}
+
+function describeValue({ name, dtype, shape, scale, zeroPoint }: ValueFacts): string {
+  const quantized = scale === undefined ? '' : `, scale ${scale}, zero point ${zeroPoint ?? 0}`;
+  return `${name}: ${dtype} [${shape.join(', ')}]${quantized}`;
+}
+
+function countList(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
+
+function resumed(from: number): string {
+  return from === 0 ? '' : ` (${from} of them from an earlier run)`;
+}
+
+function percent(value: number): string {
+  return `${value.toFixed(2)} %`;
+}
+
+function signed(points: number): string {
+  return `${points > 0 ? '+' : ''}${points.toFixed(2)}`;
+}
+
+function interval([low, high]: readonly [number, number]): string {
+  return `${low.toFixed(2)} to ${high.toFixed(2)}`;
+}
+
+function decibels(value: number | undefined): string {
+  if (value === undefined) return '-';
+  return value === Infinity ? 'exact' : value.toFixed(2);
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}
