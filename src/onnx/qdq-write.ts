@@ -192,11 +192,13 @@ function writeLayer(writer: Writer, node: QuantNode): void {
   const value = valueOf(graph, node.output);
   const inputs = node.inputs.map((name) => realOf(writer, node, name));
   const body = bodyOf(writer, node, inputs, value);
-  const clamp = 'clamp' in node && node.clamp !== undefined ? node.clamp : undefined;
+  const clamp = 'clamp' in node ? node.clamp : undefined;
   const bounds = clamp === undefined ? [] : clampStages(file, node.name, clamp, value);
   const range = isNarrow(value) ? [rangeStage(file, value)] : [];
-  let stages = [...body, ...bounds, ...range];
-  if (node.op === 'Requantize') stages = carryName(file, node, bounds, range);
+  const stages =
+    node.op === 'Requantize'
+      ? carryName(file, node, bounds, range)
+      : [...body, ...bounds, ...range];
   const float = graph.outputs.includes(value.name)
     ? file.value(`${value.name}_QuantizeLinear_Input`)
     : value.name;

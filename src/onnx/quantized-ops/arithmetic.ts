@@ -65,7 +65,7 @@ function gate(state: ImportState, node: OnnxNode): boolean {
     const other = state.get(node, 1 - index);
     if (known.kind !== 'pending' || other.kind !== 'real') continue;
     const { gate: ramp, clamp } = known.pending;
-    if (ramp === undefined || ramp.value !== other.value || clamp !== undefined) continue;
+    if (ramp?.value !== other.value || clamp !== undefined) continue;
     const { alpha, beta } = ramp;
     pendUnary(state, node, 'HardSwish', state.value(ramp.value), { alpha, beta });
     return true;
@@ -212,14 +212,18 @@ export const div: ReadOperator = (state, node) => {
       tensor: node.inputs[0]!,
       scale: scale.data[0]!,
       rounded: false,
-    }); return;
+    });
+    return;
   }
   unsupportedHere(state, node);
 };
 
 export const round: ReadOperator = (state, node) => {
   const known = state.get(node, 0);
-  if (known.kind !== 'quotient') { unsupportedHere(state, node); return; }
+  if (known.kind !== 'quotient') {
+    unsupportedHere(state, node);
+    return;
+  }
   state.set(node.outputs[0]!, { ...known, rounded: true });
 };
 
@@ -228,9 +232,18 @@ export const cast: ReadOperator = (state, node) => {
   const output = node.outputs[0]!;
   const to = intOf(node, 'to', 0);
   // TensorProto.DataType: 1 is float32, 6 is int32.
-  if (known.kind === 'sums' && to === 1) { state.set(output, known); return; }
-  if (known.kind === 'tail') { state.set(output, known); return; }
-  if (known.kind !== 'quotient' || !known.rounded || to !== 6) { unsupportedHere(state, node); return; }
+  if (known.kind === 'sums' && to === 1) {
+    state.set(output, known);
+    return;
+  }
+  if (known.kind === 'tail') {
+    state.set(output, known);
+    return;
+  }
+  if (known.kind !== 'quotient' || !known.rounded || to !== 6) {
+    unsupportedHere(state, node);
+    return;
+  }
   const { pending, tensor, scale } = known;
   const quantization = { dtype: 's32', bits: 32, scale, zeroPoint: 0 } as const;
   const name = state.valueName(tensor, output);
@@ -240,7 +253,10 @@ export const cast: ReadOperator = (state, node) => {
 
 function unsupportedHere(state: ImportState, node: OnnxNode): void {
   const known = state.get(node, 0);
-  if (known.kind === 'failed') { state.giveUp(node); return; }
+  if (known.kind === 'failed') {
+    state.giveUp(node);
+    return;
+  }
   state.fail(
     node,
     'float-layer',

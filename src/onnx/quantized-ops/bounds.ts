@@ -56,7 +56,8 @@ function boundByConstant(
   const index = state.constant(node, 0) === undefined ? 1 : 0;
   const limits = state.constant(node, index);
   if (node.inputs.length !== 2 || limits?.dtype !== 'f32') {
-    state.fail(node, 'unsupported-clamp', 'expected one float32 constant as bound'); return;
+    state.fail(node, 'unsupported-clamp', 'expected one float32 constant as bound');
+    return;
   }
   const shape = shapeOfInput(state, node, 1 - index);
   const values = shape && perChannel(limits.shape, limits.data as Float32Array, shape);
@@ -65,7 +66,8 @@ function boundByConstant(
       node,
       'unsupported-clamp',
       `expected one bound, or one per channel, got shape [${limits.shape.join(', ')}]`,
-    ); return;
+    );
+    return;
   }
   bound(state, node, 1 - index, (clamp) => (values === undefined ? clamp : apply(clamp, values)));
 }
@@ -96,7 +98,8 @@ function bound(state: ImportState, node: OnnxNode, index: number, apply: Bound):
   const output = node.outputs[0]!;
   if (known.kind === 'pending') {
     const pending: Pending = { ...withoutEnds(known.pending), clamp: apply(known.pending.clamp) };
-    state.set(output, { kind: 'pending', pending }); return;
+    state.set(output, { kind: 'pending', pending });
+    return;
   }
   const input = state.activation(node, index);
   if (input === undefined) return;

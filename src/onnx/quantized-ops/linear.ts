@@ -66,7 +66,8 @@ export const gemm: ReadOperator = (state, node) => {
       node,
       'unsupported-attribute',
       'expected alpha = beta = 1 and transA = 0; fold the factors into the weights',
-    ); return;
+    );
+    return;
   }
   fullyConnected(state, node, name, intOf(node, 'transB', 0) === 0 ? 1 : 0, 2);
 };

@@ -52,7 +52,8 @@ export const maxPool: ReadOperator = (state, node) => {
   const geometry = input && poolGeometry(state, node, input.shape);
   if (input === undefined || geometry === undefined) return;
   if (intOf(node, 'storage_order', 0) !== 0 || (node.outputs[1] ?? '') !== '') {
-    state.fail(node, 'unsupported-attribute', 'expected no indices output'); return;
+    state.fail(node, 'unsupported-attribute', 'expected no indices output');
+    return;
   }
   const name = state.layerName(node);
   state.pend(node, {
@@ -80,11 +81,8 @@ export const globalAveragePool: ReadOperator = (state, node) => {
   const input = state.activation(node, 0);
   if (input === undefined) return;
   if (input.shape.length !== 4) {
-    state.fail(
-      node,
-      'unsupported-shape',
-      `expected [1,C,H,W], got [${input.shape.join(', ')}]`,
-    ); return;
+    state.fail(node, 'unsupported-shape', `expected [1,C,H,W], got [${input.shape.join(', ')}]`);
+    return;
   }
   const name = state.layerName(node);
   state.pend(node, {
@@ -108,9 +106,13 @@ export const reduceMean: ReadOperator = (state, node) => {
       node,
       'unsupported-axis',
       `expected a mean over height and width (axes 2, 3) of [1,C,H,W], got axes ${axes.join(', ')}`,
-    ); return;
+    );
+    return;
   }
-  if (intOf(node, 'keepdims', 1) === 1) { globalAveragePool(state, node); return; }
+  if (intOf(node, 'keepdims', 1) === 1) {
+    globalAveragePool(state, node);
+    return;
+  }
   const name = state.layerName(node);
   const channels = input.shape[1]!;
   state.pend(node, {

@@ -125,7 +125,8 @@ export const qGemm: ReadOperator = (state, node) => {
       node,
       'unsupported-attribute',
       'expected alpha = 1 and transA = 0; fold the factor into the weights',
-    ); return;
+    );
+    return;
   }
   const outputAxis = intOf(node, 'transB', 0) === 1 ? 0 : 1;
   qRow(state, node, { rank: 2, outputAxis }, 6, 7);
@@ -149,7 +150,8 @@ function qRow(
   const layer = rowLayer(name, input, weight, bias);
   const shape = [1, weight.shape[0]!];
   if ((node.inputs[scaleInput] ?? '') === '') {
-    state.pend(node, convPending(state, layer, shape)); return;
+    state.pend(node, convPending(state, layer, shape));
+    return;
   }
   const quantization = activationParameters(state, node, scaleInput, scaleInput + 1);
   if (quantization === undefined) return;
@@ -237,7 +239,8 @@ export const qLinearConcat: ReadOperator = (state, node) => {
     shape.every((size, i) => i === 1 || size === first?.shape[i]),
   );
   if (first === undefined || !agrees || !alongChannels(first.shape, intOf(node, 'axis', 1))) {
-    state.fail(node, 'unsupported-shape', 'expected images joined along channels (axis 1)'); return;
+    state.fail(node, 'unsupported-shape', 'expected images joined along channels (axis 1)');
+    return;
   }
   const channels = inputs.reduce((sum, { shape }) => sum + shape[1]!, 0);
   const name = state.layerName(node);
@@ -273,7 +276,8 @@ export const qLinearSoftmax: ReadOperator = (state, node) => {
       node,
       'unsupported-axis',
       `expected a softmax along channels (axis 1), got axis ${axis} of [${input.shape.join(', ')}]`,
-    ); return;
+    );
+    return;
   }
   const name = state.layerName(node);
   finish(state, node, input.shape, quantization, (output) => ({

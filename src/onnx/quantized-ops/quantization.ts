@@ -64,31 +64,36 @@ export function readParameters(
     return undefined;
   }
   if (scale.dtype !== 'f32') {
-    reject(state, node, `expected a float32 scale, got ${scale.dtype}`); return;
+    reject(state, node, `expected a float32 scale, got ${scale.dtype}`);
+    return;
   }
   const scales = Float32Array.from(scale.data);
   if (scales.length === 0 || !scales.every((s) => s > 0 && s < Infinity)) {
-    reject(state, node, `expected positive finite scales, got ${scales.join(', ')}`); return;
+    reject(state, node, `expected positive finite scales, got ${scales.join(', ')}`);
+    return;
   }
   const zeroName = node.inputs[zeroInput] ?? '';
   if (zeroName === '') return { scales, zeroPoints: Int32Array.of(0), dtype: undefined };
   const zero = state.constant(node, zeroInput);
   if (zero === undefined) {
-    reject(state, node, `expected a constant zero point, got "${zeroName}"`); return;
+    reject(state, node, `expected a constant zero point, got "${zeroName}"`);
+    return;
   }
   if (storageOf(zero.dtype) === undefined) {
     reject(
       state,
       node,
       `expected codes of type u8, s8, s16, s4, u4 or s32, got ${zero.dtype}; quantize to one of them`,
-    ); return;
+    );
+    return;
   }
   if (zero.data.length !== scales.length && zero.data.length !== 1) {
     reject(
       state,
       node,
       `expected one zero point per scale (${scales.length}), got ${zero.data.length}`,
-    ); return;
+    );
+    return;
   }
   return { scales, zeroPoints: Int32Array.from(zero.data), dtype: zero.dtype };
 }
@@ -110,7 +115,8 @@ export function activationParameters(
       state,
       node,
       `expected one scale for an activation, got ${scales.length}; quantize activations per tensor`,
-    ); return;
+    );
+    return;
   }
   return { ...stored, scale: scales[0]!, zeroPoint: zeroPoints[0]! };
 }
@@ -129,11 +135,13 @@ export function constantCodes(
 ): ConstantCodes | undefined {
   const stored = storageOf(tensor.dtype);
   if (stored === undefined) {
-    reject(state, node, `expected integer codes, got ${tensor.dtype} in "${tensor.name}"`); return;
+    reject(state, node, `expected integer codes, got ${tensor.dtype} in "${tensor.name}"`);
+    return;
   }
   const { scales, zeroPoints, dtype } = parameters;
   if (dtype !== undefined && dtype !== tensor.dtype) {
-    reject(state, node, `expected a zero point of type ${tensor.dtype}, got ${dtype}`); return;
+    reject(state, node, `expected a zero point of type ${tensor.dtype}, got ${dtype}`);
+    return;
   }
   const { shape, data } = tensor;
   const several = scales.length > 1 || zeroPoints.length > 1;
@@ -144,14 +152,16 @@ export function constantCodes(
         state,
         node,
         `expected a quantization axis from ${-shape.length} to ${shape.length - 1} for shape [${shape.join(', ')}], got ${axis}`,
-      ); return;
+      );
+      return;
     }
     if (shape[normal] !== scales.length) {
       axisProblem(
         state,
         node,
         `expected ${shape[normal]!} scales along axis ${normal} of shape [${shape.join(', ')}], got ${scales.length}`,
-      ); return;
+      );
+      return;
     }
   }
   return { ...stored, shape, data, scales, zeroPoints, axis: several ? normal : 0 };

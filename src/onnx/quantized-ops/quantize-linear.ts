@@ -20,7 +20,10 @@ export const quantizeLinear: ReadOperator = (state, node) => {
   const known = state.get(node, 0);
   const tensor = node.inputs[0]!;
   const output = node.outputs[0]!;
-  if (known.kind === 'failed') { state.giveUp(node); return; }
+  if (known.kind === 'failed') {
+    state.giveUp(node);
+    return;
+  }
   if (known.kind === 'constant') {
     const parameters = readParameters(state, node, 1, 2);
     if (parameters === undefined) return;
@@ -34,16 +37,17 @@ export const quantizeLinear: ReadOperator = (state, node) => {
   const name = state.valueName(tensor, output);
   if (known.kind === 'input') {
     if (known.dtype !== 'f32') {
-      state.fail(
-        node,
-        'bad-quantization',
-        `its input "${tensor}" is already ${known.dtype}`,
-      ); return;
+      state.fail(node, 'bad-quantization', `its input "${tensor}" is already ${known.dtype}`);
+      return;
     }
     state.makeValue(state.input, known.shape, quantization);
-    state.set(output, { kind: 'codes', value: state.input }); return;
+    state.set(output, { kind: 'codes', value: state.input });
+    return;
   }
-  if (known.kind === 'real') { requantize(state, node, known.value, quantization); return; }
+  if (known.kind === 'real') {
+    requantize(state, node, known.value, quantization);
+    return;
+  }
   if (known.kind === 'pending') {
     const value = state.quantize(node, tensor, known.pending, quantization, name);
     if (value !== undefined) state.set(output, { kind: 'codes', value: value.name });
@@ -75,39 +79,43 @@ function requantize(
 export const dequantizeLinear: ReadOperator = (state, node) => {
   if (isBlocked(state, node)) return;
   const known = state.get(node, 0);
-  const output = node.outputs[0]!;
-  switch (known.kind) {
-    case 'failed':
-      { state.giveUp(node); return; }
-    case 'constant':
-    case 'constantCodes':
-      { dequantizeConstant(state, node); return; }
-    case 'input':
-      { dequantizeInput(state, node); return; }
-    case 'codes': {
-      const value = state.value(known.value);
-      const quantization = activationParameters(state, node, 1, 2, value.dtype);
-      if (quantization === undefined) return;
-      if (!sameQuantization(value, quantization)) {
-        state.fail(
-          node,
-          'conflicting-quantization',
-          `"${node.inputs[0]!}" has scale ${value.scale} and zero point ${value.zeroPoint}, but is read with ${quantization.scale} and ${quantization.zeroPoint}; make the pair agree`,
-        ); return;
-      }
-      state.set(output, { kind: 'real', value: known.value }); return;
-    }
-    default:
-      state.fail(node, 'bad-quantization', `its input "${node.inputs[0]!}" holds no codes`);
+  if (known.kind === 'failed') {
+    state.giveUp(node);
+    return;
   }
+  if (known.kind === 'input') {
+    dequantizeInput(state, node);
+    return;
+  }
+  if (known.kind === 'constant' || known.kind === 'constantCodes') {
+    dequantizeConstant(state, node);
+    return;
+  }
+  if (known.kind !== 'codes') {
+    state.fail(node, 'bad-quantization', `its input "${node.inputs[0]!}" holds no codes`);
+    return;
+  }
+  const value = state.value(known.value);
+  const quantization = activationParameters(state, node, 1, 2, value.dtype);
+  if (quantization === undefined) return;
+  if (!sameQuantization(value, quantization)) {
+    state.fail(
+      node,
+      'conflicting-quantization',
+      `"${node.inputs[0]!}" has scale ${value.scale} and zero point ${value.zeroPoint}, but is read with ${quantization.scale} and ${quantization.zeroPoint}; make the pair agree`,
+    );
+    return;
+  }
+  state.set(node.outputs[0]!, { kind: 'real', value: known.value });
 };
 
-function dequantizeConstant(state: ImportState, node: OnnxNode): void {
+function dequantizeConstant(state: ImportState, node: OnnxNode): undefined {
   const known = state.get(node, 0);
   const parameters = readParameters(state, node, 1, 2);
   if (parameters === undefined) return;
   if (known.kind === 'constantCodes') {
-    state.set(node.outputs[0]!, { kind: 'constantReal', codes: known.codes }); return;
+    state.set(node.outputs[0]!, { kind: 'constantReal', codes: known.codes });
+    return;
   }
   if (known.kind !== 'constant') return;
   const codes = constantCodes(state, node, known.tensor, parameters, intOf(node, 'axis', 1));
@@ -115,11 +123,12 @@ function dequantizeConstant(state: ImportState, node: OnnxNode): void {
 }
 
 /** A network whose input already is codes. */
-function dequantizeInput(state: ImportState, node: OnnxNode): void {
+function dequantizeInput(state: ImportState, node: OnnxNode): undefined {
   const known = state.get(node, 0);
   if (known.kind !== 'input') return;
   if (known.dtype === 'f32') {
-    state.fail(node, 'bad-quantization', `its input "${node.inputs[0]!}" holds no codes`); return;
+    state.fail(node, 'bad-quantization', `its input "${node.inputs[0]!}" holds no codes`);
+    return;
   }
   const quantization = activationParameters(state, node, 1, 2, known.dtype);
   if (quantization === undefined) return;

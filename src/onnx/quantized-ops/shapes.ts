@@ -13,8 +13,14 @@ type Reshaped = (state: ImportState, node: OnnxNode, from: Shape) => Shape | und
 function reshaping(target: Reshaped): ReadOperator {
   return (state, node) => {
     const known = state.get(node, 0);
-    if (known.kind === 'tail') { state.set(node.outputs[0]!, known); return; }
-    if (known.kind === 'pending' && isTail(state, node)) { endTail(state, node); return; }
+    if (known.kind === 'tail') {
+      state.set(node.outputs[0]!, known);
+      return;
+    }
+    if (known.kind === 'pending' && isTail(state, node)) {
+      endTail(state, node);
+      return;
+    }
     const input = state.activation(node, 0);
     if (input === undefined) return;
     const shape = target(state, node, input.shape);
@@ -23,7 +29,8 @@ function reshaping(target: Reshaped): ReadOperator {
         node,
         'unsupported-shape',
         `cannot tell the new shape of [${input.shape.join(', ')}]; fold shape computations into constants`,
-      ); return;
+      );
+      return;
     }
     const name = state.layerName(node);
     pendMove(
@@ -110,22 +117,28 @@ function tailOf(known: Extract<ReturnType<ImportState['get']>, { kind: 'pending'
 export const transpose: ReadOperator = (state, node) => {
   const known = state.get(node, 0);
   const output = node.outputs[0]!;
-  if (known.kind === 'tail') { state.set(output, known); return; }
+  if (known.kind === 'tail') {
+    state.set(output, known);
+    return;
+  }
   if (known.kind === 'input') {
     const permuted = permute(node, known.shape);
-    state.set(output, { ...known, shape: permuted }); return;
+    state.set(output, { ...known, shape: permuted });
+    return;
   }
   const isInput = (known.kind === 'codes' || known.kind === 'real') && known.value === state.input;
   if (isInput && state.nodes.length === 0) {
     const value = state.value(known.value);
     state.values.set(value.name, { ...value, shape: permute(node, value.shape) });
-    state.set(output, known); return;
+    state.set(output, known);
+    return;
   }
   const input = state.activation(node, 0);
   if (input === undefined) return;
   const shape = permute(node, input.shape);
   if (!movesNothing(node, input.shape)) {
-    state.set(output, { kind: 'tail', value: input.name, node: node.name || output }); return;
+    state.set(output, { kind: 'tail', value: input.name, node: node.name || output });
+    return;
   }
   const name = state.layerName(node);
   const make = (to: string) => ({ op: 'Reshape' as const, name, inputs: [input.name], output: to });
@@ -161,7 +174,8 @@ export const concat: ReadOperator = (state, node) => {
       node,
       'unsupported-shape',
       `expected a concatenation along channels, got axis ${axis} of ${inputs.map(({ shape }) => `[${shape.join(', ')}]`).join(', ')}`,
-    ); return;
+    );
+    return;
   }
   const channels = inputs.reduce((sum, { shape }) => sum + shape[1]!, 0);
   const name = state.layerName(node);
@@ -202,7 +216,8 @@ export const pad: ReadOperator = (state, node) => {
       node,
       'unsupported-padding',
       `expected zeros around height and width of [1,C,H,W], got pads ${pads.join(', ')} filled with ${fill}`,
-    ); return;
+    );
+    return;
   }
   const [top, left, bottom, right] = [pads[2]!, pads[3]!, pads[6]!, pads[7]!];
   const [, channels, height, width] = input.shape as [number, number, number, number];

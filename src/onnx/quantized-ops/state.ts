@@ -172,9 +172,9 @@ export class ImportState {
   /** The value that a clamp's result will be: follows its quantization, however it is spelled. */
   futureValueName(tensor: string): string {
     let codes = tensor;
-    for (let steps = 0; steps < 3; steps++) {
+    for (const ops of [['QuantizeLinear', 'Div'], ['Round'], ['Cast']]) {
       const next = this.consumers.get(codes)?.[0];
-      if (next === undefined) return tensor;
+      if (next === undefined || !ops.includes(next.op)) return tensor;
       codes = next.outputs[0]!;
       if (next.op === 'QuantizeLinear' || next.op === 'Cast') return this.valueName(tensor, codes);
     }

@@ -71,7 +71,8 @@ export const softmax: ReadOperator = (state, node) => {
       node,
       'unsupported-axis',
       `expected a softmax along channels (axis 1), got axis ${axis} of [${input.shape.join(', ')}]`,
-    ); return;
+    );
+    return;
   }
   const name = state.layerName(node);
   state.pend(node, {
@@ -95,7 +96,10 @@ export function alongChannels(shape: Shape, axis: number): boolean {
 export const tailOnly: ReadOperator = (state, node) => {
   const known = state.get(node, 0);
   const output = node.outputs[0]!;
-  if (known.kind === 'tail') { state.set(output, known); return; }
+  if (known.kind === 'tail') {
+    state.set(output, known);
+    return;
+  }
   const input = state.activation(node, 0);
   if (input === undefined) return;
   state.set(output, {

@@ -43,22 +43,26 @@ function toCodes(
   grids: readonly number[],
 ): ConstantCodes {
   const { inner, channels } = stridesOf(shape, axis);
+  // Loops, not closures: a network has millions of weights.
   const channelOf = (i: number) => (grids.length === 1 ? 0 : Math.floor(i / inner) % channels);
-  const steps = Int16Array.from(data, (w, i) => Math.round(w / grids[channelOf(i)]!));
+  const steps = new Int16Array(data.length);
   const lows = new Int32Array(grids.length);
   const highs = new Int32Array(grids.length);
-  steps.forEach((n, i) => {
+  for (let i = 0; i < steps.length; i++) {
     const c = channelOf(i);
-    lows[c] = Math.min(lows[c]!, n);
-    highs[c] = Math.max(highs[c]!, n);
-  });
+    const n = Math.round(data[i]! / grids[c]!);
+    steps[i] = n;
+    if (n < lows[c]!) lows[c] = n;
+    if (n > highs[c]!) highs[c] = n;
+  }
   const scales = Float32Array.from(grids);
   if (lows.every((lo) => lo >= -128) && highs.every((hi) => hi <= 127)) {
     const zeroPoints = new Int32Array(grids.length);
-    return { dtype: 's8', bits: 8, shape, data: Int8Array.from(steps), scales, zeroPoints, axis };
+    return { dtype: 's8', bits: 8, shape, data: new Int8Array(steps), scales, zeroPoints, axis };
   }
   const zeroPoints = lows.map((lo) => Math.min(255, -lo));
-  const codes = Uint8Array.from(steps, (n, i) => n + zeroPoints[channelOf(i)]!);
+  const codes = new Uint8Array(data.length);
+  for (let i = 0; i < codes.length; i++) codes[i] = steps[i]! + zeroPoints[channelOf(i)]!;
   return { dtype: 'u8', bits: 8, shape, data: codes, scales, zeroPoints, axis };
 }
 
