@@ -48,16 +48,27 @@ export async function decodeImage(file: string): Promise<Pixels> {
   }
 }
 
+/** Grey to colour and colour to grey, where a network wants the other; else the pixels as they are. */
+export function withChannels(pixels: Pixels, channels: number): Pixels {
+  if (pixels.channels === 3 && channels === 1) return toGrey(pixels);
+  return pixels.channels === 1 && channels === 3 ? toRgb(pixels) : pixels;
+}
+
 /**
  * Luma after ITU-R BT.601 in 16-bit fixed point: (19595 R + 38470 G + 7471 B + 2^15) >> 16.
  * The weights sum to 2^16, so a grey pixel keeps its value.
  */
 export function toGrey(pixels: Pixels): Pixels {
-  if (pixels.channels === 1) return pixels;
   const data = new Uint8Array(pixels.width * pixels.height);
   for (let i = 0, p = 0; i < data.length; i++, p += 3) {
     const [r, g, b] = [pixels.data[p]!, pixels.data[p + 1]!, pixels.data[p + 2]!];
     data[i] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
   }
   return { ...pixels, channels: 1, data };
+}
+
+function toRgb(pixels: Pixels): Pixels {
+  const data = new Uint8Array(pixels.data.length * 3);
+  pixels.data.forEach((grey, i) => data.fill(grey, i * 3, i * 3 + 3));
+  return { ...pixels, channels: 3, data };
 }

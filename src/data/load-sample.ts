@@ -8,7 +8,7 @@ import { basename, extname } from 'node:path';
 import { ModelError } from '../errors.js';
 import type { Sample } from '../graph/samples.js';
 import type { Pixels } from './decode.js';
-import { decodeImage, toGrey } from './decode.js';
+import { decodeImage, withChannels } from './decode.js';
 import { fit } from './geometry.js';
 import type { NpyArray } from './npy.js';
 import { readNpy } from './npy.js';
@@ -85,7 +85,7 @@ export function fromPixels(
   where: string,
 ): LoadedSample {
   const { preset, geometry } = preprocessing();
-  const coloured = input.channels === 1 ? toGrey(decoded) : decoded;
+  const coloured = withChannels(decoded, input.channels);
   if (coloured.channels !== input.channels) {
     throw new ModelError(
       'input-shape',
@@ -159,12 +159,13 @@ function once(make: () => Float32Array): () => Float32Array {
   return () => (made ??= make());
 }
 
-/** u8 [H, W, C] of any size, [H, W] for grey, or [C, H, W] of the network's size. */
+/** u8 [H, W, C] of any size (C of 1 or 3 serves either), [H, W] for grey, or [C, H, W] of the network's size. */
 function pixelsOf(array: NpyArray, data: Uint8Array, input: NetworkInput, where: string): Pixels {
   const shape = withoutBatch(array.shape);
   const [height, width, channels = 1] = shape;
-  const known = shape.length === 3 || (shape.length === 2 && input.channels === 1);
-  if (known && height! > 0 && width! > 0 && channels === input.channels) {
+  const convertible = [1, 3].includes(channels) && [1, 3].includes(input.channels);
+  const known = shape.length === 2 || shape.length === 3;
+  if (known && height! > 0 && width! > 0 && (channels === input.channels || convertible)) {
     return { height: height!, width: width!, channels, data };
   }
   layoutOf(array.shape, input, 'NHWC', where);

@@ -54,7 +54,7 @@ export function quantizeText(document: QuantizeDocument): string {
     { title: 'step', value: ({ name }) => name },
     { title: 'what it changed', value: ({ changed }) => changed },
   ]);
-  return `${facts}\n${steps}${document.warnings.map((text) => `warning: ${text}\n`).join('')}`;
+  return `${facts}\n${steps}`;
 }
 
 export function runText(document: RunDocument): string {

@@ -77,6 +77,21 @@ describe('what a file means', () => {
     expect([...(await only(put('d.npy', large))).pixels!]).toEqual(Array(12).fill(9));
   });
 
+  test('grey and colour serve a network that wants the other', async () => {
+    const grey = put('a.npy', npy('u8', [2, 2], [1, 2, 3, 4]));
+    expect([...(await only(grey)).pixels!]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    const flat = put(
+      'b.npy',
+      npy(
+        'u8',
+        [2, 2, 3],
+        [1, 2, 3, 4].flatMap((v) => [v, v, v]),
+      ),
+    );
+    const one = { ...options, input: { ...input, channels: 1 } };
+    expect([...(await only(flat, one)).pixels!]).toEqual([1, 2, 3, 4]);
+  });
+
   test('f32 is the input itself, and needs no preprocessing', async () => {
     const values = counting.map((i) => i / 4);
     const chw = nchw.map((i) => i / 4);
