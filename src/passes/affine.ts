@@ -35,7 +35,7 @@ interface NormParameters {
  *
  * @throws ModelError `bad-batch-norm` naming the channel whose variance + epsilon is not positive
  */
-export function batchNormAffine(graph: Graph, node: BatchNormNode): ChannelAffine | undefined {
+function batchNormAffine(graph: Graph, node: BatchNormNode): ChannelAffine | undefined {
   const [input, ...names] = node.inputs;
   const parameters = names.map((name) => graph.constants.get(name));
   if (parameters.length !== 4 || parameters.includes(undefined)) return undefined;
@@ -55,7 +55,7 @@ export function batchNormAffine(graph: Graph, node: BatchNormNode): ChannelAffin
 }
 
 /** Add, Sub, Mul or Div with a constant that is one number or one per channel. */
-export function constantAffine(graph: Graph, node: Node): ChannelAffine | undefined {
+function constantAffine(graph: Graph, node: Node): ChannelAffine | undefined {
   if (node.op !== 'Add' && node.op !== 'Sub' && node.op !== 'Mul' && node.op !== 'Div')
     return undefined;
   if (node.op === 'Add' && node.clamp !== undefined) return undefined;
@@ -84,15 +84,17 @@ export function constantAffine(graph: Graph, node: Node): ChannelAffine | undefi
   }
 }
 
+/** What a node does per channel, if that is all it does. */
+export function channelAffine(graph: Graph, node: Node): ChannelAffine | undefined {
+  return node.op === 'BatchNorm' ? batchNormAffine(graph, node) : constantAffine(graph, node);
+}
+
 /**
- * Folds every affine that `find` recognizes into the convolution that feeds it and nothing else:
+ * Folds every {@link channelAffine} into the convolution that feeds it and nothing else:
  * weight * gain, bias * gain + shift, computed in float64 and rounded once. Chains fold one after
  * the other. Keeps what a batch norm knew about the channels under the convolution's name.
  */
-export function foldAffines(
-  graph: Graph,
-  find: (graph: Graph, node: Node) => ChannelAffine | undefined,
-): Graph {
+export function foldAffines(graph: Graph): Graph {
   const index = indexOf(graph);
   const fresh = namer(graph);
   const constants = new Map(graph.constants);
@@ -105,13 +107,12 @@ export function foldAffines(
       convs.set(outputOf(node), node);
       continue;
     }
-    const affine = find(graph, node);
+    const affine = channelAffine(graph, node);
     const conv = affine && convs.get(affine.input);
-    if (affine === undefined || conv === undefined) continue;
-    if (conv.clamp !== undefined) continue;
+    if (affine === undefined || conv?.clamp !== undefined) continue;
     if (index.soleConsumer(affine.input) !== node) continue;
-    const folded = foldOne(conv, affine, constants, fresh);
-    if (folded === undefined) continue;
+    const folded = conv && foldOne(conv, affine, constants, fresh);
+    if (conv === undefined || folded === undefined) continue;
     const statistics = foldedStatistics(normalizations.get(conv.name), affine);
     if (statistics !== undefined) normalizations.set(conv.name, statistics);
     const joined = { ...folded, outputs: node.outputs };

@@ -53,7 +53,17 @@ function evaluate(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
       return mapTensor(a!, (x) => ramp(x, node.alpha, node.beta));
     case 'HardSwish':
       return mapTensor(a!, (x) => x * ramp(x, node.alpha, node.beta));
-    default:
+    case 'Conv':
+    case 'BatchNorm':
+    case 'Gemm':
+    case 'AveragePool':
+    case 'MaxPool':
+    case 'GlobalAveragePool':
+    case 'Concat':
+    case 'Pad':
+    case 'Softmax':
+    case 'ReduceMean':
+    case 'MatMul':
       // Convolutions and pools of constants do not occur; they stay as they are.
       return undefined;
   }

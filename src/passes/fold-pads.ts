@@ -27,22 +27,20 @@ function isSpatial({ begin, end }: PadNode): boolean {
 }
 
 function absorb(index: GraphIndex, node: Node, pad: PadNode): Node | undefined {
-  switch (node.op) {
-    case 'Conv':
-      return pad.value === 0 ? { ...node, pads: sum(node.pads, pad) } : undefined;
-    case 'AveragePool': {
-      const counted = node.countIncludePad || node.pads.every((amount) => amount === 0);
-      if (pad.value !== 0 || !counted) return undefined;
-      return { ...node, pads: sum(node.pads, pad), countIncludePad: true };
-    }
-    case 'MaxPool': {
-      const pads = sum(node.pads, pad);
-      const loses = pad.value <= lowerBound(index, pad.inputs[0]!);
-      return loses && touchesImage(node, pads) ? { ...node, pads } : undefined;
-    }
-    default:
-      return undefined;
+  if (node.op === 'Conv') {
+    return pad.value === 0 ? { ...node, pads: sum(node.pads, pad) } : undefined;
   }
+  if (node.op === 'AveragePool') {
+    const counted = node.countIncludePad || node.pads.every((amount) => amount === 0);
+    if (pad.value !== 0 || !counted) return undefined;
+    return { ...node, pads: sum(node.pads, pad), countIncludePad: true };
+  }
+  if (node.op === 'MaxPool') {
+    const pads = sum(node.pads, pad);
+    const loses = pad.value <= lowerBound(index, pad.inputs[0]!);
+    return loses && touchesImage(node, pads) ? { ...node, pads } : undefined;
+  }
+  return undefined;
 }
 
 function sum([top, left, bottom, right]: Pads, { begin, end }: PadNode): Pads {

@@ -4,7 +4,6 @@ import { affineToDepthwise } from './affine-to-depthwise.js';
 import { checkCanonical } from './check-canonical.js';
 import { denseToConv } from './dense-to-conv.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
-import { foldConstantScales } from './fold-constant-scales.js';
 import { foldConstants } from './fold-constants.js';
 import { foldPads } from './fold-pads.js';
 import { fuseClamps } from './fuse-clamps.js';
@@ -30,8 +29,8 @@ export const passes: readonly (readonly [name: string, pass: Pass])[] = [
   ['sinkReshapes', sinkReshapes],
   ['removeIdle', removeIdle],
   ['foldBatchNorm', foldBatchNorm],
-  ['foldConstantScales', foldConstantScales],
   ['affineToDepthwise', affineToDepthwise],
+  ['foldBatchNorm', foldBatchNorm],
   ['foldPads', foldPads],
   ['fuseClamps', fuseClamps],
   ['removeIdle', removeIdle],

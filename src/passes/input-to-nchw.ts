@@ -36,7 +36,7 @@ export const inputToNchw: Pass = (graph) => {
   });
 };
 
-/** An image has 1 to 4 channels, and more rows than that. */
+/** An image has 1 to 4 channels, and more rows and columns than that. */
 function isNhwc(shape: Shape): boolean {
-  return shape.length === 4 && shape[3]! <= 4 && shape[1]! > 4;
+  return shape.length === 4 && shape[3]! <= 4 && shape[1]! > 4 && shape[2]! > 4;
 }

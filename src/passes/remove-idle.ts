@@ -10,18 +10,9 @@ import type { Pass } from './pass.js';
  */
 export const removeIdle: Pass = (graph) =>
   bypass(graph, (node) => {
-    switch (node.op) {
-      case 'Identity':
-        return true;
-      case 'Reshape':
-        return sameShape(node.shape, shapeIn(graph, node.inputs[0]!));
-      case 'Transpose':
-        return node.perm.every((axis, i) => axis === i);
-      case 'Pad':
-        return [...node.begin, ...node.end].every((amount) => amount === 0);
-      case 'Clamp':
-        return isOpenClamp(node.clamp);
-      default:
-        return false;
-    }
+    if (node.op === 'Identity') return true;
+    if (node.op === 'Reshape') return sameShape(node.shape, shapeIn(graph, node.inputs[0]!));
+    if (node.op === 'Transpose') return node.perm.every((axis, i) => axis === i);
+    if (node.op === 'Pad') return [...node.begin, ...node.end].every((amount) => amount === 0);
+    return node.op === 'Clamp' && isOpenClamp(node.clamp);
   });

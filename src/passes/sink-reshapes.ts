@@ -45,7 +45,8 @@ class Sinking {
       const value = this.fresh(`${outputOf(node)}_sunk`);
       this.nodes.push({ ...moved, outputs: [value] });
       this.sources.set(outputOf(node), value);
-      this.sourceShapes.set(value, this.shape(moved.inputs[0]!));
+      const through = node.inputs.find((input) => this.sources.has(input))!;
+      this.sourceShapes.set(value, this.shape(this.source(through)));
     }
     for (const output of this.graph.outputs) this.materialize(output.name, true);
     return rebuild(this.graph, { nodes: this.nodes, constants: this.constants });
@@ -93,7 +94,18 @@ class Sinking {
       case 'Mul':
       case 'Div':
         return this.sunkPair(node, first!, second!);
-      default:
+      case 'Conv':
+      case 'Gemm':
+      case 'AveragePool':
+      case 'MaxPool':
+      case 'GlobalAveragePool':
+      case 'Concat':
+      case 'Pad':
+      case 'Reshape':
+      case 'Transpose':
+      case 'Softmax':
+      case 'ReduceMean':
+      case 'MatMul':
         return undefined;
     }
   }

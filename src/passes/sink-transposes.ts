@@ -121,7 +121,14 @@ class Sinking {
         if (!keepsOrder(this.shape(node.inputs[0]!), perm)) return undefined;
         return { node: { ...node, inputs }, perm: [...node.shape.keys()] };
       }
-      default:
+      case 'Conv':
+      case 'BatchNorm':
+      case 'Gemm':
+      case 'AveragePool':
+      case 'MaxPool':
+      case 'GlobalAveragePool':
+      case 'Transpose':
+      case 'MatMul':
         return undefined;
     }
   }
