@@ -191,12 +191,16 @@ class GraphWriter {
       this.push(name, 'Clip', [x, ...bounds].slice(0, bounds[1] === '' ? 2 : 3), y);
       return;
     }
-    const channels = Math.max(lo.length, hi.length);
     const side = (what: string, values: Float32Array) =>
-      this.constant(y, what, f32Tensor([1, values.length === 1 ? 1 : channels, 1, 1], values));
-    const above = this.fresh(`${y}_above`);
-    this.push(`${name}/max`, 'Max', [x, side('min', lo)], above);
-    this.push(name, 'Min', [above, side('max', hi)], y);
+      this.constant(y, what, f32Tensor([1, values.length, 1, 1], values));
+    const open = hi.every((bound) => bound === Infinity);
+    const above = open
+      ? y
+      : lo.every((bound) => bound === -Infinity)
+        ? x
+        : this.fresh(`${y}_above`);
+    if (above !== x) this.push(open ? name : `${name}/max`, 'Max', [x, side('min', lo)], above);
+    if (!open) this.push(name, 'Min', [above, side('max', hi)], y);
   }
 
   private emit(node: Node, op: string, output: string, attributes: [string, OnnxAttribute][]) {

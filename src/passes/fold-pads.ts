@@ -32,8 +32,9 @@ function absorb(index: GraphIndex, node: Node, pad: PadNode): Node | undefined {
   }
   if (node.op === 'AveragePool') {
     const counted = node.countIncludePad || node.pads.every((amount) => amount === 0);
-    if (pad.value !== 0 || !counted) return undefined;
-    return { ...node, pads: sum(node.pads, pad), countIncludePad: true };
+    const pads = sum(node.pads, pad);
+    if (pad.value !== 0 || !counted || !touchesImage(node, pads)) return undefined;
+    return { ...node, pads, countIncludePad: true };
   }
   if (node.op === 'MaxPool') {
     const pads = sum(node.pads, pad);
@@ -47,7 +48,7 @@ function sum([top, left, bottom, right]: Pads, { begin, end }: PadNode): Pads {
   return [top + begin[2]!, left + begin[3]!, bottom + end[2]!, right + end[3]!];
 }
 
-/** No window lies in the padding alone. */
+/** No window lies in the padding alone; runtimes refuse pools for which that is not so. */
 function touchesImage({ kernel }: Window, pads: Pads): boolean {
   return Math.max(pads[0], pads[2]) < kernel[0] && Math.max(pads[1], pads[3]) < kernel[1];
 }

@@ -18,6 +18,8 @@ export const sinkReshapes: Pass = (graph) => {
 class Sinking {
   /** By value that need not exist: the value with the same elements under another shape. */
   private readonly sources = new Map<string, string>();
+  /** Names of the reshapes that made these values. */
+  private readonly names = new Map<string, string>();
   private readonly sourceShapes = new Map<string, Shape>();
   private readonly nodes: Node[] = [];
   private readonly constants: [string, Tensor][] = [];
@@ -35,6 +37,7 @@ class Sinking {
     for (const node of this.graph.nodes) {
       if (node.op === 'Reshape') {
         this.sources.set(outputOf(node), this.source(node.inputs[0]!));
+        this.names.set(outputOf(node), node.name);
         continue;
       }
       const moved = this.sunk(node);
@@ -64,7 +67,7 @@ class Sinking {
     if (!underItsName && sameShape(shape, this.shape(source))) return source;
     if (!this.materialized.has(value)) {
       this.materialized.add(value);
-      const name = this.fresh(value);
+      const name = this.names.get(value) ?? this.fresh(value);
       this.nodes.push({ op: 'Reshape', name, inputs: [source], outputs: [value], shape });
     }
     return value;

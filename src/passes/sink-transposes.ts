@@ -23,6 +23,8 @@ interface View {
 
 class Sinking {
   private readonly views = new Map<string, View>();
+  /** Names of the transposes that made these values. */
+  private readonly names = new Map<string, string>();
   private readonly nodes: Node[] = [];
   private readonly constants: [string, Tensor][] = [];
   private readonly materialized = new Set<string>();
@@ -38,14 +40,15 @@ class Sinking {
   run(): Graph {
     for (const node of this.graph.nodes) {
       if (node.op === 'Transpose') {
-        this.addView(outputOf(node), this.composed(node.inputs[0]!, node.perm));
+        this.views.set(outputOf(node), this.composed(node.inputs[0]!, node.perm));
+        this.names.set(outputOf(node), node.name);
         continue;
       }
       const moved = this.sunk(node);
       if (moved !== undefined) {
         const source = this.fresh(`${outputOf(node)}_sunk`);
         this.nodes.push({ ...moved.node, outputs: [source] });
-        this.addView(outputOf(node), { source, perm: moved.perm });
+        this.views.set(outputOf(node), { source, perm: moved.perm });
       } else {
         for (const value of node.inputs) this.materialize(value);
         this.nodes.push(node);
@@ -62,16 +65,13 @@ class Sinking {
     return { source: inner.source, perm: perm.map((axis) => inner.perm[axis]!) };
   }
 
-  private addView(value: string, view: View): void {
-    this.views.set(value, view);
-  }
-
   /** Makes the value exist under its own name, if it is only a view so far. */
   private materialize(value: string): void {
     const view = this.views.get(value);
     if (view === undefined || this.materialized.has(value)) return;
     this.materialized.add(value);
-    const base = { name: this.fresh(value), inputs: [view.source], outputs: [value] };
+    const name = this.names.get(value) ?? this.fresh(value);
+    const base = { name, inputs: [view.source], outputs: [value] };
     const inOrder = view.perm.every((axis, i) => axis === i);
     const shape = this.shape(value);
     if (inOrder) this.nodes.push({ ...base, op: 'Identity' });
