@@ -88,8 +88,12 @@ class Check {
 // Tiers that this machine and --cpu allow, best last, each with its flags.
 std::vector<std::pair<std::string, uint32_t>> tiers(uint32_t flags);
 
-// Median seconds of `run`, over at least `least` runs and some hundredths of a second.
-double median_seconds(const std::function<void()>& run, int least = 9);
+// Seconds of thread time of `run`, over at least 9 runs and `budget` seconds. On a busy machine the
+// least is what tells two kernels apart.
+struct Seconds {
+  double median, least;
+};
+Seconds time_runs(const std::function<void()>& run, double budget = 0.03);
 
 void check_conv(Check& check);
 void bench_conv(Check& check);
