@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantized TFLite as a quantized graph: NHWC becomes NCHW, fused activations become clamps in
+// real units, and values keep the names of the file's tensors.
+import { ModelError } from '../errors.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
+import { operators } from './ops/index.js';
+import { TfliteState } from './ops/state.js';
+import { type TfliteModel, readTflite } from './reader.js';
+
+/**
+ * Reads a .tflite file that is quantized to integers throughout: int8 with scales per channel,
+ * the older uint8 with weight zero points, int4 weights, and 16-bit activations with 8-bit weights.
+ *
+ * @param bytes the file
+ * @param file what errors call it
+ * @throws ModelError for a damaged file, or naming every operator that is unsupported or would run
+ *   in float
+ */
+export function importTflite(bytes: Uint8Array, file = 'model'): QuantGraph {
+  return toQuantGraph(readTflite(bytes, file), file);
+}
+
+function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
+  const [input] = model.inputs;
+  if (input === undefined || model.inputs.length !== 1) {
+    throw new ModelError(
+      'unsupported-inputs',
+      file,
+      `expected one input, got ${model.inputs.length}`,
+    );
+  }
+  if (model.outputs.length === 0) throw new ModelError('bad-output', file, 'it has no output');
+  requireQuantized(model, file);
+  const state = new TfliteState(model);
+  // A float input starts at its QUANTIZE.
+  if (model.tensors[input]?.type !== 'f32') state.makeInput(input);
+  for (const operator of model.operators) {
+    const read = operators.get(operator.op);
+    if (read === undefined) {
+      state.fail(
+        operator,
+        'unsupported-op',
+        `expected an operator that quantized networks may have, got ${operator.op}`,
+      );
+    } else if (state.hasFailed(operator)) state.giveUp(operator);
+    else read(state, operator);
+  }
+  const outputs = model.outputs.map((index) => state.result(index));
+  state.problems.throwIfAny();
+  return {
+    name: model.name,
+    input: state.input!,
+    outputs: outputs.filter((name) => name !== undefined),
+    values: state.values,
+    nodes: state.nodes,
+    metadata: {},
+    origin: 'tflite',
+    ...(state.notes.length > 0 ? { notes: state.notes } : {}),
+  };
+}
+
+/** One clear word for float files, instead of a complaint about each operator. */
+function requireQuantized(model: TfliteModel, file: string): void {
+  const layers = model.operators.filter(
+    ({ op }) => op.includes('CONV_2D') || op === 'FULLY_CONNECTED',
+  );
+  const isFloat = ({ inputs }: { readonly inputs: readonly number[] }) =>
+    model.tensors[inputs[0] ?? -1]?.type === 'f32';
+  if (layers.length === 0 || !layers.every(isFloat)) return;
+  throw new ModelError(
+    'float-model',
+    file,
+    'expected a quantized .tflite, got one whose layers run in float; convert it with full integer quantization, or quantize its ONNX form with `lastbit quantize`',
+  );
+}

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything but convolutions.
+import type { Clamp, Pads } from '../../graph/graph.js';
+import type { QuantUnary, QuantValue } from '../../graph/quant-graph.js';
+import { sameQuantization } from '../../graph/quant-types.js';
+import type { TfliteOperator } from '../reader.js';
+import { readClamp, readWindow } from './convolutions.js';
+import { type ReadOperator, type TfliteState, codesOf } from './state.js';
+
+/** Activation field 0 in both AddOptions and MulOptions. */
+function elementwise(op: 'Add' | 'Mul'): ReadOperator {
+  return (state, operator) => {
+    const operands = readOperands(state, operator);
+    const output = operands && state.output(operator);
+    const clamp = output && readClamp(state, operator, 0);
+    if (operands === undefined || output === undefined || clamp === undefined) return;
+    const [a, b] = operands;
+    const isVector = (vector: QuantValue) =>
+      op === 'Mul' && vector.shape.join() === [1, output.shape[1], 1, 1].join();
+    const sameAs = (value: QuantValue) => value.shape.join() === output.shape.join();
+    const inputs = sameAs(a) ? [a, b] : [b, a];
+    if (!sameAs(inputs[0]!) || !(sameAs(inputs[1]!) || isVector(inputs[1]!))) {
+      state.fail(
+        operator,
+        'unsupported-shape',
+        `expected operands of one shape, got [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`,
+      );
+      return;
+    }
+    state.add(operator, output, {
+      op,
+      name: state.layerName(output.name),
+      inputs: inputs.map((input) => input.name),
+      output: output.name,
+      ...clamp,
+    });
+  };
+}
+
+function readOperands(
+  state: TfliteState,
+  operator: TfliteOperator,
+): readonly [QuantValue, QuantValue] | undefined {
+  const isConstant = (i: number) => {
+    const index = operator.inputs[i] ?? -1;
+    return index !== -1 && state.tensor(index).data !== undefined;
+  };
+  if (isConstant(0)) {
+    const b = state.operand(operator, 1, undefined);
+    const a = b && state.operand(operator, 0, b);
+    return a && [a, b];
+  }
+  const a = state.operand(operator, 0, undefined);
+  const b = a && state.operand(operator, 1, a);
+  return b && [a, b];
+}
+
+export const add = elementwise('Add');
+export const mul = elementwise('Mul');
+
+/** Pool2DOptions: padding 0, stride w 1, h 2, filter w 3, h 4, activation 5. */
+function pool(op: 'AveragePool' | 'MaxPool'): ReadOperator {
+  return (state, operator) => {
+    const input = state.activation(operator, 0);
+    const output = input && state.output(operator);
+    if (input === undefined || output === undefined) return;
+    const kernel = [operator.options?.int32(4) ?? 0, operator.options?.int32(3) ?? 0] as const;
+    const fields = { padding: 0, strideWidth: 1, strideHeight: 2 };
+    const window = readWindow(state, operator, fields, kernel, input, output);
+    const clamp = window && readClamp(state, operator, 5);
+    if (window === undefined || clamp === undefined) return;
+    if (input.shape[1] !== output.shape[1]) {
+      badShapes(state, operator, input, output);
+      return;
+    }
+    if (!keepsCodes(state, operator, input, output)) return;
+    const { strides, pads } = window;
+    state.add(operator, output, {
+      op,
+      name: state.layerName(output.name),
+      inputs: [input.name],
+      output: output.name,
+      kernel,
+      strides,
+      pads,
+      countIncludePad: false,
+      ...clamp,
+    });
+  };
+}
+
+export const averagePool = pool('AveragePool');
+export const maxPool = pool('MaxPool');
+
+/** TFLite's pools and shape operators never rescale. */
+function keepsCodes(
+  state: TfliteState,
+  operator: TfliteOperator,
+  input: QuantValue,
+  output: QuantValue,
+): boolean {
+  if (sameQuantization(input, output)) return true;
+  state.fail(
+    operator,
+    'conflicting-quantization',
+    `expected one scale and zero point on both sides, got ${input.scale}, ${input.zeroPoint} and ${output.scale}, ${output.zeroPoint}`,
+  );
+  return false;
+}
+
+function badShapes(
+  state: TfliteState,
+  operator: TfliteOperator,
+  input: QuantValue,
+  output: QuantValue,
+): undefined {
+  state.fail(
+    operator,
+    'unsupported-shape',
+    `cannot lead from [${input.shape.join(', ')}] to [${output.shape.join(', ')}] (NCHW)`,
+  );
+}
+
+/** The mean over height and width, of any scales. */
+export const mean: ReadOperator = (state, operator) => {
+  const input = state.activation(operator, 0);
+  const axes = input && state.constant(operator, 1);
+  const output = axes && state.output(operator);
+  if (input === undefined || axes === undefined || output === undefined) return;
+  const sorted = codesOf(axes)
+    .map((axis) => (axis < 0 ? axis + 4 : axis))
+    .sort((a, b) => a - b);
+  const channels = input.shape[1]!;
+  const isGood =
+    input.shape.length === 4 && sorted.join() === '1,2' && output.shape[1] === channels;
+  if (!isGood) {
+    state.fail(
+      operator,
+      'unsupported-axis',
+      `expected a mean over height and width (axes 1, 2 of NHWC), got axes ${sorted.join(', ')}`,
+    );
+    return;
+  }
+  const name = state.layerName(output.name);
+  if (output.shape.length === 4) {
+    state.add(operator, output, {
+      op: 'GlobalAveragePool',
+      name,
+      inputs: [input.name],
+      output: output.name,
+    });
+    return;
+  }
+  const image = { ...output, name: `${output.name}/image`, shape: [1, channels, 1, 1] };
+  state.addInner(image, {
+    op: 'GlobalAveragePool',
+    name,
+    inputs: [input.name],
+    output: image.name,
+  });
+  addReshape(state, operator, image, output);
+};
+
+function addReshape(
+  state: TfliteState,
+  operator: TfliteOperator,
+  input: QuantValue,
+  output: QuantValue,
+): void {
+  state.add(operator, output, {
+    op: 'Reshape',
+    name: state.layerName(output.name),
+    inputs: [input.name],
+    output: output.name,
+  });
+}
+
+/** RESHAPE, SQUEEZE, EXPAND_DIMS: the file states the new shape at the output tensor. */
+export const reshape: ReadOperator = (state, operator) => {
+  const from = operator.inputs[0] ?? -1;
+  const held = from === -1 ? undefined : state.dequantizedValue(from);
+  if (held !== undefined) {
+    state.dequantize(operator.outputs[0]!, held);
+    return;
+  }
+  const input = state.activation(operator, 0);
+  const output = input && state.output(operator);
+  if (input === undefined || output === undefined) return;
+  const size = (value: QuantValue) => value.shape.reduce((product, n) => product * n, 1);
+  if (size(input) !== size(output)) {
+    badShapes(state, operator, input, output);
+    return;
+  }
+  if (!keepsCodes(state, operator, input, output)) return;
+  const same = input.shape.join() === output.shape.join();
+  if (!same && !(isRowLike(input) && isRowLike(output))) {
+    // NHWC and NCHW flatten an image in different orders; only a fully connected layer can tell.
+    if (output.shape.length !== 2) {
+      badShapes(state, operator, input, output);
+      return;
+    }
+    state.flatten(operator.outputs[0]!, input.shape);
+  }
+  addReshape(state, operator, input, output);
+};
+
+/** Whether NCHW and NHWC order are the same. */
+function isRowLike({ shape }: QuantValue): boolean {
+  return shape.length === 2 || shape[1] === 1 || shape[2]! * shape[3]! < 2;
+}
+
+/** SoftmaxOptions: beta 0. Along the last dimension, which is the channels'. */
+export const softmax: ReadOperator = (state, operator) => {
+  if (endsInFloat(state, operator)) return;
+  const input = state.activation(operator, 0);
+  const output = input && state.output(operator);
+  if (input === undefined || output === undefined) return;
+  if (input.shape.join() !== output.shape.join()) {
+    badShapes(state, operator, input, output);
+    return;
+  }
+  state.add(operator, output, {
+    op: 'Softmax',
+    name: state.layerName(output.name),
+    inputs: [input.name],
+    output: output.name,
+    beta: operator.options?.float32(0) ?? 0,
+  });
+};
+
+/** A float operator after the last DEQUANTIZE is left out, with a note. */
+function endsInFloat(state: TfliteState, operator: TfliteOperator): boolean {
+  const held = state.dequantizedValue(operator.inputs[0] ?? -1);
+  if (held === undefined) return false;
+  state.notes.push(
+    `float ${state.describe(operator)} after the last quantized value is left out: the output is "${held}"`,
+  );
+  state.dequantize(operator.outputs[0]!, held);
+  return true;
+}
+
+export const pad: ReadOperator = (state, operator) => {
+  const input = state.activation(operator, 0);
+  const paddings = input && state.constant(operator, 1);
+  const output = paddings && state.output(operator);
+  if (input === undefined || paddings === undefined || output === undefined) return;
+  const amounts = codesOf(paddings);
+  const plain =
+    input.shape.length === 4 &&
+    amounts.length === 8 &&
+    amounts.every((n) => n >= 0) &&
+    [0, 1, 6, 7].every((i) => amounts[i] === 0);
+  if (!plain) {
+    state.fail(
+      operator,
+      'unsupported-padding',
+      `expected padding of height and width, got ${amounts.join(', ')}`,
+    );
+    return;
+  }
+  const pads: Pads = [amounts[2]!, amounts[4]!, amounts[3]!, amounts[5]!];
+  const [, channels, height, width] = input.shape as [number, number, number, number];
+  const expected = [1, channels, height + pads[0] + pads[2], width + pads[1] + pads[3]];
+  if (output.shape.join() !== expected.join()) {
+    badShapes(state, operator, input, output);
+    return;
+  }
+  if (!keepsCodes(state, operator, input, output)) return;
+  const name = state.layerName(output.name);
+  state.add(operator, output, {
+    op: 'Pad',
+    name,
+    inputs: [input.name],
+    output: output.name,
+    pads,
+  });
+};
+
+/** ConcatenationOptions: axis 0, activation 1. */
+export const concatenation: ReadOperator = (state, operator) => {
+  const inputs = operator.inputs.map((_, i) => state.activation(operator, i));
+  const output = inputs.every((input) => input !== undefined) ? state.output(operator) : undefined;
+  const clamp = output && readClamp(state, operator, 1);
+  if (output === undefined || clamp === undefined) return;
+  const known = inputs.filter((input) => input !== undefined);
+  const rank = output.shape.length;
+  const axis = operator.options?.int32(0) ?? 0;
+  const alongChannels = (axis < 0 ? axis + rank : axis) === rank - 1;
+  const channels = known.reduce((sum, { shape }) => sum + shape[1]!, 0);
+  const agrees = known.every(({ shape }) =>
+    output.shape.every((size, i) => (i === 1 ? channels === size : shape[i] === size)),
+  );
+  if (!alongChannels || !agrees || clamp?.clamp !== undefined) {
+    state.fail(
+      operator,
+      'unsupported-shape',
+      `expected images joined along channels without activation, got axis ${axis} (NHWC)`,
+    );
+    return;
+  }
+  state.add(operator, output, {
+    op: 'Concat',
+    name: state.layerName(output.name),
+    inputs: known.map((input) => input.name),
+    output: output.name,
+  });
+};
+
+function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
+  return (state, operator) => {
+    if (op === 'Sigmoid' && endsInFloat(state, operator)) return;
+    const input = state.activation(operator, 0);
+    const output = input && state.output(operator);
+    if (input === undefined || output === undefined) return;
+    if (input.shape.join() !== output.shape.join()) {
+      badShapes(state, operator, input, output);
+      return;
+    }
+    state.add(operator, output, {
+      op,
+      name: state.layerName(output.name),
+      inputs: [input.name],
+      output: output.name,
+      ...(clamp === undefined ? {} : { clamp }),
+    });
+  };
+}
+
+function between(lo: number, hi: number): Clamp {
+  return { lo: Float32Array.of(lo), hi: Float32Array.of(hi) };
+}
+
+export const hardSwish = unary('HardSwish');
+export const logistic = unary('Sigmoid');
+export const relu = unary('Requantize', between(0, Infinity));
+export const relu6 = unary('Requantize', between(0, 6));
+export const reluN1To1 = unary('Requantize', between(-1, 1));
+export const relu0To1 = unary('Requantize', between(0, 1));
+
+const requantize = unary('Requantize');
+
+/** The float input's QUANTIZE is where the integer network begins; others change the scale. */
+export const quantize: ReadOperator = (state, operator) => {
+  const [index] = operator.inputs;
+  const isInput = index !== undefined && index === state.model.inputs[0];
+  if (!isInput || state.tensor(index).type !== 'f32') {
+    requantize(state, operator);
+    return;
+  }
+  if (state.input !== undefined) {
+    state.fail(operator, 'unsupported-inputs', 'the input is quantized in two ways');
+    return;
+  }
+  const output = operator.outputs[0];
+  if (output !== undefined) state.makeInput(output);
+};
+
+/** Ends the integer network; whatever float operators follow must be its tail. */
+export const dequantize: ReadOperator = (state, operator) => {
+  const input = state.activation(operator, 0);
+  const output = operator.outputs[0];
+  if (input !== undefined && output !== undefined) state.dequantize(output, input.name);
+};

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known while the operators of a .tflite file are read in order, and the quantized graph
+// that grows from them. TFLite is NHWC, the graph NCHW.
+import type { Clamp, Shape } from '../../graph/graph.js';
+import { Problems } from '../../graph/problems.js';
+import { constantLike } from '../../graph/quant-constant.js';
+import type { QuantDType, QuantNode, QuantValue } from '../../graph/quant-graph.js';
+import { bitsOfType, codeLimits } from '../../graph/quant-types.js';
+import type { TfliteModel, TfliteOperator, TfliteTensor } from '../reader.js';
+
+/** Reads one operator: adds its layers, or reports why it cannot. */
+export type ReadOperator = (state: TfliteState, operator: TfliteOperator) => void;
+
+const codeTypes: readonly string[] = ['u8', 's8', 's16', 's32'];
+
+export class TfliteState {
+  readonly problems = new Problems();
+  readonly values = new Map<string, QuantValue>();
+  readonly nodes: QuantNode[] = [];
+  readonly notes: string[] = [];
+  /** Name of the network's input value, once known. */
+  input: string | undefined;
+  /** Value of each tensor that has been made. */
+  private readonly made = new Map<number, string>();
+  /** Tensors after a DEQUANTIZE: the value that they hold as float. */
+  private readonly dequantized = new Map<number, string>();
+  /** Flattened images, whose elements stand in NCHW order here and in NHWC order in the file. */
+  private readonly flattened = new Map<number, Shape>();
+  private readonly failed = new Set<number>();
+  private readonly layers = new Set<string>();
+
+  constructor(readonly model: TfliteModel) {}
+
+  tensor(index: number): TfliteTensor {
+    return this.model.tensors[index]!;
+  }
+
+  fail(operator: TfliteOperator, code: string, detail: string): undefined {
+    this.problems.add(code, this.describe(operator), detail);
+    this.giveUp(operator);
+  }
+
+  /** Marks what follows from a failure, so that it is not reported again. */
+  giveUp(operator: TfliteOperator): undefined {
+    for (const output of operator.outputs) this.failed.add(output);
+  }
+
+  hasFailed(operator: TfliteOperator): boolean {
+    return operator.inputs.some((input) => this.failed.has(input));
+  }
+
+  describe({ op, outputs }: TfliteOperator): string {
+    const output = outputs[0];
+    return `operator ${op} "${output === undefined ? '' : this.tensor(output).name}"`;
+  }
+
+  /** A name for a layer; TFLite operators have none, so it is the output tensor's. */
+  layerName(wanted: string): string {
+    let name = wanted;
+    for (let n = 2; this.layers.has(name); n++) name = `${wanted}#${n}`;
+    this.layers.add(name);
+    return name;
+  }
+
+  /** The value of an activation input; undefined where there is none, which is reported. */
+  activation(operator: TfliteOperator, position: number): QuantValue | undefined {
+    const index = operator.inputs[position];
+    if (index === undefined || index === -1) {
+      this.fail(operator, 'bad-operator', `expected an input ${position}, got none`);
+      return;
+    }
+    const name = this.made.get(index);
+    if (name !== undefined) {
+      if (this.flattened.has(index) && operator.op !== 'FULLY_CONNECTED') {
+        this.fail(
+          operator,
+          'unsupported-shape',
+          `its input "${name}" is a flattened image of more than one position, which only FULLY_CONNECTED may read`,
+        );
+        return;
+      }
+      return this.values.get(name);
+    }
+    const tensor = this.tensor(index);
+    const detail = this.dequantized.has(index)
+      ? `it reads "${tensor.name}" in float between integer layers; convert with full integer quantization`
+      : tensor.data !== undefined
+        ? `its input "${tensor.name}" is a constant; fold it`
+        : `its input "${tensor.name}" is made by nothing before it`;
+    const code = this.dequantized.has(index) ? 'float-layer' : 'bad-operator';
+    return this.fail(operator, code, detail);
+  }
+
+  /** An absent input is -1 or missing. */
+  hasInput(operator: TfliteOperator, position: number): boolean {
+    return (operator.inputs[position] ?? -1) !== -1;
+  }
+
+  /** A constant input; undefined where it is none, which is reported. */
+  constant(operator: TfliteOperator, position: number): TfliteTensor | undefined {
+    const index = operator.inputs[position];
+    const tensor = index === undefined || index === -1 ? undefined : this.tensor(index);
+    if (tensor?.data !== undefined && !tensor.isSparse) return tensor;
+    const got = tensor === undefined ? 'none' : `"${tensor.name}"`;
+    this.fail(
+      operator,
+      'unsupported-constant',
+      `expected a dense constant at input ${position}, got ${got}`,
+    );
+    return undefined;
+  }
+
+  /** Starts the network at tensor `index`. */
+  makeInput(index: number): void {
+    const value = this.valueOf(index);
+    if (typeof value === 'string') {
+      this.problems.add('bad-input', `input "${this.tensor(index).name}"`, value);
+      this.failed.add(index);
+      return;
+    }
+    this.values.set(value.name, value);
+    this.made.set(index, value.name);
+    this.input = value.name;
+  }
+
+  /** The operator's output as a value, not added yet; undefined where it is none, reported. */
+  output(operator: TfliteOperator): QuantValue | undefined {
+    const index = operator.outputs[0];
+    if (index === undefined || operator.outputs.length !== 1) {
+      this.fail(operator, 'bad-operator', `expected one output, got ${operator.outputs.length}`);
+      return;
+    }
+    if (this.made.has(index) || this.dequantized.has(index)) {
+      this.fail(operator, 'bad-operator', 'its output is written twice');
+      return;
+    }
+    const value = this.valueOf(index);
+    if (typeof value !== 'string') return value;
+    const isFloat = this.tensor(index).type === 'f32';
+    return this.fail(operator, isFloat ? 'float-layer' : 'bad-quantization', value);
+  }
+
+  /** Adds an operator's output value and the layer that makes it. */
+  add(operator: TfliteOperator, value: QuantValue, node: QuantNode): void {
+    this.values.set(value.name, value);
+    this.nodes.push(node);
+    this.made.set(operator.outputs[0]!, value.name);
+  }
+
+  /** Adds a value that the file does not name, and its layer. */
+  addInner(value: QuantValue, node: QuantNode): void {
+    this.values.set(value.name, value);
+    this.nodes.push(node);
+  }
+
+  /** Lets tensor `index` stand for `value`. */
+  alias(index: number, value: string): void {
+    this.made.set(index, value);
+  }
+
+  dequantize(index: number, value: string): void {
+    this.dequantized.set(index, value);
+  }
+
+  /** The value behind a DEQUANTIZE. */
+  dequantizedValue(index: number): string | undefined {
+    return this.dequantized.get(index);
+  }
+
+  flatten(index: number, image: Shape): void {
+    this.flattened.set(index, image);
+  }
+
+  /** [1,C,H,W] of the image that tensor `index` flattens, if it does. */
+  flattenedImage(index: number): Shape | undefined {
+    return this.flattened.get(index);
+  }
+
+  /** The value that an output tensor holds. */
+  result(index: number): string | undefined {
+    const value = this.made.get(index) ?? this.dequantized.get(index);
+    if (value === undefined && !this.failed.has(index)) {
+      this.problems.add(
+        'bad-output',
+        `output "${this.tensor(index).name}"`,
+        'no quantized layer makes it',
+      );
+    }
+    return value;
+  }
+
+  /** The operand of an addition or product, as a value; constants become layers. */
+  operand(
+    operator: TfliteOperator,
+    position: number,
+    like: QuantValue | undefined,
+  ): QuantValue | undefined {
+    const index = operator.inputs[position] ?? -1;
+    const tensor = index === -1 ? undefined : this.tensor(index);
+    if (tensor?.data === undefined || this.made.has(index)) {
+      return this.activation(operator, position);
+    }
+    const value = this.valueOf(index);
+    if (like === undefined || typeof value === 'string') {
+      const detail = typeof value === 'string' ? value : 'both operands are constants; fold them';
+      this.fail(operator, 'unsupported-constant', detail);
+      return;
+    }
+    const codes = codesOf(tensor);
+    const channels = like.shape[1]!;
+    const lastIsChannels = codes.length === channels && tensor.shape.at(-1) === channels;
+    if (codes.length !== 1 && !lastIsChannels) {
+      this.fail(
+        operator,
+        'unsupported-constant',
+        `expected a constant of one value per channel, got shape [${tensor.shape.join(', ')}]`,
+      );
+      return;
+    }
+    const made = constantLike(like, { ...value, name: this.layerName(tensor.name), codes });
+    this.nodes.push(...made.nodes);
+    for (const inner of made.values) this.values.set(inner.name, inner);
+    return made.values.at(-1);
+  }
+
+  /** The tensor as a value, or what is wrong with it. */
+  private valueOf(index: number): QuantValue | string {
+    const { name, type, shape, quantization } = this.tensor(index);
+    if (type === undefined || !codeTypes.includes(type)) {
+      return `tensor "${name}" is ${type ?? 'of an unsupported type'}, expected codes; convert with full integer quantization`;
+    }
+    const dtype = type as QuantDType;
+    const image = toChannelsFirst(shape);
+    if (image === undefined || image.some((size) => size < 1)) {
+      return `tensor "${name}" has shape [${shape.join(', ')}], expected [1,H,W,C] or [1,C]`;
+    }
+    if (quantization === undefined) return `tensor "${name}" has no scale; quantize it`;
+    const { scales, zeroPoints } = quantization;
+    const [scale] = scales;
+    const zeroPoint = zeroPoints[0] ?? 0;
+    const bits = bitsOfType[dtype];
+    const [lo, hi] = codeLimits(dtype, bits);
+    if (scales.length !== 1 || !(scale! > 0 && scale! < Infinity)) {
+      return `tensor "${name}" has scales ${scales.slice(0, 3).join(', ')}, expected one positive scale`;
+    }
+    if (zeroPoint < lo || zeroPoint > hi) {
+      return `tensor "${name}" has zero point ${zeroPoint}, expected ${lo} to ${hi}`;
+    }
+    return { name, shape: image, dtype, bits, scale: scale!, zeroPoint };
+  }
+}
+
+/** [1,H,W,C] -> [1,C,H,W]; vectors and scalars -> [1,C]. */
+export function toChannelsFirst(shape: Shape): Shape | undefined {
+  if (shape.length === 4 && shape[0] === 1) return [1, shape[3]!, shape[1]!, shape[2]!];
+  if (shape.length === 0) return [1, 1];
+  const long = shape.length === 1 ? shape : shape.slice(1);
+  const isRow = shape.length <= 3 && (shape.length === 1 || shape[0] === 1);
+  if (!isRow || long.slice(0, -1).some((size) => size !== 1)) return undefined;
+  return [1, long.at(-1)!];
+}
+
+/** Integers of a constant tensor. */
+export function codesOf({ type, data, shape }: TfliteTensor): readonly number[] {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const bytes = data!;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  switch (type) {
+    case 'u8':
+    case 'bool':
+      return [...bytes];
+    case 's8':
+      return Array.from(bytes, (byte) => (byte << 24) >> 24);
+    case 's4':
+      // Two to a byte, the first in the low half.
+      return Array.from(
+        { length: count },
+        (_, i) => ((bytes[i >> 1]! >> (4 * (i & 1))) << 28) >> 28,
+      );
+    case 's16':
+      return Array.from({ length: count }, (_, i) => view.getInt16(2 * i, true));
+    case 's32':
+      return Array.from({ length: count }, (_, i) => view.getInt32(4 * i, true));
+    case 's64':
+      return Array.from({ length: count }, (_, i) => Number(view.getBigInt64(8 * i, true)));
+    case 'f32':
+    case 'f16':
+    case undefined:
+      return [];
+  }
+}
+
+/** enum ActivationFunctionType as bounds in real units; null for those that are not bounds. */
+export function fusedClamp(activation: number): { readonly clamp?: Clamp } | null {
+  const bounds = (lo: number, hi: number) => ({
+    clamp: { lo: Float32Array.of(lo), hi: Float32Array.of(hi) },
+  });
+  switch (activation) {
+    case 0:
+      return {};
+    case 1:
+      return bounds(0, Infinity);
+    case 2:
+      return bounds(-1, 1);
+    case 3:
+      return bounds(0, 6);
+    default:
+      return null;
+  }
+}
