@@ -54,8 +54,13 @@ class Place {
     );
   }
 
-  integers(values: Iterable<number>, range: Range, what: string): void {
-    for (const value of values) this.integer(value, range, what);
+  integers(values: ArrayLike<number>, [least, greatest]: Range, what: string): void {
+    for (let i = 0; i < values.length; ++i) {
+      const value = values[i]!;
+      if (!Number.isInteger(value) || value < least || value > greatest) {
+        this.integer(value, [least, greatest], what);
+      }
+    }
   }
 
   scale(value: number, [least, greatest]: Range, what: string): void {

@@ -66,13 +66,13 @@ interface Operands {
 
 function operands(op: ConvOp, input: ProgramTensor, x: Codes): Operands {
   const perChannel = op.weights.length / op.bias.length;
-  return {
-    pixels: Int32Array.from(x, (code) => code - input.zeroPoint),
-    weights: Int32Array.from(
-      op.weights,
-      (w, i) => w - entry(op.weightZeroPoints, Math.floor(i / perChannel)),
-    ),
-  };
+  const pixels = new Int32Array(x.length);
+  for (let i = 0; i < x.length; ++i) pixels[i] = x[i]! - input.zeroPoint;
+  const weights = new Int32Array(op.weights.length);
+  for (let i = 0; i < weights.length; ++i) {
+    weights[i] = op.weights[i]! - entry(op.weightZeroPoints, Math.floor(i / perChannel));
+  }
+  return { pixels, weights };
 }
 
 /** An upper bound of every partial sum's magnitude, over all images. */
