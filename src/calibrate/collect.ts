@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ModelError, UsageError } from '../errors.js';
-import type { FloatRunner, Graph, OpenFloatRunner } from '../graph/graph.js';
+import type { Clamp, FloatRunner, Graph, OpenFloatRunner } from '../graph/graph.js';
 import type { Sample, SampleSource } from '../graph/samples.js';
+import { ActiveObserver } from './observers/active.js';
 import { HistogramObserver } from './observers/histogram.js';
 import { MomentsObserver } from './observers/moments.js';
 import { ChannelRangeObserver, RangeObserver } from './observers/range.js';
+import { TailObserver } from './observers/tail.js';
 import type { Needs, Statistics } from './statistics.js';
 
 interface Observer<Result> {
@@ -34,7 +36,18 @@ export async function collect(
   const histogram = observers(graph, needs.histogram, () => new HistogramObserver());
   const channelRange = observers(graph, needs.channelRange, (c) => new ChannelRangeObserver(c));
   const moments = observers(graph, needs.moments, (c) => new MomentsObserver(c));
-  const all = [range, histogram, channelRange, moments];
+  const active = observers(
+    graph,
+    needs.active,
+    (c, name) => new ActiveObserver(c, clampOf(graph, name)),
+  );
+  const bounds = needs.tail ?? new Map<string, Float32Array>();
+  const tail = observers(
+    graph,
+    [...bounds.keys()],
+    (c, name) => new TailObserver(c, bounds.get(name)!),
+  );
+  const all = [range, histogram, channelRange, moments, active, tail];
   const values = [...new Set(all.flatMap((map) => [...map.keys()]))];
   const images = await eachImage(
     graph,
@@ -52,6 +65,8 @@ export async function collect(
     histogram: results(histogram),
     channelRange: results(channelRange),
     moments: results(moments),
+    active: results(active),
+    tail: results(tail),
   };
 }
 
@@ -80,7 +95,7 @@ function requireSamples(samples: SampleSource): void {
 function observers<Result>(
   graph: Graph,
   names: readonly string[] | undefined,
-  make: (channels: number) => Observer<Result>,
+  make: (channels: number, name: string) => Observer<Result>,
 ): Observers<Result> {
   return new Map(
     (names ?? []).map((name) => {
@@ -88,9 +103,15 @@ function observers<Result>(
       if (shape === undefined) {
         throw new UsageError('unknown-value', `value "${name}"`, 'is not in the graph');
       }
-      return [name, make(shape[1] ?? 1)];
+      return [name, make(shape[1] ?? 1, name)];
     }),
   );
+}
+
+function clampOf(graph: Graph, value: string): Clamp {
+  const node = graph.nodes.find((candidate) => candidate.outputs.includes(value));
+  if (node !== undefined && 'clamp' in node && node.clamp !== undefined) return node.clamp;
+  return { lo: Float32Array.of(-Infinity), hi: Float32Array.of(Infinity) };
 }
 
 function results<Result>(map: Observers<Result>): ReadonlyMap<string, Result> {

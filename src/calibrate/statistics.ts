@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Histogram } from './observers/histogram.js';
 import type { ChannelMoments } from './observers/moments.js';
+import type { Tail } from './observers/tail.js';
 import type { ChannelRange, Range } from './observers/range.js';
 
 /** What a step wants to know, by value name; everything it asks for is met in one pass. */
@@ -9,6 +10,10 @@ export interface Needs {
   readonly histogram?: readonly string[];
   readonly channelRange?: readonly string[];
   readonly moments?: readonly string[];
+  /** Outputs of operators with a fused clamp. */
+  readonly active?: readonly string[];
+  /** Sums on their way into a clamp, with the clamp's upper bound. */
+  readonly tail?: ReadonlyMap<string, Float32Array>;
 }
 
 /** The answers, by value name. Sizes depend on the network, not on the number of images. */
@@ -18,4 +23,7 @@ export interface Statistics {
   readonly histogram: ReadonlyMap<string, Histogram>;
   readonly channelRange: ReadonlyMap<string, ChannelRange>;
   readonly moments: ReadonlyMap<string, ChannelMoments>;
+  /** Share of values strictly inside the clamp, by channel. */
+  readonly active: ReadonlyMap<string, Float64Array>;
+  readonly tail: ReadonlyMap<string, Tail>;
 }

@@ -9,7 +9,8 @@ import type { TargetConstraints } from '../targets/target.js';
 import { activationNames, chooseActivations } from './activations.js';
 import { fitBias } from './bias.js';
 import { biasOf, convolutionsOf, shapeOf, weightOf } from './connections.js';
-import { correctBiasAnalytic, correctBiasSequential } from './correct-bias.js';
+import { correctBiasAnalytic, correctBiasIterated } from './correct-bias.js';
+import { equalize, equalizeNeeds } from './equalize.js';
 import type { Recipe } from './recipe.js';
 import { repairVariance } from './repair-variance.js';
 import { activationScheme, requireFiniteData, type Quantization } from './scales.js';
@@ -64,10 +65,10 @@ export interface QuantizeResult {
 export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeResult> {
   checkGraph(options.graph);
   const run = new Run(options);
-  const graph = run.rewrite(options.graph);
+  const graph = await run.rewrite(options.graph);
   const statistics = await run.statistics(graph);
   let choices = run.choose(graph, statistics);
-  choices = await run.correct(choices);
+  choices = await run.correct(choices, statistics);
   return {
     quantGraph: quantGraphOf(choices),
     steps: run.steps,
@@ -88,9 +89,11 @@ class Run {
     this.warnings = sampleWarnings(options.samples);
   }
 
-  rewrite(graph: Graph): Graph {
+  async rewrite(graph: Graph): Promise<Graph> {
+    const { recipe } = this.#options;
     let rewritten = graph;
-    if (this.#options.recipe.repairVariance) rewritten = this.#repair(rewritten);
+    if (recipe.repairVariance) rewritten = this.#repair(rewritten);
+    if (recipe.equalize !== false) rewritten = await this.#equalize(rewritten, recipe.equalize);
     return rewritten;
   }
 
@@ -101,7 +104,11 @@ class Run {
       graph,
       samples,
       openFloatRunner,
-      { histogram: activationNames(graph), moments: [...new Set(inputs)] },
+      {
+        histogram: activationNames(graph),
+        moments: [...new Set(inputs)],
+        active: clampedValues(graph),
+      },
       this.#progress('calibrate', samples.count),
     );
   }
@@ -125,14 +132,15 @@ class Run {
     return { graph, activations, weights, biases };
   }
 
-  async correct(choices: Choices): Promise<Choices> {
+  async correct(choices: Choices, statistics: Statistics): Promise<Choices> {
     const { recipe, samples, openFloatRunner } = this.#options;
     if (recipe.correctBias === 'none') return choices;
     let biases = await correctBiasAnalytic(choices, samples, openFloatRunner);
-    if (recipe.correctBias === 'sequential') {
+    if (recipe.correctBias === 'iterated') {
       const step = 'bias-correction';
-      biases = await correctBiasSequential(
+      biases = await correctBiasIterated(
         { ...choices, biases },
+        statistics.active,
         samples,
         openFloatRunner,
         (done, total) => this.#options.onProgress?.({ step, done, total }),
@@ -147,6 +155,28 @@ class Run {
     const channels = [...layers.values()].reduce((a, b) => a + b, 0);
     this.#report('repair-variance', `${channels} channels in ${layers.size} layers`);
     return repaired;
+  }
+
+  async #equalize(graph: Graph, settings: { readonly iterations: number }): Promise<Graph> {
+    const { samples, openFloatRunner, constraints } = this.#options;
+    const progress = this.#progress('equalize', samples.count);
+    const { graph: tapped, needs } = equalizeNeeds(graph, constraints.perChannelClamp);
+    const statistics = await collect(tapped, samples, openFloatRunner, needs, progress);
+    const equalized = equalize(graph, statistics, {
+      iterations: settings.iterations,
+      perChannelClamp: constraints.perChannelClamp,
+      perChannelWeights: this.#scheme.perChannel,
+      weightLevels: 2 ** this.#scheme.bits - 1,
+      activationLevels: 255,
+      asymmetricWeights: this.#scheme.zeroPoint,
+      asymmetricActivations: constraints.activationZeroPoint,
+    });
+    this.#report(
+      'equalize',
+      `${equalized.channels} channels in ${equalized.groups} groups; ` +
+        `modelled noise x ${equalized.noiseRatio.toPrecision(3)}`,
+    );
+    return equalized.graph;
   }
 
   #weightsOf(
@@ -184,6 +214,12 @@ class Run {
   #report(name: string, changed: string): void {
     this.steps.push({ name, changed });
   }
+}
+
+function clampedValues(graph: Graph): string[] {
+  return graph.nodes.flatMap((node) =>
+    'clamp' in node && node.clamp !== undefined ? node.outputs : [],
+  );
 }
 
 /** E[x^2] of the input channel that each weight multiplies, [O, C/group, KH, KW]. */

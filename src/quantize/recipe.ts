@@ -36,8 +36,8 @@ export const recipeSchema = z.strictObject({
   absorbBias: z.boolean().default(false),
   activations: activationSchema.prefault({}),
   weights: weightSchema.prefault({}),
-  /** `analytic` matches means layer by layer alone, `sequential` behind quantized predecessors. */
-  correctBias: z.enum(['none', 'analytic', 'sequential']).default('none'),
+  /** `analytic` matches the means of each layer by itself, `iterated` those of the quantized network. */
+  correctBias: z.enum(['none', 'analytic', 'iterated']).default('none'),
   /** Lets the last layer write 16 or 32 bits where the target can. */
   wideOutput: z.boolean().default(false),
 });
@@ -55,7 +55,7 @@ const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
     absorbBias: false,
     activations: { method: 'mse' },
     weights: { method: 'mse' },
-    correctBias: 'sequential',
+    correctBias: 'iterated',
     wideOutput: true,
   }),
   naive: recipeSchema.parse({ name: 'naive' }),

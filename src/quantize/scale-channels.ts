@@ -14,15 +14,21 @@ export interface GroupFactors {
  * them. Weights, biases, clamps and the statistics of folded batch norms follow, so the network
  * computes the same function (up to float32 rounding): clamp bounds become one per channel where
  * they were one per tensor.
+ *
+ * @param scaleClamps false leaves clamps alone: right where no factor moves a value across a bound
  */
-export function scaleChannels(graph: Graph, groups: readonly GroupFactors[]): Graph {
+export function scaleChannels(
+  graph: Graph,
+  groups: readonly GroupFactors[],
+  scaleClamps = true,
+): Graph {
   const written = new Map<string, Float64Array>();
   const read = new Map<string, Float64Array>();
   const clamped = new Map<string, Float64Array>();
   for (const { group, factors } of groups) {
     for (const conv of group.writers) written.set(conv.name, factors);
     for (const conv of group.readers) read.set(conv.name, factors);
-    for (const node of group.clamped) clamped.set(node.name, factors);
+    if (scaleClamps) for (const node of group.clamped) clamped.set(node.name, factors);
   }
   const changes = new Map<string, ConvChange>();
   for (const node of graph.nodes) {

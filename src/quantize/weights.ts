@@ -36,7 +36,7 @@ export interface WeightChoice {
 
 /**
  * What a target's constraints make of the wished-for granularity and width (default: per channel
- * where allowed, the widest of 8 bits).
+ * where allowed, but one shift per tensor where scales are powers of two; the widest up to 8 bits).
  *
  * @throws UsageError where the target does not take them
  */
@@ -44,7 +44,8 @@ export function weightScheme(
   constraints: TargetConstraints,
   choice: WeightChoice = {},
 ): WeightScheme {
-  const perChannel = choice.perChannel ?? constraints.perChannelWeights;
+  const perChannel =
+    choice.perChannel ?? (constraints.perChannelWeights && constraints.scales === 'real');
   if (perChannel && !constraints.perChannelWeights) {
     throw new UsageError(
       'per-channel-weights',

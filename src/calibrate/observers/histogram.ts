@@ -68,22 +68,22 @@ export class HistogramObserver {
     this.#zeros += zeros;
   }
 
-  /** Doubles the bins until `bound` lies strictly inside. */
+  /** Widens the bins so that `bound` lies strictly inside. */
   #cover(bound: number): void {
     if (bound === 0) return;
     const needed = 2 ** (Math.floor(Math.log2(bound)) + 1) / side;
     if (this.#width === 0) this.#width = Math.max(needed, Number.MIN_VALUE);
-    while (this.#width * side <= bound) {
-      this.#counts = mergePairs(this.#counts);
-      this.#width *= 2;
-    }
+    if (needed <= this.#width) return;
+    this.#counts = merge(this.#counts, needed / this.#width);
+    this.#width = needed;
   }
 }
 
-function mergePairs(counts: Float64Array): Float64Array {
+/** Joins each `factor` neighbours, counted from zero outwards. */
+function merge(counts: Float64Array, factor: number): Float64Array {
   const merged = new Float64Array(2 * side);
   for (let i = 0; i < 2 * side; i++) {
-    merged[side + Math.floor((i - side) / 2)]! += counts[i]!;
+    merged[side + Math.floor((i - side) / factor)]! += counts[i]!;
   }
   return merged;
 }

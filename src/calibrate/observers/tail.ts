@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Bins per doubling, and doublings on either side of the bound. */
+const perDoubling = 8;
+const doublings = 3;
+const bins = 2 * doublings * perDoubling;
+
+/**
+ * How the values of each channel spread around an upper bound, in bins that are equal in the
+ * logarithm: from an eighth of the bound (lower values do not count) to eight times it.
+ */
+export interface Tail {
+  /** Middle of each bin as a multiple of the bound. */
+  readonly centres: Float64Array;
+  /** Share of all values of the channel, by channel and bin. */
+  readonly shares: readonly Float64Array[];
+}
+
+/** Counts, in each channel, the values near and beyond a positive bound. */
+export class TailObserver {
+  readonly #inverse: Float64Array;
+  readonly #counts: Float64Array[];
+  #count = 0;
+
+  /** @param bound positive and finite, one or one per channel */
+  constructor(channels: number, bound: Float32Array) {
+    this.#inverse = Float64Array.from(
+      { length: channels },
+      (_, c) => 1 / bound[bound.length === 1 ? 0 : c]!,
+    );
+    this.#counts = Array.from({ length: channels }, () => new Float64Array(bins));
+  }
+
+  /** @param data finite f32 values before the clamp, channel after channel */
+  observe(data: Float32Array): void {
+    const area = data.length / this.#counts.length;
+    const least = 2 ** -doublings;
+    for (const [c, counts] of this.#counts.entries()) {
+      const inverse = this.#inverse[c]!;
+      for (let i = c * area; i < (c + 1) * area; i++) {
+        const ratio = data[i]! * inverse;
+        if (ratio < least) continue;
+        const bin = Math.floor((Math.log2(ratio) + doublings) * perDoubling);
+        counts[Math.min(bin, bins - 1)]!++;
+      }
+    }
+    this.#count += area;
+  }
+
+  result(): Tail {
+    const centres = Float64Array.from(
+      { length: bins },
+      (_, bin) => 2 ** ((bin + 0.5) / perDoubling - doublings),
+    );
+    const total = Math.max(this.#count, 1);
+    return { centres, shares: this.#counts.map((counts) => counts.map((n) => n / total)) };
+  }
+}
