@@ -86,7 +86,7 @@ async function runCommand(
   given: RawValues,
   terminal: Terminal,
 ): Promise<number> {
-  const file = given['config'];
+  const file = given.config;
   const config = typeof file === 'string' ? readConfig(file, command, commands) : {};
   const options = resolveOptions(command, { ...config, ...given }) as Parameters<
     CommandSpec['run']

@@ -51,6 +51,11 @@ export function programOf(model: QuantizedModel | ProgramModel, wish?: string): 
   return program;
 }
 
+/** What the importer left out of the file. */
+export function notesOf(model: QuantizedModel | ProgramModel): readonly string[] {
+  return model.kind === 'quantized' ? (model.quantGraph.notes ?? []) : [];
+}
+
 /** The preset that the model names. */
 export function presetOf(model: QuantizedModel | ProgramModel): string | undefined {
   return model.kind === 'quantized'

@@ -9,7 +9,7 @@ import { openFloatRunner } from '../float/runner.js';
 import type { FloatRunner, Graph } from '../graph/graph.js';
 import type { Program } from '../program/program.js';
 import type { CompareDocument } from '../report/index.js';
-import { presetOf, programOf } from './choose-program.js';
+import { notesOf, presetOf, programOf } from './choose-program.js';
 import type { SampleExecutor } from './executor.js';
 import { openExecutor, trapFacts } from './executor.js';
 import type { InputOptions } from './inputs.js';
@@ -37,19 +37,21 @@ export async function compareModels(options: CompareModelsOptions): Promise<Comp
   const quantized = await loadQuantizedModel(options.quant);
   const program = programOf(quantized, options.target);
   const inputs = openInputs(programInput(program), presetOf(quantized), options);
-  const comparison = await openSides(graph, program, options, () => inputs.preprocessing());
+  const comparison = await openSides(graph, program, options, inputs.preprocessing);
+  const notes = [...comparison.notes, ...notesOf(quantized)];
   let images = 0;
   let agreeing = 0;
   try {
     for await (const sample of inputs.source) {
       inputs.note(sample);
       const { agrees, trap } = await comparison.add(sample);
-      if (trap) return document(program, comparison, inputs.facts(), images, agreeing, trap);
+      if (trap)
+        return document(program, { ...comparison, notes }, inputs.facts(), images, agreeing, trap);
       images++;
       if (agrees) agreeing++;
       options.onProgress?.('compare', images, inputs.source.count);
     }
-    return document(program, comparison, inputs.facts(), images, agreeing);
+    return document(program, { ...comparison, notes }, inputs.facts(), images, agreeing);
   } finally {
     await comparison.close();
   }

@@ -2,8 +2,7 @@
 import { sizeOfProgram, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
-import { joinGraphs } from '../graph/join.js';
-import type { QuantGraph } from '../graph/quant-graph.js';
+import { join } from '../graph/join.js';
 import { writeQdq } from '../onnx/qdq-write.js';
 import { encode } from '../program/encode.js';
 import type { ConvertDocument } from '../report/index.js';
@@ -75,8 +74,7 @@ async function joinFiles(
 ): Promise<QuantizedModel> {
   const first = requireGraph(backbone);
   const second = requireGraph(await loadQuantizedModel(head));
-  const joined: QuantGraph = joinGraphs(first.quantGraph, second.quantGraph);
-  return { ...first, quantGraph: joined };
+  return { ...first, quantGraph: join(first.quantGraph, second.quantGraph) };
 }
 
 function requireGraph(model: QuantizedModel | ProgramModel): QuantizedModel {

@@ -13,7 +13,7 @@ import { encode } from '../program/encode.js';
 import type { Program } from '../program/program.js';
 import type { EvaluateDocument } from '../report/index.js';
 import { toJson } from '../report/index.js';
-import { presetOf, programOf } from './choose-program.js';
+import { notesOf, presetOf, programOf } from './choose-program.js';
 import type { SampleExecutor } from './executor.js';
 import { openExecutor, sha256 } from './executor.js';
 import type { InputOptions, InputReader } from './inputs.js';
@@ -97,6 +97,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       threads,
       imagesPerSecond: ran === 0 ? null : ran / seconds,
       resumedFrom,
+      notes: notesOf(model),
     };
     if (options.out !== undefined)
       writeFileAtomic(join(options.out, 'result.json'), toJson(result));
@@ -108,8 +109,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
 }
 
 function openWorkers(program: Program, inputs: InputReader, threads: number): SampleExecutor[] {
-  const preprocessing = (): ReturnType<InputReader['preprocessing']> => inputs.preprocessing();
-  return Array.from({ length: threads }, () => openExecutor(program, preprocessing));
+  return Array.from({ length: threads }, () => openExecutor(program, inputs.preprocessing));
 }
 
 function predictor(executor: SampleExecutor): Predict {

@@ -48,7 +48,7 @@ export interface InputReader {
   /** Counts one sample. */
   note(sample: LoadedSample): void;
   /** The preprocessing of pixels. */
-  preprocessing(): Preprocessing;
+  readonly preprocessing: () => Preprocessing;
 }
 
 /** The single image input of a float graph. */

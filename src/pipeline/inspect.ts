@@ -30,7 +30,7 @@ export async function inspectModel(options: { readonly model: string }): Promise
     case 'lbp':
       return { model, format: 'lbp', opset: null, ...ofProgram(content.program) };
     case 'tflite':
-      return { model, format: 'tflite', opset: null, ...ofTflite(content.bytes) };
+      return { model, format: 'tflite', opset: null, ...ofTflite(content.bytes, model) };
     case 'onnx':
       return {
         model,
@@ -66,9 +66,9 @@ function ofQuantizedOnnx(onnx: OnnxModel, state: 'qdq' | 'qop'): Content {
   );
 }
 
-function ofTflite(bytes: Uint8Array): Content {
+function ofTflite(bytes: Uint8Array, file: string): Content {
   return orUnsupported(
-    () => ofQuantGraph(importTflite(bytes), 'tflite', {}),
+    () => ofQuantGraph(importTflite(bytes, file), 'tflite', {}),
     () => ({
       ...unknownSize,
       inputs: [],
@@ -76,6 +76,7 @@ function ofTflite(bytes: Uint8Array): Content {
       ops: {},
       quantization: { state: 'tflite' },
       preprocess: null,
+      notes: [],
       metadata: {},
     }),
   );
@@ -109,6 +110,7 @@ function ofQuantGraph(
     ops: counts(graph),
     quantization: { state, target: chooseTarget(graph, undefined).id, perChannel },
     preprocess: graph.metadata.preprocess ?? null,
+    notes: graph.notes ?? [],
     metadata,
     unsupported: [],
   };
@@ -127,6 +129,7 @@ function ofProgram(program: Program): Content {
     ops: counts({ nodes: ops }),
     quantization: { state: 'lbp', target: program.target },
     preprocess: program.metadata['lastbit.preprocess'] ?? null,
+    notes: [],
     metadata: program.metadata,
     unsupported: [],
   };
@@ -135,13 +138,14 @@ function ofProgram(program: Program): Content {
 function onnxFacts({
   graph,
   metadata,
-}: OnnxModel): Pick<Content, 'inputs' | 'outputs' | 'ops' | 'preprocess' | 'metadata'> {
+}: OnnxModel): Pick<Content, 'inputs' | 'outputs' | 'ops' | 'preprocess' | 'notes' | 'metadata'> {
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
   return {
     inputs: inputs.map(declared),
     outputs: graph.outputs.map(declared),
     ops: counts(graph),
     preprocess: metadata.get('lastbit.preprocess') ?? null,
+    notes: [],
     metadata: Object.fromEntries(metadata),
   };
 }

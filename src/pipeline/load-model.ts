@@ -66,7 +66,7 @@ export async function loadModel(file: string): Promise<Model> {
     case 'lbp':
       return { kind: 'program', file, program: content.program };
     case 'tflite':
-      return { kind: 'quantized', file, quantGraph: importTflite(content.bytes) };
+      return { kind: 'quantized', file, quantGraph: importTflite(content.bytes, file) };
     case 'onnx':
       return content.state === 'float'
         ? { kind: 'float', file, graph: canonicalize(importOnnx(content.onnx)) }

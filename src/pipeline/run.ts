@@ -9,7 +9,7 @@ import { encode } from '../program/encode.js';
 import type { Program } from '../program/program.js';
 import type { ImageResult, RunDocument, TensorFacts, TopEntry } from '../report/index.js';
 import { toJson } from '../report/index.js';
-import { presetOf, programOf } from './choose-program.js';
+import { notesOf, presetOf, programOf } from './choose-program.js';
 import { openExecutor, sha256, tensorFacts, trapFacts } from './executor.js';
 import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
@@ -80,6 +80,7 @@ export async function runModel(options: RunModelOptions): Promise<RunDocument> {
   if (out !== undefined) writeManifest(out, options.model, program, entries);
   return {
     target: program.target,
+    notes: notesOf(model),
     ...images[0]!,
     ...inputs.facts(),
     ...(images.length > 1 ? { images } : {}),

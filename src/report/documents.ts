@@ -40,6 +40,8 @@ export interface InspectDocument extends NetworkSize {
     readonly perChannel?: boolean;
   };
   readonly preprocess: string | null;
+  /** What the importer left out of the file. */
+  readonly notes: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly unsupported: readonly UnsupportedEntry[];
 }
@@ -108,6 +110,8 @@ export interface ImageResult {
 
 export interface RunDocument extends PreprocessFacts, ImageResult {
   readonly target: string;
+  /** What the importer left out of the file. */
+  readonly notes: readonly string[];
   /** Every image, where there are several; the fields above are the first one's. */
   readonly images?: readonly ImageResult[];
   readonly taps?: readonly TensorFacts[];
@@ -123,7 +127,7 @@ export interface CompareDocument extends PreprocessFacts {
   /** Images on which float and integers choose the same class, percent. */
   readonly top1Agreement: number;
   readonly images: number;
-  /** Why layers are missing or scaled, where they are. */
+  /** Why layers are missing, where they are, and what the importer left out. */
   readonly notes: readonly string[];
   readonly trap?: TrapFacts & { readonly input: string };
 }
@@ -136,6 +140,8 @@ export interface EvaluateDocument extends PreprocessFacts, Accuracy {
   /** Of this run; images of a resumed one are not counted. */
   readonly imagesPerSecond: number | null;
   readonly resumedFrom: number;
+  /** What the importer left out of the file. */
+  readonly notes: readonly string[];
 }
 
 export interface TargetFacts {

@@ -31,6 +31,7 @@ export function inspectText(document: InspectDocument): string {
     ['params', `${(document.params / 1e6).toFixed(3)} M`],
     ['preprocess', document.preprocess ?? 'not stated in the file'],
     ['operators', countList(document.ops)],
+    ...document.notes.map((note) => ['note', note] as const),
   ]);
   if (document.unsupported.length === 0) return facts;
   const table = textTable(document.unsupported, [

@@ -41,10 +41,11 @@ export const evaluateCommand = defineCommand({
     resume,
     overwrite,
   },
-  run: async (options, { print, note, progress, resolvedConfig }) => {
+  run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await evaluateModel({ ...options, onProgress: progress });
     if (options.out !== undefined) saveConfigIn(options.out, resolvedConfig);
     note(preprocessText(document));
+    for (const left of document.notes) warn(`[import] ${left}`);
     print(document, evaluateText);
     return exitCodes.ok;
   },

@@ -53,6 +53,7 @@ export const runCommand = defineCommand({
     const document = await runModel({ ...options, onProgress: progress });
     if (options.out !== undefined) saveConfigIn(options.out, resolvedConfig);
     note(preprocessText(document));
+    for (const left of document.notes) warn(`[import] ${left}`);
     print(document, runText);
     const trapped = (document.images ?? [document]).find(({ trap }) => trap !== undefined);
     if (!trapped) return exitCodes.ok;
