@@ -54,9 +54,8 @@ class Place {
     );
   }
 
-  integers(values: ArrayLike<number>, [least, greatest]: Range, what: string): void {
-    for (let i = 0; i < values.length; ++i) {
-      const value = values[i]!;
+  integers(values: Iterable<number>, [least, greatest]: Range, what: string): void {
+    for (const value of values) {
       if (!Number.isInteger(value) || value < least || value > greatest) {
         this.integer(value, [least, greatest], what);
       }

@@ -28,7 +28,11 @@ function features(op: Op): string[] {
       return op.form.kind === 'divide' ? [`divide ${op.form.rule}`] : ['pool requant'];
     case 'softmax':
       return [`softmax ${op.form.kind} ${op.form.kind === 'f32Table' ? op.form.rule : ''}`];
-    default:
+    case 'maxPool':
+    case 'concat':
+    case 'pad':
+    case 'reshape':
+    case 'lut':
       return [];
   }
 }
