@@ -115,10 +115,10 @@ class OrtRunner implements FloatRunner {
     const values = new Map<string, Float32Array>();
     for (const [output, result] of Object.entries(results)) {
       // A copy: the runtime may reuse or free its own buffer.
-      values.set(output, Float32Array.from(result.data as Float32Array));
+      values.set(output, new Float32Array(result.data as Float32Array));
       result.dispose();
     }
-    if (this.wanted.has(name)) values.set(name, Float32Array.from(input));
+    if (this.wanted.has(name)) values.set(name, new Float32Array(input));
     return values;
   }
 

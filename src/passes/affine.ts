@@ -109,7 +109,8 @@ export function foldAffines(graph: Graph): Graph {
     }
     const affine = channelAffine(graph, node);
     const conv = affine && convs.get(affine.input);
-    if (affine === undefined || conv?.clamp !== undefined) continue;
+    if (affine === undefined) continue;
+    if (conv?.clamp !== undefined) continue;
     if (index.soleConsumer(affine.input) !== node) continue;
     const folded = conv && foldOne(conv, affine, constants, fresh);
     if (conv === undefined || folded === undefined) continue;

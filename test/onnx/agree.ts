@@ -2,6 +2,7 @@
 // Runs a model as it is and what lastbit made of it on the same numbers, both in onnxruntime.
 import { openFileRunner, openFloatRunner } from '../../src/float/runner.js';
 import type { Graph } from '../../src/graph/graph.js';
+import { elementCount } from '../../src/graph/tensors.js';
 import { encodeModel } from '../../src/onnx/encode.js';
 import { importOnnx } from '../../src/onnx/import.js';
 import type { OnnxModel } from '../../src/onnx/model.js';
@@ -26,7 +27,7 @@ export async function disagreement(
   const next = randomNumbers(1);
   let worst = 0;
   for (let run = 0; run < runs; run++) {
-    const nchw = Float32Array.from({ length: n * c * (h ?? 1) * (w ?? 1) }, () => 3 * next());
+    const nchw = Float32Array.from({ length: elementCount(input!.shape) }, () => 3 * next());
     const got = (await ours.run(nchw)).get('y')!;
     const want = (await theirs.run(nhwc ? toNhwc(nchw, c, h * w) : nchw)).get('y')!;
     if (got.length !== want.length)

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { LastbitError } from '../../src/errors.js';
 import { encodeModel } from '../../src/onnx/encode.js';
-import type { OnnxDType, OnnxTensor } from '../../src/onnx/model.js';
+import type { OnnxDType } from '../../src/onnx/model.js';
 import { prescan } from '../../src/onnx/prescan.js';
 import { type TensorMessage, encodeMessage } from '../../src/onnx/protobuf.js';
 import { readOnnx, readOnnxFile } from '../../src/onnx/reader.js';
@@ -83,7 +83,7 @@ describe('element fields', () => {
   ];
   test.each(cases)('%s', (_, message, dtype, values) => {
     const read = readOnnx(withTensor({ name: 't', dims: [2], ...message }));
-    const tensor = read.graph.initializers.get('t') as OnnxTensor;
+    const tensor = read.graph.initializers.get('t')!;
     expect([tensor.dtype, [...tensor.data]]).toEqual([dtype, values]);
   });
 
