@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// s16 operands and vpmaddwd, 32 channels at a time.
+#if defined(__x86_64__) || defined(_M_X64)
+#include <cstring>
+
+#include "cpu.h"
+#include "kernels/dwconv/dwconv.h"
+#include "kernels/isa/intrinsics.h"
+#include "kernels/isa/unroll.h"
+// clang-format off
+#include "kernels/isa/begin_avx512.inc"
+namespace lastbit {
+namespace {
+#include "kernels/isa/arch_avx512.inc"
+#include "kernels/requant/epilogue.inc"
+#include "kernels/dwconv/rows.inc"
+// clang-format on
+
+// Weights minus their zero point always fit s16, so there is one part only.
+const DwBlock blocks[] = {
+    {2,
+     {{LASTBIT_FORMS(dwconv3x3_row, 2, 1, 1), {}}, {LASTBIT_FORMS(dwconv3x3_row, 2, 2, 1), {}}},
+     {LASTBIT_FORMS(dwconv_row, 2, 1), {}}}};
+
+int32_t channel(int32_t vectors, int32_t v, int32_t lane) {
+  return lane / 4 * (4 * vectors) + v * 4 + lane % 4;
+}
+}  // namespace
+
+const DwKernel dwconv_s16_avx512 = {"dwconv3x3_s16_avx512",
+                                    "dwconv_s16_avx512",
+                                    Arch::lanes,
+                                    Arch::terms,
+                                    Arch::operand_bytes,
+                                    blocks,
+                                    1,
+                                    channel};
+
+}  // namespace lastbit
+#include "kernels/isa/end.inc"
+#endif
