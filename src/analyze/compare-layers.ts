@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Codes, CodeTensor, RunResult } from '../program/executor.js';
 import type { ConvOp, Op, Program, ProgramTensor } from '../program/program.js';
+import type { ChannelFactors } from './channel-factors.js';
+import { scaleChannels } from './channel-factors.js';
 import { codesToNchw, dequantizeToNchw, quantizeFromNchw } from './codes.js';
 import type { TensorError } from './error-sums.js';
 import { ErrorSums } from './error-sums.js';
@@ -29,6 +31,8 @@ export interface CompareOptions {
   readonly program: Program;
   /** Names of the float values at hand: the comparison covers tensors of these names. */
   readonly floatValues: ReadonlySet<string>;
+  /** Of rescaled channels; errors are stated in the float original's units all the same. */
+  readonly factors?: ChannelFactors;
   /** Opens the small programs of single layers. */
   readonly open: (program: Program) => Promise<OpenedProgram>;
 }
@@ -37,6 +41,7 @@ interface Layer {
   readonly op: Op;
   readonly output: ProgramTensor;
   readonly inputs: readonly ProgramTensor[];
+  readonly factors: ChannelFactors;
   readonly accumulated: ErrorSums;
   readonly isolated: ErrorSums;
   readonly saturation: SaturationCount;
@@ -92,6 +97,7 @@ async function openLayer(op: Op, options: CompareOptions): Promise<Layer | undef
     op,
     output,
     inputs,
+    factors: options.factors ?? new Map<string, ArrayLike<number>>(),
     accumulated: new ErrorSums(),
     isolated: new ErrorSums(),
     saturation: new SaturationCount(output),
@@ -109,17 +115,23 @@ async function addImage(
   float: ReadonlyMap<string, Float32Array>,
   taps: ReadonlyMap<string, CodeTensor>,
 ): Promise<void> {
-  const { output, inputs, alone } = layer;
+  const { output, inputs, factors, alone } = layer;
   const reference = float.get(output.name)!;
   const tensor = taps.get(output.name)!;
-  layer.accumulated.add(reference, dequantizeToNchw(tensor.data, output));
-  layer.saturation.add(reference, codesToNchw(tensor.data, output));
+  const own = factors.get(output.name);
+  const reals = (codes: Codes): Float32Array =>
+    scaleChannels(dequantizeToNchw(codes, output), own, 'divide');
+  layer.accumulated.add(reference, reals(tensor.data));
+  layer.saturation.add(scaleChannels(reference, own, 'multiply'), codesToNchw(tensor.data, output));
   if (!alone) return;
-  const codes = inputs.map((input) => quantizeFromNchw(float.get(input.name)!, input));
+  const codes = inputs.map((input) => {
+    const value = float.get(input.name)!;
+    return quantizeFromNchw(scaleChannels(value, factors.get(input.name), 'multiply'), input);
+  });
   const { outputs } = await alone.executor.run(alone.part.join(codes));
   // No outputs: the accumulator trapped, on this layer alone.
   const [result] = outputs;
-  if (result) layer.isolated.add(reference, dequantizeToNchw(result.data, output));
+  if (result) layer.isolated.add(reference, reals(result.data));
 }
 
 function summarize({ op, output, inputs, alone, ...sums }: Layer): LayerComparison {

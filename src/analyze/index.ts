@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+export { formatFactors, parseFactors } from './channel-factors.js';
+export type { ChannelFactors } from './channel-factors.js';
 export { openComparison } from './compare-layers.js';
 export type {
   CompareOptions,

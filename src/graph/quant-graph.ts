@@ -119,6 +119,11 @@ export interface QuantMetadata {
   readonly calibration?: string;
   /** Version of lastbit that wrote it. */
   readonly version?: string;
+  /**
+   * JSON: value name to the base64 of f32 factors, one for each channel. The channels of that value
+   * are the float original's times these; no part of the arithmetic.
+   */
+  readonly channelFactors?: string;
 }
 
 export interface QuantGraph {

@@ -5,7 +5,7 @@ import { ModelError } from '../errors.js';
 import type { QuantGraph, QuantMetadata } from '../graph/quant-graph.js';
 
 const prefix = 'lastbit.';
-const facts = ['target', 'preprocess', 'calibration', 'version'] as const;
+const facts = ['target', 'preprocess', 'calibration', 'version', 'channelFactors'] as const;
 const origins: readonly QuantGraph['origin'][] = ['lastbit', 'qdq', 'qop', 'tflite'];
 
 /** The part of a quantized graph that lives in metadata. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LayerComparer, OpenedProgram } from '../analyze/index.js';
-import { openComparison } from '../analyze/index.js';
+import type { ChannelFactors, LayerComparer, OpenedProgram } from '../analyze/index.js';
+import { openComparison, parseFactors } from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import { ModelError } from '../errors.js';
@@ -37,7 +37,12 @@ export async function compareModels(options: CompareModelsOptions): Promise<Comp
   const quantized = await loadQuantizedModel(options.quant);
   const program = programOf(quantized, options.target);
   const inputs = openInputs(programInput(program), presetOf(quantized), options);
-  const comparison = await openSides(graph, program, options, inputs.preprocessing);
+  const factors =
+    quantized.kind === 'quantized'
+      ? parseFactors(quantized.quantGraph.metadata.channelFactors)
+      : new Map<string, ArrayLike<number>>();
+  const sides = { graph, program, factors };
+  const comparison = await openSides(sides, options, inputs.preprocessing);
   const notes = [...comparison.notes, ...notesOf(quantized)];
   let images = 0;
   let agreeing = 0;
@@ -67,16 +72,17 @@ interface Sides {
 }
 
 async function openSides(
-  graph: Graph,
-  program: Program,
+  given: { readonly graph: Graph; readonly program: Program; readonly factors: ChannelFactors },
   options: CompareModelsOptions,
   preprocessing: Parameters<typeof openExecutor>[1],
 ): Promise<Sides> {
+  const { graph, program, factors } = given;
   const names = matchNames(graph, program);
   const renamed = renameTensors(program, names);
   const comparer = await openComparison({
     program: renamed,
     floatValues: new Set(graph.shapes.keys()),
+    factors,
     open: openEngine,
   });
   const [input] = graph.inputs;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 
-import { sizeOfQuantGraph } from '../analyze/index.js';
+import { formatFactors, sizeOfQuantGraph } from '../analyze/index.js';
 import type { GeometryChoice, LoadedSample, LoadedSource } from '../data/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { UsageError } from '../errors.js';
@@ -78,7 +78,7 @@ export async function quantizeInMemory(
   const calibration = hashed(inputs.source, (sample) => {
     inputs.note(sample);
   });
-  const { quantGraph, steps, warnings } = await quantizeGraph({
+  const { quantGraph, steps, warnings, channelFactors } = await quantizeGraph({
     graph,
     samples: calibration.source,
     constraints: target.constraints,
@@ -88,6 +88,7 @@ export async function quantizeInMemory(
     ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),
   });
   const facts = inputs.facts();
+  const factors = formatFactors(channelFactors);
   const described: QuantGraph = {
     ...quantGraph,
     metadata: {
@@ -95,6 +96,7 @@ export async function quantizeInMemory(
       target: target.id,
       calibration: calibration.digest(),
       version,
+      ...(factors === undefined ? {} : { channelFactors: factors }),
       ...(facts.preprocess === null ? {} : { preprocess: facts.preprocess }),
     },
   };

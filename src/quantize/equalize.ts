@@ -21,6 +21,8 @@ export interface Equalization {
   readonly channels: number;
   /** Modelled noise at the output after / before. */
   readonly noiseRatio: number;
+  /** What each channel of a value was multiplied by, for the values of all groups. */
+  readonly factors: ReadonlyMap<string, Float64Array>;
 }
 
 /** The graph to collect from and what `equalize` needs to know of it. */
@@ -70,7 +72,15 @@ export function equalize(
     options.perChannelClamp,
   );
   const moved = factors.flatMap((list) => [...list]).filter((factor) => factor !== 1);
-  return { graph: scaled, groups: groups.length, channels: moved.length, noiseRatio };
+  return {
+    graph: scaled,
+    groups: groups.length,
+    channels: moved.length,
+    noiseRatio,
+    factors: new Map(
+      groups.flatMap(({ values }, g) => values.map((value) => [value, factors[g]!] as const)),
+    ),
+  };
 }
 
 /** Factors stay within e^-7 and e^7. */

@@ -53,6 +53,11 @@ export interface QuantizeResult {
   readonly quantGraph: QuantGraph;
   readonly steps: readonly StepReport[];
   readonly warnings: readonly string[];
+  /**
+   * By value name, what each channel was multiplied by: a comparison with the float graph has to
+   * divide by it. Values that are not listed kept their scale.
+   */
+  readonly channelFactors: ReadonlyMap<string, Float64Array>;
 }
 
 /**
@@ -73,6 +78,7 @@ export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeR
     quantGraph: quantGraphOf(choices),
     steps: run.steps,
     warnings: run.warnings,
+    channelFactors: run.channelFactors,
   };
 }
 
@@ -80,6 +86,7 @@ export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeR
 class Run {
   readonly steps: StepReport[] = [];
   readonly warnings: string[];
+  channelFactors: ReadonlyMap<string, Float64Array> = new Map();
   readonly #options: QuantizeOptions;
   readonly #scheme: WeightScheme;
 
@@ -171,6 +178,7 @@ class Run {
       asymmetricWeights: this.#scheme.zeroPoint,
       asymmetricActivations: constraints.activationZeroPoint,
     });
+    this.channelFactors = equalized.factors;
     this.#report(
       'equalize',
       `${equalized.channels} channels in ${equalized.groups} groups; ` +
