@@ -137,7 +137,7 @@ function foldOne(
 ): ConvNode | undefined {
   const weight = constants.get(conv.inputs[1]!);
   const bias = constants.get(conv.inputs[2] ?? '');
-  if (weight === undefined || gain.length !== weight.shape[0]) return undefined;
+  if (weight?.shape[0] !== gain.length) return undefined;
   const inner = weight.data.length / gain.length;
   const weightName = fresh(`${conv.name}/weight`);
   const biasName = fresh(`${conv.name}/bias`);
