@@ -78,7 +78,7 @@ function byPreset(pixels: Pixels, size: Size, preset: Preset): Fitted {
       };
       const scaled = resizeBilinear(pixels, shorterTo(pixels, least), antialias);
       const how = `shorter side resized to ${Math.min(least.height, least.width)}, centre crop ${format(size)}, bilinear with antialias`;
-      return { pixels: crop(scaled, centre(scaled, size)), how };
+      return { pixels: crop(scaled, centre(scaled, size, 'halfEven')), how };
     }
   }
 }

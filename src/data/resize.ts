@@ -50,9 +50,13 @@ export function crop(pixels: Pixels, region: Region): Pixels {
   return { height: region.height, width: region.width, channels, data };
 }
 
-/** The middle of an image: the corner is rounded half to even, as torchvision's CenterCrop does. */
-export function centre(pixels: Pixels, size: Size): Region {
-  const corner = (outer: number, inner: number): number => roundHalfEven((outer - inner) / 2);
+/** How half a pixel to the corner is rounded: down, or half to even as torchvision's CenterCrop. */
+export type CornerRule = 'floor' | 'halfEven';
+
+/** The middle of an image. */
+export function centre(pixels: Pixels, size: Size, rule: CornerRule = 'floor'): Region {
+  const round = rule === 'floor' ? Math.floor : roundHalfEven;
+  const corner = (outer: number, inner: number): number => round((outer - inner) / 2);
   return {
     ...size,
     top: corner(pixels.height, size.height),
