@@ -102,7 +102,10 @@ function fixedShape({ name, shape }: OnnxValueInfo): readonly number[] {
 
 function readNode(state: ImportState, node: OnnxNode): void {
   const isConstant = node.op === 'Constant' && node.domain === '';
-  if (isConstant) { readConstant(state, node); return; }
+  if (isConstant) {
+    readConstant(state, node);
+    return;
+  }
   const read = operators.get(node.op);
   const isKnownDomain = node.domain === '' || node.domain === 'com.microsoft';
   if (read === undefined || !isKnownDomain) {
@@ -111,18 +114,24 @@ function readNode(state: ImportState, node: OnnxNode): void {
       node,
       'unsupported-op',
       `expected an operator that quantized networks may have, got ${node.op} (opset ${opsetOf(state.model)}), which would run in float; ${hint}${wayOut}`,
-    ); return;
+    );
+    return;
   }
-  const inputs = node.inputs.map((name, i) => (name === '' ? undefined : state.get(node, i)));
   // What follows a failure is not reported again.
-  if (inputs.some((known) => known?.kind === 'failed')) { state.giveUp(node); return; }
+  if (node.inputs.some((name) => state.peek(name)?.kind === 'failed')) {
+    state.giveUp(node);
+    return;
+  }
   read(state, node);
 }
 
 function readConstant(state: ImportState, node: OnnxNode): void {
   const output = node.outputs[0]!;
   const tensor = constantTensor(node, output);
-  if (tensor === undefined) { state.fail(node, 'unsupported-constant', 'expected a tensor'); return; }
+  if (tensor === undefined) {
+    state.fail(node, 'unsupported-constant', 'expected a tensor');
+    return;
+  }
   state.set(output, { kind: 'constant', tensor });
 }
 
@@ -149,7 +158,7 @@ function constantTensor({ attributes }: OnnxNode, name: string): OnnxTensor | un
 
 /** @returns the value that the network's output holds */
 function readOutput(state: ImportState, { name }: OnnxValueInfo): string | undefined {
-  const known = state.output(name);
+  const known = state.peek(name);
   if (known?.kind === 'codes' || known?.kind === 'real') return known.value;
   if (known?.kind === 'tail') return cutTail(state, known.node, known.value);
   if (known?.kind === 'pending') {

@@ -9,7 +9,7 @@ import { importQuantized } from '../../src/onnx/quantized-import.js';
 import { readOnnx, readOnnxFile } from '../../src/onnx/reader.js';
 import { importTflite } from '../../src/tflite/import.js';
 
-const data = process.env['LASTBIT_DATA'];
+const data = process.env.LASTBIT_DATA;
 const real = data === undefined ? describe.skip : describe;
 const path = (name: string) => joinPath(data ?? '', 'models/quantized', name);
 const load = (name: string) => importTflite(readFileSync(path(`${name}.tflite`)), name);

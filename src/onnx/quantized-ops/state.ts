@@ -104,8 +104,8 @@ export class ImportState {
     return { kind: 'failed' };
   }
 
-  /** What is known of a graph output. */
-  output(name: string): Known | undefined {
+  /** What is known of a value, if anything. */
+  peek(name: string): Known | undefined {
     return this.known.get(name);
   }
 
@@ -225,7 +225,8 @@ export class ImportState {
 
   private settle(node: OnnxNode, tensor: string, pending: Pending): QuantValue | undefined {
     if (pending.inherits !== undefined && pending.clamp === undefined) {
-      const value = this.quantize(node, tensor, pending, this.value(pending.inherits), tensor);
+      const name = this.valueName(tensor, tensor);
+      const value = this.quantize(node, tensor, pending, this.value(pending.inherits), name);
       if (value !== undefined) this.set(tensor, { kind: 'real', value: value.name });
       return value;
     }

@@ -88,7 +88,8 @@ export class TfliteState {
         ? `its input "${tensor.name}" is a constant; fold it`
         : `its input "${tensor.name}" is made by nothing before it`;
     const code = this.dequantized.has(index) ? 'float-layer' : 'bad-operator';
-    return this.fail(operator, code, detail);
+    this.fail(operator, code, detail);
+    return undefined;
   }
 
   /** An absent input is -1 or missing. */
@@ -137,7 +138,8 @@ export class TfliteState {
     const value = this.valueOf(index);
     if (typeof value !== 'string') return value;
     const isFloat = this.tensor(index).type === 'f32';
-    return this.fail(operator, isFloat ? 'float-layer' : 'bad-quantization', value);
+    this.fail(operator, isFloat ? 'float-layer' : 'bad-quantization', value);
+    return undefined;
   }
 
   /** Adds an operator's output value and the layer that makes it. */
