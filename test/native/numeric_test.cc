@@ -263,10 +263,12 @@ TEST(Gemmlowp, HighMultiplyIsTheDocumentedOne) {
 }
 
 TEST(Gemmlowp, ExpAndReciprocalApproximateTheRealFunctions) {
+  // The series around -1/8 ends after the fourth power: at a quarter's ends the next term is
+  // exp(-1/8) * (1/8)^5 / 120 = 2.24e-7.
   for (int32_t i = 0; i <= 31 * 64; ++i) {
     const int32_t a = -i * (1 << 20);  // Q5.26: steps of 1/64
     const double real = std::exp(a / 67108864.0);
-    EXPECT_NEAR(gemmlowp::exp_on_negative_values(a) / 2147483648.0, real, 2e-7) << a;
+    EXPECT_NEAR(gemmlowp::exp_on_negative_values(a) / 2147483648.0, real, 2.3e-7) << a;
   }
   for (int32_t i = 0; i < 1000; ++i) {
     const int32_t a = i * 2147483;
