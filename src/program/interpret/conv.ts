@@ -112,7 +112,9 @@ function plainSums(
     forEachPixel(op, input, oy, ox, (pixel, position) => {
       const p = pixel * input.channels + first;
       const w = (o * kernel[0] * kernel[1] + position) * count;
-      for (let i = 0; i < count; ++i) sum += pixels[p + i]! * weights[w + i]!;
+      let atPixel = 0;
+      for (let i = 0; i < count; ++i) atPixel += pixels[p + i]! * weights[w + i]!;
+      sum += atPixel;
     });
     return sum;
   };
