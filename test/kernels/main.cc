@@ -51,8 +51,10 @@ int main(int count, char** words) {
   lastbit::check::Check check(options);
   if (options.bench) {
     lastbit::check::bench_conv(check);
+    lastbit::check::bench_add(check);
     return 0;
   }
   lastbit::check::check_conv(check);
+  lastbit::check::check_add(check);
   return check.report() ? 0 : 1;
 }

@@ -86,7 +86,7 @@ bool make_double_rounding(int32_t multiplier, int shift, const Channel& channel,
 }
 
 bool make_shift(int shift, Rule rule, const Channel& channel, ChannelFinish* finish) {
-  if (shift < 1 || shift > 22 ||
+  if (shift < 1 || shift > 30 ||
       !constant_addend(rule, shift, channel.range, channel.positive_only)) {
     return false;
   }
@@ -137,13 +137,13 @@ bool make(Form form, const program::Requant& requant, size_t oc, const Channel& 
   return false;
 }
 
-bool make_all(Form form, const program::Conv& conv, const std::vector<Channel>& channels,
+bool make_all(Form form, const program::Requant& requant, const std::vector<Channel>& channels,
               std::vector<ChannelFinish>* finishes) {
   for (size_t oc = 0; oc < channels.size(); ++oc) {
     ChannelFinish finish;
     finish.lo = (*finishes)[oc].lo;
     finish.hi = (*finishes)[oc].hi;
-    if (!make(form, conv.requant, oc, channels[oc], &finish)) return false;
+    if (!make(form, requant, oc, channels[oc], &finish)) return false;
     (*finishes)[oc] = finish;
   }
   return true;
@@ -157,32 +157,37 @@ void put64(int32_t* even, int32_t* odd, int32_t lane, int64_t value) {
 
 }  // namespace
 
-Epilogue plan_epilogue(const program::Conv& conv, const program::Tensor& input,
-                       const program::Tensor& output) {
+Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>& ranges,
+                       const program::Clamp& clamp, const program::Tensor& output) {
   const int32_t offset = program::stored_offset(output.type);
-  const size_t count = static_cast<size_t>(conv.output_channels);
   Epilogue epilogue;
   epilogue.zero_point = output.zero_point + offset;
-  epilogue.channels.resize(count);
-  std::vector<Channel> channels(count);
-  for (size_t oc = 0; oc < count; ++oc) {
-    channels[oc] = {int32_range(conv, input, static_cast<int32_t>(oc)),
-                    program::of_channel(conv.clamp.lo, oc) >= output.zero_point,
-                    epilogue.zero_point};
-    epilogue.channels[oc].lo =
-        static_cast<uint8_t>(program::of_channel(conv.clamp.lo, oc) + offset);
-    epilogue.channels[oc].hi =
-        static_cast<uint8_t>(program::of_channel(conv.clamp.hi, oc) + offset);
+  epilogue.channels.resize(ranges.size());
+  std::vector<Channel> channels(ranges.size());
+  for (size_t oc = 0; oc < ranges.size(); ++oc) {
+    const int32_t lo = program::of_channel(clamp.lo, oc), hi = program::of_channel(clamp.hi, oc);
+    channels[oc] = {ranges[oc], lo >= output.zero_point, epilogue.zero_point};
+    epilogue.channels[oc].lo = static_cast<uint8_t>(lo + offset);
+    epilogue.channels[oc].hi = static_cast<uint8_t>(hi + offset);
   }
   // Cheapest first.
   for (Form form : {Form::shift, Form::f32, Form::affine, Form::affine_preshift,
                     Form::double_rounding, Form::raw}) {
-    if (make_all(form, conv, channels, &epilogue.channels)) {
+    if (make_all(form, requant, channels, &epilogue.channels)) {
       epilogue.form = form;
       break;
     }
   }
   return epilogue;
+}
+
+Epilogue plan_epilogue(const program::Conv& conv, const program::Tensor& input,
+                       const program::Tensor& output) {
+  std::vector<Range> ranges(static_cast<size_t>(conv.output_channels));
+  for (size_t oc = 0; oc < ranges.size(); ++oc) {
+    ranges[oc] = int32_range(conv, input, static_cast<int32_t>(oc));
+  }
+  return plan_epilogue(conv.requant, ranges, conv.clamp, output);
 }
 
 void pack_parameters(const Epilogue& epilogue, const int32_t* order, int32_t lanes,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "program/program.h"
+#include "program/ranges.h"
 
 namespace lastbit {
 
@@ -48,6 +49,11 @@ struct Epilogue {
   int32_t zero_point = 0;  // the output's, stored
   std::vector<ChannelFinish> channels;
 };
+
+// For accumulators that stay within `ranges` (one per channel, each within int32); the
+// requantization must not be `none`, `output` is an 8-bit tensor.
+Epilogue plan_epilogue(const program::Requant& requant, const std::vector<program::Range>& ranges,
+                       const program::Clamp& clamp, const program::Tensor& output);
 
 // conv's requantization must not be `none`; `output` is an 8-bit tensor. Exact for every
 // accumulator that the weights and biases allow.

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/add/add.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "cpu.h"
+#include "numeric/requant.h"
+
+namespace lastbit {
+namespace {
+
+using program::Range;
+using program::Tensor;
+
+constexpr size_t entries = 256;
+
+const AddKernel* pick_add(uint32_t cpu_flags) {
+#define VARIANT(name, needs) \
+  if ((cpu_flags & (needs)) == (needs)) return &name;
+#include "kernels/add/variants.inc"
+#undef VARIANT
+  return nullptr;
+}
+
+// What the vectors need of a form: two tables by stored code, and how their sum is finished.
+struct Plan {
+  int32_t table_a[entries], table_b[entries];
+  AddFinish finish = AddFinish::affine;
+  Epilogue epilogue;                  // of the int32 finishes
+  float divisor = 1, zero_point = 0;  // of f32_divide
+};
+
+int32_t code_of(size_t stored, const Tensor& tensor) {
+  return static_cast<int32_t>(stored) - program::stored_offset(tensor.type);
+}
+
+template <class Entry>
+bool tabulate(const Tensor& tensor, Entry entry, int32_t* table, Range* range) {
+  *range = {INT64_MAX, INT64_MIN};
+  for (size_t i = 0; i < entries; ++i) {
+    const Int128 value = entry(code_of(i, tensor));
+    if (value < INT32_MIN || value > INT32_MAX) return false;
+    table[i] = static_cast<int32_t>(value);
+    range->min = std::min<int64_t>(range->min, table[i]);
+    range->max = std::max<int64_t>(range->max, table[i]);
+  }
+  return true;
+}
+
+template <class Entry>
+void tabulate_f32(const Tensor& tensor, Entry entry, int32_t* table) {
+  for (size_t i = 0; i < entries; ++i) {
+    const float value = entry(static_cast<float>(code_of(i, tensor)));
+    std::memcpy(&table[i], &value, sizeof value);
+  }
+}
+
+bool finish_int32(const program::Requant& requant, const Range& a, const Range& b,
+                  const program::Add& add, const Tensor& output, Plan* plan) {
+  const Range sum{a.min + b.min, a.max + b.max};
+  if (!fits_bits(sum.min, 32) || !fits_bits(sum.max, 32)) return false;
+  plan->epilogue = plan_epilogue(requant, {sum}, {{add.lo}, {add.hi}}, output);
+  switch (plan->epilogue.form) {
+    case Form::affine:
+      plan->finish = AddFinish::affine;
+      return true;
+    case Form::affine_preshift:
+      plan->finish = AddFinish::affine_preshift;
+      return true;
+    case Form::double_rounding:
+      plan->finish = AddFinish::double_rounding;
+      return true;
+    case Form::shift:
+      plan->finish = AddFinish::shift;
+      return true;
+    case Form::f32:
+    case Form::raw:
+      break;
+  }
+  return false;
+}
+
+bool plan_form(const program::AddRescaled& f, const program::Add& add, const Tensor& a,
+               const Tensor& b, const Tensor& output, Plan* plan) {
+  const auto rescale = [&f](int32_t multiplier, int32_t shift, int32_t zero_point) {
+    return [&f, multiplier, shift, zero_point](int32_t code) {
+      const int64_t shifted = int64_t{code - zero_point} * (int64_t{1} << f.left_shift);
+      return apply_fixed(shifted, multiplier, shift, f.rule);
+    };
+  };
+  Range range_a, range_b;
+  if (!tabulate(a, rescale(f.multiplier_a, f.shift_a, a.zero_point), plan->table_a, &range_a) ||
+      !tabulate(b, rescale(f.multiplier_b, f.shift_b, b.zero_point), plan->table_b, &range_b)) {
+    return false;
+  }
+  program::Requant requant;
+  requant.kind = program::RequantKind::fixed;
+  requant.rule = f.rule;
+  requant.multiplier = {f.multiplier_out};
+  requant.shift = {f.shift_out};
+  return finish_int32(requant, range_a, range_b, add, output, plan);
+}
+
+bool plan_form(const program::AddAligned& f, const program::Add& add, const Tensor& a,
+               const Tensor& b, const Tensor& output, Plan* plan) {
+  const auto times = [](int32_t multiplier, int32_t zero_point) {
+    return
+        [multiplier, zero_point](int32_t code) { return Int128{code - zero_point} * multiplier; };
+  };
+  Range range_a, range_b;
+  if (!tabulate(a, times(f.multiplier_a, a.zero_point), plan->table_a, &range_a) ||
+      !tabulate(b, times(f.multiplier_b, b.zero_point), plan->table_b, &range_b)) {
+    return false;
+  }
+  program::Requant requant;
+  requant.kind = program::RequantKind::shift;
+  requant.rule = f.rule;
+  requant.shift = {f.shift};
+  return finish_int32(requant, range_a, range_b, add, output, plan);
+}
+
+// The vectors repeat the definition's float operations from the first one that needs both operands.
+bool plan_form(const program::AddF32& f, const program::Add&, const Tensor& a, const Tensor& b,
+               const Tensor& output, Plan* plan) {
+  const float ra = f.scale_a, rb = f.scale_b, stored = float(program::stored_offset(output.type));
+  const auto za = float(a.zero_point), zb = float(b.zero_point), zo = float(output.zero_point);
+  // RNE in int32 lanes: sums have to stay far inside. The offset of stored codes is added after.
+  const auto inside = [&](double divisor) {
+    return 512.0 * (double{ra} + double{rb}) / divisor < 1e8;
+  };
+  plan->zero_point = stored;
+  switch (f.order) {
+    case program::AddOrder::separate: {
+      const float fix = zo - (ra * za + rb * zb);
+      tabulate_f32(a, [=](float x) { return fix + x * ra; }, plan->table_a);
+      tabulate_f32(b, [=](float x) { return x * rb; }, plan->table_b);
+      plan->finish = AddFinish::f32;
+      return inside(1);
+    }
+    case program::AddOrder::direct:
+      tabulate_f32(a, [=](float x) { return ra * (x - za); }, plan->table_a);
+      tabulate_f32(b, [=](float x) { return rb * (x - zb); }, plan->table_b);
+      plan->finish = AddFinish::f32_divide;
+      plan->divisor = f.scale_out;
+      return inside(double{f.scale_out});
+    case program::AddOrder::fused:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
+void FastAdd::run(const uint8_t* a, const uint8_t* b, size_t count, uint8_t* y) const {
+  AddArgs args;
+  args.a = a;
+  args.b = b;
+  args.y = y;
+  args.count = count;
+  args.table_a = reinterpret_cast<const int32_t*>(tables_.get());
+  args.table_b = args.table_a + entries;
+  args.parameters = reinterpret_cast<const int32_t*>(parameters_.get());
+  args.lo = lo_;
+  args.hi = hi_;
+  kernel_->rows[static_cast<int>(finish_)](args);
+}
+
+std::unique_ptr<FastAdd> make_fast_add(const program::Add& add, const Tensor& a, const Tensor& b,
+                                       const Tensor& output, uint32_t cpu_flags) {
+  const AddKernel* kernel = pick_add(cpu_flags);
+  if (kernel == nullptr || !program::is_8_bit(a.type) || !program::is_8_bit(b.type) ||
+      !program::is_8_bit(output.type)) {
+    return nullptr;
+  }
+  Plan plan;
+  const bool planned = std::visit(
+      [&](const auto& form) { return plan_form(form, add, a, b, output, &plan); }, add.form);
+  if (!planned) return nullptr;
+  auto fast = std::make_unique<FastAdd>();
+  fast->kernel_ = kernel;
+  fast->finish_ = plan.finish;
+  fast->tables_ = aligned_bytes(2 * sizeof plan.table_a);
+  std::memcpy(fast->tables_.get(), plan.table_a, sizeof plan.table_a);
+  std::memcpy(fast->tables_.get() + sizeof plan.table_a, plan.table_b, sizeof plan.table_b);
+  const int32_t offset = program::stored_offset(output.type);
+  fast->lo_ = static_cast<uint8_t>(add.lo + offset);
+  fast->hi_ = static_cast<uint8_t>(add.hi + offset);
+  const auto lanes = static_cast<size_t>(kernel->lanes);
+  fast->parameters_ = aligned_bytes(6 * lanes * 4 + 64);
+  auto* parameters = reinterpret_cast<int32_t*>(fast->parameters_.get());
+  if (plan.finish == AddFinish::f32 || plan.finish == AddFinish::f32_divide) {
+    for (size_t i = 0; i < lanes; ++i) {
+      const auto zo = static_cast<float>(output.zero_point);
+      std::memcpy(parameters + i, &plan.divisor, 4);
+      std::memcpy(parameters + lanes + i, &zo, 4);
+      parameters[2 * lanes + i] = offset;
+    }
+  } else {
+    const std::vector<int32_t> order(lanes, 0);
+    pack_parameters(plan.epilogue, order.data(), kernel->lanes, parameters);
+  }
+  return fast;
+}
+
+}  // namespace lastbit

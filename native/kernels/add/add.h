@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Residual addition of 8-bit images by SIMD. Whatever an operand goes through alone (its rescaling,
+// its product with a float) is a function of 256 codes: it is tabulated at load by the definition,
+// so it is exact for every form and rule. The vectors look both operands up, add, and finish.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "kernels/aligned.h"
+#include "kernels/requant/epilogue.h"
+
+namespace lastbit {
+
+// How the sum of two table entries becomes a code.
+enum class AddFinish : uint8_t {
+  affine,  // int32 entries, then the Form of the same name
+  affine_preshift,
+  double_rounding,
+  shift,
+  f32,         // float entries: RNE(a + b)
+  f32_divide,  // float entries: RNE((a + b) / divisor + zero point)
+};
+constexpr int add_finish_count = 6;
+
+struct AddArgs {
+  const uint8_t* a = nullptr;
+  const uint8_t* b = nullptr;
+  uint8_t* y = nullptr;              // may be a or b
+  size_t count = 0;                  // codes
+  const int32_t* table_a = nullptr;  // 256 entries by stored code: int32 or the bits of a float
+  const int32_t* table_b = nullptr;
+  const int32_t* parameters = nullptr;  // form_slots(form) vectors; f32_divide: divisor, zero point
+  uint8_t lo = 0, hi = 255;             // stored
+};
+using AddRow = void (*)(const AddArgs&);
+
+struct AddKernel {
+  const char* name;
+  int32_t lanes;
+  AddRow rows[add_finish_count];
+};
+
+#define VARIANT(name, needs) extern const AddKernel name;
+#include "kernels/add/variants.inc"
+#undef VARIANT
+
+// An addition whose tables are made. Immutable, shared by threads.
+class FastAdd {
+ public:
+  // y[i] = add(a[i], b[i]), stored codes; reads and writes exactly `count` bytes.
+  void run(const uint8_t* a, const uint8_t* b, size_t count, uint8_t* y) const;
+  const char* name() const { return kernel_->name; }
+
+ private:
+  friend std::unique_ptr<FastAdd> make_fast_add(const program::Add& add, const program::Tensor& a,
+                                                const program::Tensor& b,
+                                                const program::Tensor& output, uint32_t cpu_flags);
+  const AddKernel* kernel_ = nullptr;
+  AddFinish finish_ = AddFinish::affine;
+  AlignedBytes tables_, parameters_;
+  uint8_t lo_ = 0, hi_ = 255;
+};
+
+// nullptr if no variant of `cpu_flags` computes this addition exactly (wider types, a fused
+// multiply-add, a rule without a SIMD form): add_ref then runs.
+std::unique_ptr<FastAdd> make_fast_add(const program::Add& add, const program::Tensor& a,
+                                       const program::Tensor& b, const program::Tensor& output,
+                                       uint32_t cpu_flags);
+
+}  // namespace lastbit

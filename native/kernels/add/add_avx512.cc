@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// 512-bit vectors; look-ups by vpgatherdd.
+#if defined(__x86_64__) || defined(_M_X64)
+#include <cstring>
+
+#include "cpu.h"
+#include "kernels/add/add.h"
+#include "kernels/isa/intrinsics.h"
+#include "kernels/isa/unroll.h"
+// clang-format off
+#include "kernels/isa/begin_avx512.inc"
+namespace lastbit {
+namespace {
+#include "kernels/isa/arch_avx512.inc"
+#include "kernels/requant/epilogue.inc"
+#include "kernels/add/rows.inc"
+// clang-format on
+}  // namespace
+
+const AddKernel add_u8_avx512 = {"add_u8_avx512",
+                                 Arch::lanes,
+                                 {add_row<AddFinish::affine>, add_row<AddFinish::affine_preshift>,
+                                  add_row<AddFinish::double_rounding>, add_row<AddFinish::shift>,
+                                  add_row<AddFinish::f32>, add_row<AddFinish::f32_divide>}};
+
+}  // namespace lastbit
+#include "kernels/isa/end.inc"
+#endif
