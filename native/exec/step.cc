@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/add/add.h"
 #include "kernels/add/add_ref.h"
 #include "kernels/conv/fast_conv.h"
+#include "kernels/pool/global_pool.h"
 #include "kernels/pool/pool_ref.h"
 #include "kernels/requant/finish.h"
 #include "kernels/softmax/softmax_ref.h"
@@ -132,6 +134,23 @@ class AddStep : public RowStep {
   Tensor a_, b_, output_;
 };
 
+class FastAddStep : public RowStep {
+ public:
+  FastAddStep(std::unique_ptr<FastAdd> add, const Tensor& output)
+      : RowStep(output), add_(std::move(add)) {}
+  const char* kernel() const override { return add_->name(); }
+  size_t scratch_bytes() const override { return 0; }
+
+ protected:
+  void row(const StepImages& images, int32_t y, uint8_t*) const override {
+    const Image& out = *images.output;
+    add_->run(images.inputs[0]->row(y), images.inputs[1]->row(y), out.row_codes(), out.row(y));
+  }
+
+ private:
+  std::unique_ptr<FastAdd> add_;
+};
+
 // p = (a - za) * (b - zb), finished per channel.
 class MulStep : public RowStep {
  public:
@@ -190,6 +209,21 @@ class AveragePoolStep : public RowStep {
   Finish finish_;
   int32_t zero_point_;
   size_t scratch_bytes_;
+};
+
+class GlobalPoolStep : public Step {
+ public:
+  GlobalPoolStep(const program::AveragePool& pool, const Tensor& input, const Tensor& output)
+      : pool_(pool, input, output) {}
+  const char* kernel() const override { return "global_pool_u8"; }
+  size_t scratch_bytes() const override { return pool_.scratch_bytes(); }
+  int32_t task_count(int32_t) const override { return 1; }
+  void run(const StepImages& images, int32_t, int32_t, uint8_t* scratch, TrapSite*) const override {
+    pool_.run(view_of(*images.inputs[0]), view_of(*images.output), scratch);
+  }
+
+ private:
+  GlobalPool pool_;
 };
 
 class MaxPoolStep : public RowStep {
@@ -348,6 +382,24 @@ std::unique_ptr<Step> make_conv_step(const program::Conv& conv, const Tensor& in
   return std::make_unique<ConvRefStep>(conv, input, output);
 }
 
+std::unique_ptr<Step> make_add_step(const program::Add& add, const Tensor& a, const Tensor& b,
+                                    const Tensor& output, const StepOptions& options) {
+  if (!options.reference) {
+    if (auto simd = make_fast_add(add, a, b, output, options.cpu_flags)) {
+      return std::make_unique<FastAddStep>(std::move(simd), output);
+    }
+  }
+  return std::make_unique<AddStep>(add, a, b, output);
+}
+
+std::unique_ptr<Step> make_average_pool_step(const program::AveragePool& pool, const Tensor& input,
+                                             const Tensor& output, const StepOptions& options) {
+  if (!options.reference && GlobalPool::fits(pool, input, output)) {
+    return std::make_unique<GlobalPoolStep>(pool, input, output);
+  }
+  return std::make_unique<AveragePoolStep>(pool, input, output);
+}
+
 }  // namespace
 
 std::unique_ptr<Step> make_step(const Program& program, const Op& op, const StepOptions& options) {
@@ -357,11 +409,11 @@ std::unique_ptr<Step> make_step(const Program& program, const Op& op, const Step
     case program::Opcode::conv:
       return make_conv_step(std::get<program::Conv>(op.body), in(0), out, options);
     case program::Opcode::add:
-      return std::make_unique<AddStep>(std::get<program::Add>(op.body), in(0), in(1), out);
+      return make_add_step(std::get<program::Add>(op.body), in(0), in(1), out, options);
     case program::Opcode::mul:
       return std::make_unique<MulStep>(std::get<program::Mul>(op.body), in(0), in(1), out);
     case program::Opcode::average_pool:
-      return std::make_unique<AveragePoolStep>(std::get<program::AveragePool>(op.body), in(0), out);
+      return make_average_pool_step(std::get<program::AveragePool>(op.body), in(0), out, options);
     case program::Opcode::max_pool:
       return std::make_unique<MaxPoolStep>(std::get<program::MaxPool>(op.body), in(0), out);
     case program::Opcode::concat:

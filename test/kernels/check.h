@@ -98,6 +98,7 @@ Seconds time_runs(const std::function<void()>& run, double budget = 0.03);
 void check_conv(Check& check);
 void bench_conv(Check& check);
 void check_add(Check& check);
+void check_pool(Check& check);
 void bench_add(Check& check);
 
 }  // namespace lastbit::check
