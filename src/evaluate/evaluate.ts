@@ -20,7 +20,7 @@ export interface EvaluateOptions {
 }
 
 /** How often progress is saved. */
-const saveEveryMs = 2000;
+const saveEveryMs = 1000;
 
 /**
  * Runs all samples and places each label among the scores. At most one sample a worker is held,

@@ -6,8 +6,8 @@ import { Engine } from '../engine/engine.js';
 import { ModelError } from '../errors.js';
 import { topClasses } from '../evaluate/index.js';
 import { openFloatRunner } from '../float/runner.js';
-import type { FloatRunner, Graph } from '../graph/graph.js';
-import type { Program } from '../program/program.js';
+import type { FloatRunner, Graph, Node } from '../graph/graph.js';
+import type { Op, Program } from '../program/program.js';
 import type { CompareDocument } from '../report/index.js';
 import { notesOf, presetOf, programOf } from './choose-program.js';
 import type { SampleExecutor } from './executor.js';
@@ -178,20 +178,48 @@ function matchNames(graph: Graph, program: Program): ReadonlyMap<string, string>
     for (const name of outputs) names.set(name, name);
     return names;
   }
-  const ours = program.ops.filter((op) => op.op === 'conv');
-  const theirs = graph.nodes.filter((node) => node.op === 'Conv' || node.op === 'Gemm');
-  if (ours.length !== theirs.length) {
-    throw differ(`they have ${theirs.length} and ${ours.length} convolutions`);
-  }
-  ours.forEach((op, i) => {
-    const tensor = program.tensors[op.output]!;
-    const value = theirs[i]!.outputs[0]!;
-    const [, channels, height = 1, width = 1] = graph.shapes.get(value)!;
-    if (channels === tensor.channels && height === tensor.height && width === tensor.width) {
-      names.set(tensor.name, value);
+  for (const { ours, theirs } of counterparts) {
+    const ops = program.ops.filter(({ op }) => ours.includes(op));
+    const nodes = graph.nodes.filter(({ op }) => theirs.includes(op));
+    const paired = pairInOrder(program, ops, graph, nodes, names);
+    if (ours.includes('conv') && paired < nodes.length) {
+      throw differ(`only ${paired} of ${nodes.length} layers with weights have equal shapes`);
     }
-  });
+  }
   return names;
+}
+
+/** Operators that stand for each other. */
+const counterparts: readonly {
+  readonly ours: readonly Op['op'][];
+  readonly theirs: readonly Node['op'][];
+}[] = [
+  { ours: ['conv'], theirs: ['Conv', 'Gemm', 'MatMul'] },
+  { ours: ['add'], theirs: ['Add'] },
+  { ours: ['averagePool'], theirs: ['AveragePool', 'GlobalAveragePool'] },
+  { ours: ['softmax'], theirs: ['Softmax'] },
+];
+
+/** Pairs each node with the next operation of its shape; returns how many nodes found one. */
+function pairInOrder(
+  program: Program,
+  ops: readonly Op[],
+  graph: Graph,
+  nodes: readonly Node[],
+  names: Map<string, string>,
+): number {
+  let paired = 0;
+  for (const op of ops) {
+    const value = nodes[paired]?.outputs[0];
+    if (value === undefined) break;
+    const tensor = program.tensors[op.output]!;
+    const [, channels, height = 1, width = 1] = graph.shapes.get(value)!;
+    if (channels !== tensor.channels || height !== tensor.height || width !== tensor.width)
+      continue;
+    names.set(tensor.name, value);
+    paired++;
+  }
+  return paired;
 }
 
 function differ(reason: string): ModelError {

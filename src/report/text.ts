@@ -183,7 +183,7 @@ function targetText(target: TargetFacts): string {
 
 function layerTable(layers: readonly LayerComparison[]): string {
   const columns: Column<LayerComparison>[] = [
-    { title: 'layer', value: ({ name }) => name },
+    { title: 'layer', value: ({ name }) => shortName(name) },
     { title: 'kind', value: ({ kind }) => kind },
     { title: 'SQNR dB', value: ({ sqnrDb }) => decibels(sqnrDb), align: 'right' },
     { title: 'alone', value: (layer) => decibels(layer.sqnrIsolatedDb), align: 'right' },
@@ -196,6 +196,12 @@ function layerTable(layers: readonly LayerComparison[]): string {
     { title: 'saturated', value: (layer) => percent(layer.saturatedPercent), align: 'right' },
   ];
   return textTable(layers, columns);
+}
+
+/** Converters join the names of fused nodes by semicolons; the first says enough. */
+function shortName(name: string): string {
+  const [first = ''] = name.split(';');
+  return first.length <= 60 ? first : `...${first.slice(-57)}`;
 }
 
 function imageText({ input, outputs, top, latencyMs, trap }: ImageResult): string {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { exitCodes, inspectModel } from '../../index.js';
+import { exitCodes, inspectModel, ModelError } from '../../index.js';
 import { inspectText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
 import { model } from '../options.js';
@@ -9,12 +9,15 @@ export const inspectCommand = defineCommand({
   summary: 'what is in a model, and every node that is not supported',
   positionals: ['model'],
   options: { model },
-  run: async (options, { print, warn }) => {
+  run: async (options, { print }) => {
     const document = await inspectModel(options);
     print(document, inspectText);
     const { length } = document.unsupported;
     if (length === 0) return exitCodes.ok;
-    warn(`[unsupported] ${options.model}: ${length} of its nodes cannot be imported, see the list`);
-    return exitCodes.model;
+    throw new ModelError(
+      'unsupported-op',
+      options.model,
+      `${length} of its nodes cannot be imported; the list is in the output`,
+    );
   },
 });
