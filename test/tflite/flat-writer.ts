@@ -15,7 +15,7 @@ export interface TensorSpec {
 }
 
 /** Option fields: number -> value; 8-bit enumerations and 32-bit integers and floats. */
-export type Options = Readonly<Record<number, { readonly [K in 'i8' | 'i32' | 'f32']?: number }>>;
+export type Options = Readonly<Record<number, Partial<Record<'i8' | 'i32' | 'f32', number>>>>;
 
 export interface OperatorSpec {
   readonly code: number;
