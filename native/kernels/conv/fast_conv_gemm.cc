@@ -54,6 +54,7 @@ class GemmConv final : public FastConv {
   Scratch divide(uint8_t* scratch) const;
   void choose_shapes();
   const TileShape* shape_for(int32_t rows) const;
+  void operands_of(const int16_t* weights, uint8_t* row) const;
   void pack(const ConvPlan& plan);
   TilePlace place(const View& in, int32_t first, int32_t last) const;
   void gather(const View& in, const TilePlace& tile, uint8_t* to) const;
@@ -161,6 +162,16 @@ const TileShape* GemmConv::shape_for(int32_t rows) const {
   return shapes_[i];
 }
 
+// One channel's weights as the kernel's operands, in groups of 4 bytes; `row` starts out as zeros.
+void GemmConv::operands_of(const int16_t* weights, uint8_t* row) const {
+  if (kernel_.operand_bytes == 2) {
+    std::memcpy(row, weights, reduction_ * 2);
+    return;
+  }
+  const auto correction = static_cast<int16_t>(correction_);
+  for (size_t k = 0; k < reduction_; ++k) row[k] = static_cast<uint8_t>(weights[k] - correction);
+}
+
 void GemmConv::pack(const ConvPlan& plan) {
   const int32_t lanes = kernel_.lanes, channels = panel_channels();
   panels_ = (out_channels_ + channels - 1) / channels;
@@ -175,26 +186,19 @@ void GemmConv::pack(const ConvPlan& plan) {
   for (int32_t i = 0; i < channels; ++i) {
     order_[size_t(i)] = gemm_channel(vectors_, i / lanes, i % lanes);
   }
-  const auto terms = size_t(kernel_.terms);
   std::vector<int32_t> lane_channels(order_.size());
+  std::vector<uint8_t> row(groups_ * 4);
   for (size_t p = 0; p < panels; ++p) {
-    uint8_t* panel = weights_.get() + p * panel_bytes();
     for (size_t i = 0; i < order_.size(); ++i) {
       const size_t oc = p * order_.size() + size_t(order_[i]);
       const bool exists = oc < size_t(out_channels_);
       lane_channels[i] = exists ? int32_t(oc) : -1;
       if (!exists) continue;
       std::memcpy(bias_.get() + (p * order_.size() + i) * 4, &plan.bias[oc], 4);
-      const int16_t* from = &plan.weights[oc * reduction_];
-      if (kernel_.operand_bytes == 1) {
-        auto* to = reinterpret_cast<int8_t*>(panel) + i * terms;
-        for (size_t k = 0; k < reduction_; ++k) {
-          to[k / 4 * 4 * order_.size() + k % 4] = static_cast<int8_t>(from[k] - correction_);
-        }
-      } else {
-        auto* to = reinterpret_cast<int16_t*>(panel) + i * terms;
-        for (size_t k = 0; k < reduction_; ++k) to[k / 2 * 2 * order_.size() + k % 2] = from[k];
-      }
+      operands_of(&plan.weights[oc * reduction_], row.data());
+      uint8_t* to = weights_.get() + p * panel_bytes() + i * 4;
+      const size_t step = order_.size() * 4;
+      for (size_t g = 0; g < groups_; ++g) std::memcpy(to + g * step, &row[g * 4], 4);
     }
     for (int32_t v = 0; v < vectors_; ++v) {
       pack_parameters(plan.epilogue, &lane_channels[size_t(v * lanes)], lanes,
