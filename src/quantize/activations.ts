@@ -22,12 +22,14 @@ export interface ActivationOptions {
   readonly method: RangeMethod;
   /** For `percentile`. */
   readonly percentile: number;
+  /** The output's type, where it may be wider than an activation. */
+  readonly wideOutput?: 's16' | undefined;
 }
 
 /**
  * A quantization for each value, one scale per tensor. Values whose codes are copied from one to
- * the other share it. The graph's output keeps its full range whatever the method: its largest
- * values decide the answer.
+ * the other share it. The graph's output keeps its full range whatever the method, since its largest
+ * values decide the answer, and takes 16 bits where it may.
  *
  * @param histograms of every value that nodes write and of the input
  */
@@ -56,7 +58,12 @@ export function chooseActivations(
     });
     const range = ranges.reduce(union);
     const given = members.map((value) => fixed.get(value)).find((one) => one !== undefined);
-    const quantization = given ?? quantizationOf(range, activationDType(range, scheme), scheme);
+    const wide = members.some((value) => outputs.has(value)) ? options.wideOutput : undefined;
+    const quantization =
+      given ??
+      (wide === undefined
+        ? quantizationOf(range, activationDType(range, scheme), scheme)
+        : quantizationOf(widened(range), wide, scheme));
     for (const value of members) chosen.set(value, quantization);
   }
   return new Map([...histograms.keys()].map((value) => [value, chosen.get(value)!]));
@@ -76,6 +83,11 @@ function rangeOf(
   if (options.method === 'percentile') return percentileRange(histogram, options.percentile);
   const dtype = activationDType(fullRange(histogram), scheme);
   return leastErrorRange(histogram, (range) => quantizationOf(range, dtype, scheme));
+}
+
+/** Room for unseen images: with 16 bits a coarser step costs nothing, saturation a wrong answer. */
+function widened(range: RealRange): RealRange {
+  return { min: 2 * range.min, max: 2 * range.max };
 }
 
 function union(a: RealRange, b: RealRange): RealRange {

@@ -56,7 +56,7 @@ export function minimizeNoise(
   let best = before;
   let factors = logs.map((part) => part.slice());
   for (let step = 0; step < options.iterations; step++) {
-    const rate = 0.2 * (1 - step / options.iterations) ** 2;
+    const rate = 0.04 * (1 - step / options.iterations) ** 2;
     // Relative to the total, so that the step does not depend on the network's units.
     adam.forEach((optimizer, g) => {
       optimizer.step(logs[g]!, gradient[g]!, rate, step + 1);

@@ -89,6 +89,8 @@ class Run {
   channelFactors: ReadonlyMap<string, Float64Array> = new Map();
   readonly #options: QuantizeOptions;
   readonly #scheme: WeightScheme;
+  /** Weight scales raised for a bias to fit, by layer. */
+  readonly #raised = new Map<string, number>();
 
   constructor(options: QuantizeOptions) {
     this.#options = options;
@@ -123,8 +125,14 @@ class Run {
   choose(graph: Graph, statistics: Statistics): Choices {
     const { recipe, constraints } = this.#options;
     const scheme = activationScheme(constraints);
-    const activations = chooseActivations(graph, statistics.histogram, scheme, recipe.activations);
+    const wideOutput =
+      recipe.wideOutput && constraints.wideOutputs.includes('s16') ? 's16' : undefined;
+    const activations = chooseActivations(graph, statistics.histogram, scheme, {
+      ...recipe.activations,
+      wideOutput,
+    });
     this.#report('activation-ranges', describeRanges(recipe, activations));
+    if (wideOutput !== undefined) this.#report('wide-output', describeOutput(graph, activations));
     const weights = new Map<string, QuantWeight>();
     const biases = new Map<string, Float64Array>();
     for (const conv of convolutionsOf(graph)) {
@@ -136,6 +144,7 @@ class Run {
       `${weights.size} layers, ${this.#scheme.bits} bits, ` +
         `per ${this.#scheme.perChannel ? 'channel' : 'tensor'}, ranges by ${recipe.weights.method}`,
     );
+    this.#warnRaised();
     return { graph, activations, weights, biases };
   }
 
@@ -207,12 +216,14 @@ class Run {
     const input = activations.get(conv.inputs[0]!)!;
     const bias = biasOf(graph, conv);
     const { grid, raised } = fitBias(chosen, bias, input.scale, this.#scheme.powerOfTwo);
-    if (raised > 0) {
-      this.warnings.push(
-        `node "${conv.name}": ${raised} weight scale(s) raised so that the bias fits 32 bits`,
-      );
-    }
+    if (raised > 0) this.#raised.set(conv.name, raised);
     return quantizeWeights(data, shape, this.#scheme, grid);
+  }
+
+  #warnRaised(): void {
+    if (this.#raised.size === 0) return;
+    const layers = [...this.#raised].map(([name, count]) => `${name}: ${count}`).join(', ');
+    this.warnings.push(`weight scales raised so that biases fit 32 bits (${layers})`);
   }
 
   #progress(step: string, total: number): (done: number) => void {
@@ -265,6 +276,12 @@ function describeRanges(recipe: Recipe, activations: ReadonlyMap<string, Quantiz
   const { method, percentile } = recipe.activations;
   const how = method === 'percentile' ? `percentile ${percentile}` : method;
   return `${activations.size} values by ${how}`;
+}
+
+function describeOutput(graph: Graph, activations: ReadonlyMap<string, Quantization>): string {
+  return graph.outputs
+    .map(({ name }) => `"${name}": ${activations.get(name)!.bits} bits`)
+    .join(', ');
 }
 
 /** The largest move of a bias, in steps of the layer's output. */

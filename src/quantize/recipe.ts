@@ -28,7 +28,7 @@ export const recipeSchema = z.strictObject({
       z.literal(false),
       z.strictObject({
         /** Steps of the optimizer. */
-        iterations: z.number().int().min(0).max(10000).default(300),
+        iterations: z.number().int().min(0).max(10000).default(200),
       }),
     ])
     .default(false),
@@ -54,7 +54,7 @@ const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
     equalize: {},
     absorbBias: false,
     activations: { method: 'mse' },
-    weights: { method: 'mse' },
+    weights: { method: 'minmax' },
     correctBias: 'iterated',
     wideOutput: true,
   }),

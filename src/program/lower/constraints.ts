@@ -51,8 +51,11 @@ function checkValue(
   if (imageOf(value) === undefined) add('is not one image, [1, C, H, W] or [1, C]');
 }
 
+/** Whether only reshapes stand between a value and the network's output. */
 function isLast(graph: QuantGraph, name: string): boolean {
-  return graph.outputs.includes(name) && graph.nodes.every((node) => !node.inputs.includes(name));
+  const readers = graph.nodes.filter((node) => node.inputs.includes(name));
+  if (readers.length === 0) return graph.outputs.includes(name);
+  return readers.every((node) => node.op === 'Reshape' && isLast(graph, node.output));
 }
 
 function checkWeight(
