@@ -521,6 +521,12 @@ void bench_net(Check& check, const char* net, const std::vector<Layer>& layers, 
         for (const Bench& b : benches) b.run();
       },
       0.3);
+  const Seconds load = time_runs(
+      [&] {
+        for (const Bench& b : benches) make_fast_conv(b.c.conv, b.c.input, b.c.output, flags);
+      },
+      0.1);
+  std::printf("%s %s: packing %.3f ms least\n", net, tier, load.least * 1e3);
   std::printf(
       "%s %s: median %.3f ms, least %.3f ms in sequence; least by themselves: pointwise %.3f, "
       "dense %.3f, depthwise %.3f\n",

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fails if the inner loop of a GEMM tile touches the stack: python3 stack_traffic.py OBJECT...
+
+g++ 12 spilled the accumulators of such loops more than once, at half the speed and with equal
+results, so no other test notices. Takes objects or static libraries; needs objdump.
+"""
+
+import re
+import subprocess
+import sys
+
+KERNEL = re.compile(r"gemm_tile<.*>\(")
+DOT = re.compile(r"v?pmaddwd|vpdpbusd")
+VECTOR_STACK = re.compile(r"%[xyz]mm.*\(%r[sb]p\)|\(%r[sb]p\).*%[xyz]mm")
+
+
+def functions(path):
+    text = subprocess.run(
+        ["objdump", "-dC", "--no-show-raw-insn", path], check=True, capture_output=True, text=True
+    ).stdout
+    for block in text.split("\n\n"):
+        lines = block.strip().split("\n")
+        head = re.match(r"[0-9a-f]+ <(.*)>:$", lines[0])
+        if head and KERNEL.search(head.group(1)):
+            yield head.group(1), lines[1:]
+
+
+def inner_loop(lines):
+    """The lines of the shortest loop with the most dot products, or None."""
+    at = {}
+    best = None
+    for i, line in enumerate(lines):
+        address = re.match(r"\s*([0-9a-f]+):", line)
+        if address:
+            at[address.group(1)] = i
+        jump = re.search(r"\sj\w+\s+([0-9a-f]+)", line)
+        if jump and jump.group(1) in at:
+            loop = lines[at[jump.group(1)] : i + 1]
+            dots = sum(1 for x in loop if DOT.search(x))
+            if dots and (best is None or (dots, -len(loop)) > (best[0], -len(best[1]))):
+                best = (dots, loop)
+    return best[1] if best else None
+
+
+def main(paths):
+    checked, bad = 0, []
+    for path in paths:
+        for name, lines in functions(path):
+            loop = inner_loop(lines)
+            if loop is None:
+                continue
+            checked += 1
+            traffic = [x.split("\t")[-1] for x in loop if VECTOR_STACK.search(x)]
+            if traffic:
+                bad.append(f"{name}: {len(traffic)} vector accesses to the stack, first: {traffic[0]}")
+    print("\n".join(bad))
+    print(f"{checked} inner loops, {len(bad)} with vector stack traffic")
+    return 1 if bad or checked == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
