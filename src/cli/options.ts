@@ -72,6 +72,12 @@ export const threads = option(
   integer(1, 1024).optional(),
 );
 
+export const form = option(
+  '--form <form>',
+  'of an .onnx file: qdq (default) or qop',
+  z.enum(['qdq', 'qop']).optional(),
+);
+
 export const limit = option('--limit <n>', 'take only the first n images', integer(1).optional());
 
 export const images = option('--images <dir>', 'folder of images', text.optional());

@@ -2,10 +2,12 @@
 // An ONNX graph under construction: nodes in order, initializers, and names that never collide.
 import type { OnnxAttribute, OnnxData, OnnxDType, OnnxNode, OnnxTensor } from './model.js';
 
-/** Collects what {@link writeQdq} emits. */
+/** Collects what {@link writeQdq} and {@link writeQop} emit. */
 export class QdqFile {
   readonly nodes: OnnxNode[] = [];
   readonly initializers = new Map<string, OnnxTensor>();
+  /** Versions of the operator sets used besides the standard one. */
+  readonly domains = new Map<string, number>();
   private readonly values: Set<string>;
   private readonly layers: Set<string>;
 
@@ -38,11 +40,13 @@ export class QdqFile {
     inputs: readonly string[],
     output: string,
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    domain = '',
   ): void {
+    if (domain !== '') this.domains.set(domain, 1);
     this.nodes.push({
       name,
       op,
-      domain: '',
+      domain,
       inputs,
       outputs: [output],
       attributes: new Map(Object.entries(attributes)),

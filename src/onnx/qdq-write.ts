@@ -14,7 +14,7 @@ import { bitsOfType, codeLimits } from '../graph/quant-types.js';
 import { encodeModel } from './encode.js';
 import type { OnnxAttribute, OnnxModel, OnnxTensor } from './model.js';
 import { QdqFile, attribute } from './qdq-file.js';
-import { formatFacts } from './quantized-metadata.js';
+import { type FileFacts, formatFacts } from './quantized-metadata.js';
 
 /** One float operator of a layer; its first input is the previous stage's output, if any. */
 interface Stage {
@@ -26,11 +26,21 @@ interface Stage {
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
 }
 
-interface Writer {
+/** What both quantized forms of a file (QDQ here, QOperator in qop-write.ts) are written with. */
+export interface Writer {
   readonly graph: QuantGraph;
   readonly file: QdqFile;
-  /** The dequantized tensor of each value, by value name. */
+  /** The tensor of codes of each value written so far, with its scale and zero point. */
+  readonly codes: Map<string, CodesTensor>;
+  /** The dequantized tensor of each value that has one, by value name. */
   readonly real: Map<string, string>;
+}
+
+/** Names of a tensor of codes and of the initializers that give them meaning. */
+export interface CodesTensor {
+  readonly tensor: string;
+  /** The scale and, but for 32-bit codes, the zero point. */
+  readonly parameters: readonly string[];
 }
 
 /**
@@ -47,20 +57,40 @@ export function writeQdq(graph: QuantGraph): Uint8Array {
 
 /** The model that {@link writeQdq} encodes. */
 export function toQdqModel(graph: QuantGraph): OnnxModel {
+  return buildModel(graph, (writer, node) => {
+    const value = writeFloatLayer(writer, node);
+    dequantize(writer, value.name);
+  });
+}
+
+/**
+ * A model whose input is quantized and whose outputs are dequantized; `writeLayer` writes the rest.
+ *
+ * @param facts what `writeLayer` leaves to the metadata
+ */
+export function buildModel(
+  graph: QuantGraph,
+  writeLayer: (writer: Writer, node: QuantNode) => void,
+  { clamps, singleZero }: Pick<FileFacts, 'clamps' | 'singleZero'> = {
+    clamps: new Map(),
+    singleZero: new Set(),
+  },
+): OnnxModel {
   const file = new QdqFile(
     graph.values.keys(),
     graph.nodes.map((node) => node.name),
   );
-  const writer: Writer = { graph, file, real: new Map() };
+  const writer: Writer = { graph, file, codes: new Map(), real: new Map() };
   quantize(writer, valueOf(graph, graph.input), graph.input);
   for (const node of graph.nodes) writeLayer(writer, node);
+  for (const name of graph.outputs) dequantize(writer, name);
   const opset = requiredOpset(graph);
   const initializers: ReadonlyMap<string, OnnxTensor> = file.initializers;
   return {
     irVersion: opset >= 21 ? 10 : 7,
-    opsets: new Map([['', opset]]),
+    opsets: new Map([['', opset], ...file.domains]),
     producer: { name: 'lastbit', version: graph.metadata.version ?? '' },
-    metadata: formatFacts(factsOf(graph)),
+    metadata: formatFacts({ ...factsOf(graph), clamps, singleZero }),
     graph: {
       name: graph.name,
       nodes: file.nodes,
@@ -76,7 +106,8 @@ function floatInfo({ name, shape }: QuantValue) {
   return { name, dtype: 'f32' as const, shape };
 }
 
-function valueOf(graph: QuantGraph, name: string): QuantValue {
+/** @throws ModelError `missing-value` */
+export function valueOf(graph: QuantGraph, name: string): QuantValue {
   const value = graph.values.get(name);
   if (value === undefined) {
     throw new ModelError(
@@ -118,40 +149,53 @@ function factsOf(graph: QuantGraph) {
   };
 }
 
-function isNarrow(value: QuantValue): boolean {
+export function isNarrow(value: QuantValue): boolean {
   return value.bits < bitsOfType[value.dtype];
 }
 
-function isGemm(graph: QuantGraph, conv: QuantConv): boolean {
+export function isGemm(graph: QuantGraph, conv: QuantConv): boolean {
   return conv.fullyConnected && valueOf(graph, conv.inputs[0]!).shape.length === 2;
 }
 
 // --- activations -------------------------------------------------------------------------------
 
-/** Emits the Q/DQ pair of `value`; `float` is the tensor that enters it. */
-function quantize({ graph, file, real }: Writer, value: QuantValue, float: string): void {
+/** Emits the QuantizeLinear of `value`; `float` is the tensor that enters it. */
+function quantize(writer: Writer, value: QuantValue, float: string): void {
+  const { file } = writer;
   const { name, dtype } = value;
-  const scale = file.constant(`${name}_scale`, 'f32', [], Float32Array.of(value.scale));
-  const codes = file.value(`${name}_QuantizeLinear_Output`);
-  const isOutput = graph.outputs.includes(name) && name !== float;
-  const dequantized = isOutput ? name : file.value(`${name}_DequantizeLinear_Output`);
-  const parameters = [scale];
+  const tensor = file.value(`${name}_QuantizeLinear_Output`);
+  const parameters = parametersOf(writer, value);
   if (dtype === 's32') {
-    roundToInt32(file, value, float, scale, codes);
+    roundToInt32(file, value, float, parameters[0]!, tensor);
   } else {
-    const zero = intArray(dtype, [value.zeroPoint]);
-    parameters.push(file.constant(`${name}_zero_point`, dtype, [], zero));
     file.node(
       'QuantizeLinear',
       file.layer(`${name}_QuantizeLinear`),
       [float, ...parameters],
-      codes,
+      tensor,
     );
   }
+  writer.codes.set(name, { tensor, parameters });
+}
+
+/** Writes scale and zero point of `value`; 32-bit codes have no zero point. */
+export function parametersOf({ file }: Writer, value: QuantValue): readonly string[] {
+  const { name, dtype, zeroPoint } = value;
+  const scale = file.constant(`${name}_scale`, 'f32', [], Float32Array.of(value.scale));
+  if (dtype === 's32') return [scale];
+  return [scale, file.constant(`${name}_zero_point`, dtype, [], intArray(dtype, [zeroPoint]))];
+}
+
+/** Emits the DequantizeLinear of the value `name` unless it is there. */
+export function dequantize({ graph, file, codes, real }: Writer, name: string): void {
+  const known = codes.get(name);
+  if (known === undefined || real.has(name)) return;
+  const isOutput = graph.outputs.includes(name) && name !== graph.input;
+  const dequantized = isOutput ? name : file.value(`${name}_DequantizeLinear_Output`);
   file.node(
     'DequantizeLinear',
     file.layer(`${name}_DequantizeLinear`),
-    [codes, ...parameters],
+    [known.tensor, ...known.parameters],
     dequantized,
   );
   real.set(name, dequantized);
@@ -187,7 +231,12 @@ function intArray(dtype: 'u8' | 's8' | 's16', values: readonly number[]) {
 
 // --- layers ------------------------------------------------------------------------------------
 
-function writeLayer(writer: Writer, node: QuantNode): void {
+/**
+ * Writes a layer as float operators between DequantizeLinear and QuantizeLinear.
+ *
+ * @returns its output value
+ */
+export function writeFloatLayer(writer: Writer, node: QuantNode): QuantValue {
   const { graph, file } = writer;
   const value = valueOf(graph, node.output);
   const inputs = node.inputs.map((name) => realOf(writer, node, name));
@@ -204,18 +253,21 @@ function writeLayer(writer: Writer, node: QuantNode): void {
     : value.name;
   emitChain(file, stages, inputs[0]!, float);
   quantize(writer, value, float);
+  return value;
 }
 
 function realOf(writer: Writer, node: QuantNode, name: string): string {
-  const real = writer.real.get(name);
-  if (real === undefined) {
-    throw new ModelError(
-      'missing-value',
-      `layer "${node.name}"`,
-      `nothing before it makes "${name}"`,
-    );
-  }
-  return real;
+  dequantize(writer, name);
+  return writer.real.get(name) ?? missing(node, name);
+}
+
+/** @throws ModelError `missing-value` */
+export function missing(node: QuantNode, name: string): never {
+  throw new ModelError(
+    'missing-value',
+    `layer "${node.name}"`,
+    `nothing before it makes "${name}"`,
+  );
 }
 
 /**
@@ -299,7 +351,7 @@ function bodyOf(
   }
 }
 
-function windowAttributes(window: {
+export function windowAttributes(window: {
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
   readonly pads: readonly number[];
@@ -368,19 +420,40 @@ function convStage(writer: Writer, conv: QuantConv, inputs: readonly string[]): 
 }
 
 /** @returns the name of the dequantized weights */
-function writeWeight(file: QdqFile, { name, weight }: QuantConv, gemm: boolean): string {
-  const shape = gemm ? weight.shape.slice(0, 2) : weight.shape;
+function writeWeight(file: QdqFile, conv: QuantConv, gemm: boolean): string {
+  const { weight, name } = conv;
   const channels = Math.max(weight.scales.length, weight.zeroPoints.length);
-  const codes = file.constant(`${name}_weight_quantized`, weight.dtype, shape, weight.data);
-  const scales = spread(weight.scales, channels);
-  const inputs = [codes, file.constant(`${name}_weight_scale`, 'f32', dims(channels), scales)];
+  const [codes, scales, zeros] = weightOperands(file, conv, gemm);
   // A single zero point of 0 beside scales per channel is what an absent input means.
-  const implied = weight.zeroPoints.length === 1 && weight.zeroPoints[0] === 0 && channels > 1;
-  if (!implied) {
-    const zeros = intArray(weight.dtype, [...spread(weight.zeroPoints, channels)]);
-    inputs.push(file.constant(`${name}_weight_zero_point`, weight.dtype, dims(channels), zeros));
-  }
+  const implied = impliesZero(weight);
+  const inputs = implied ? [codes, scales] : [codes, scales, zeros()];
   return dequantizeConstant(file, `${name}_weight`, inputs, channels);
+}
+
+/** Whether the zero points are the single 0 beside several scales. */
+export function impliesZero({ scales, zeroPoints }: QuantConv['weight']): boolean {
+  return zeroPoints.length === 1 && zeroPoints[0] === 0 && scales.length > 1;
+}
+
+/** Writes codes and scales of the weights, and their zero points when asked. */
+export function weightOperands(
+  file: QdqFile,
+  { name, weight }: QuantConv,
+  gemm: boolean,
+): readonly [codes: string, scales: string, zeroPoints: () => string] {
+  const { dtype, zeroPoints } = weight;
+  const shape = gemm ? weight.shape.slice(0, 2) : weight.shape;
+  const channels = Math.max(weight.scales.length, zeroPoints.length);
+  const codes = file.constant(`${name}_weight_quantized`, dtype, shape, weight.data);
+  const scales = spread(weight.scales, channels);
+  // QGemm wants as many as there are scales.
+  const zeroCount = impliesZero(weight) && !gemm ? 1 : channels;
+  const zeros = intArray(dtype, [...spread(zeroPoints, zeroCount)]);
+  return [
+    codes,
+    file.constant(`${name}_weight_scale`, 'f32', dims(channels), scales),
+    () => file.constant(`${name}_weight_zero_point`, dtype, dims(zeroCount), zeros),
+  ];
 }
 
 /** @returns the name of the dequantized bias; its scale is f32(input scale x weight scale) */
@@ -408,7 +481,7 @@ function dequantizeConstant(
   return output;
 }
 
-function dims(channels: number): readonly number[] {
+export function dims(channels: number): readonly number[] {
   return channels > 1 ? [channels] : [];
 }
 

@@ -2,6 +2,7 @@
 // What a QDQ file cannot say with operators alone travels in `metadata_props`; NOTES.md lists the
 // keys. The writer and the importer meet here.
 import { ModelError } from '../errors.js';
+import type { Clamp } from '../graph/graph.js';
 import type { QuantGraph, QuantMetadata } from '../graph/quant-graph.js';
 
 const prefix = 'lastbit.';
@@ -19,6 +20,10 @@ export interface FileFacts {
   readonly weightBits: ReadonlyMap<string, number>;
   /** Fully connected layers that are written as Conv because their image is 4-dimensional. */
   readonly fullyConnected: ReadonlySet<string>;
+  /** Clamps of QOperator layers that the saturation of their codes carries out, by layer name. */
+  readonly clamps: ReadonlyMap<string, Clamp>;
+  /** QGemm layers with several scales, whose list of zero points stands for a single 0. */
+  readonly singleZero: ReadonlySet<string>;
 }
 
 /** Facts -> `metadata_props`; keys whose value would be empty are left out. */
@@ -35,7 +40,15 @@ export function formatFacts(file: FileFacts): ReadonlyMap<string, string> {
   put('activation_bits', Object.fromEntries(file.activationBits), file.activationBits.size === 0);
   put('weight_bits', Object.fromEntries(file.weightBits), file.weightBits.size === 0);
   put('fully_connected', [...file.fullyConnected], file.fullyConnected.size === 0);
+  put('single_zero', [...file.singleZero], file.singleZero.size === 0);
+  const clamps = [...file.clamps].map(([name, { lo, hi }]) => [name, [bounds(lo), bounds(hi)]]);
+  put('clamps', Object.fromEntries(clamps), clamps.length === 0);
   return entries;
+}
+
+/** JSON has no infinity: an open side is null. */
+function bounds(values: Float32Array): readonly (number | null)[] {
+  return [...values].map((value) => (Number.isFinite(value) ? value : null));
 }
 
 /**
@@ -58,7 +71,9 @@ export function parseFacts(entries: ReadonlyMap<string, string>): FileFacts {
     origin: origin as QuantGraph['origin'] | undefined,
     activationBits: bitCounts(entries, 'activation_bits', 32),
     weightBits: bitCounts(entries, 'weight_bits', 16),
-    fullyConnected: new Set(names(entries)),
+    fullyConnected: new Set(names(entries, 'fully_connected')),
+    singleZero: new Set(names(entries, 'single_zero')),
+    clamps: clampsOf(entries),
   };
 }
 
@@ -82,10 +97,41 @@ function bitCounts(
   return counts;
 }
 
-function names(entries: ReadonlyMap<string, string>): readonly string[] {
-  const parsed = parseJson(entries, 'fully_connected') ?? [];
+function clampsOf(entries: ReadonlyMap<string, string>): ReadonlyMap<string, Clamp> {
+  const parsed = parseJson(entries, 'clamps') ?? {};
+  const expected = 'an object of names and pairs of bounds';
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) {
+    throw invalid('clamps', expected, JSON.stringify(parsed));
+  }
+  return new Map(
+    Object.entries(parsed).map(([name, sides]: [string, unknown]) => {
+      const [lo, hi] = Array.isArray(sides) && sides.length === 2 ? (sides as unknown[]) : [];
+      if (!isBounds(lo) || !isBounds(hi)) {
+        throw invalid('clamps', expected, `${name}: ${JSON.stringify(sides)}`);
+      }
+      return [
+        name,
+        {
+          lo: Float32Array.from(lo, (bound) => bound ?? -Infinity),
+          hi: Float32Array.from(hi, (bound) => bound ?? Infinity),
+        },
+      ];
+    }),
+  );
+}
+
+function isBounds(side: unknown): side is readonly (number | null)[] {
+  return (
+    Array.isArray(side) &&
+    side.length > 0 &&
+    side.every((bound) => bound === null || typeof bound === 'number')
+  );
+}
+
+function names(entries: ReadonlyMap<string, string>, key: string): readonly string[] {
+  const parsed = parseJson(entries, key) ?? [];
   if (!Array.isArray(parsed) || !parsed.every((name) => typeof name === 'string')) {
-    throw invalid('fully_connected', 'a list of layer names', JSON.stringify(parsed));
+    throw invalid(key, 'a list of layer names', JSON.stringify(parsed));
   }
   return parsed;
 }

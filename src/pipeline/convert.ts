@@ -4,6 +4,7 @@ import { requireFree, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import { join } from '../graph/join.js';
 import { writeQdq } from '../onnx/qdq-write.js';
+import { writeQop } from '../onnx/qop-write.js';
 import { encode } from '../program/encode.js';
 import type { ConvertDocument } from '../report/index.js';
 import { programOf } from './choose-program.js';
@@ -15,8 +16,10 @@ export interface ConvertModelOptions {
   readonly model: string;
   /** A second model that continues the first. */
   readonly head?: string | undefined;
-  /** `.onnx` (QDQ) or `.lbp`. */
+  /** `.onnx` or `.lbp`. */
   readonly output: string;
+  /** Of an `.onnx` file: QDQ (default) or QOperator. */
+  readonly form?: 'qdq' | 'qop' | undefined;
   /** For `.lbp`, which is bound to one. */
   readonly target?: string | undefined;
   readonly overwrite?: boolean | undefined;
@@ -28,7 +31,7 @@ export interface ConvertModelOptions {
  */
 export async function convertModel(options: ConvertModelOptions): Promise<ConvertDocument> {
   const { output, head, target } = options;
-  const form = formOf(output);
+  const form = formOf(output, options.form);
   requireFree(output, options.overwrite ?? false);
   const first = await loadQuantizedModel(options.model);
   const model = head === undefined ? first : await joinFiles(first, head);
@@ -44,11 +47,11 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
     throw new UsageError(
       'target-unused',
       '--target',
-      `a QDQ file runs under any target; choose it when the model runs, or write a .lbp`,
+      `an ONNX file runs under any target; choose it when the model runs, or write a .lbp`,
     );
   }
   const { quantGraph } = requireGraph(model);
-  const bytes = writeQdq(quantGraph);
+  const bytes = form === 'qop' ? writeQop(quantGraph) : writeQdq(quantGraph);
   writeFileAtomic(output, bytes);
   const { layers } = sizeOfQuantGraph(quantGraph);
   return {
@@ -61,10 +64,13 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
   };
 }
 
-function formOf(output: string): 'qdq' | 'lbp' {
+function formOf(output: string, wish: 'qdq' | 'qop' | undefined): 'qdq' | 'qop' | 'lbp' {
   const name = output.toLowerCase();
-  if (name.endsWith('.onnx')) return 'qdq';
-  if (name.endsWith('.lbp')) return 'lbp';
+  if (name.endsWith('.onnx')) return wish ?? 'qdq';
+  if (name.endsWith('.lbp') && wish === undefined) return 'lbp';
+  if (name.endsWith('.lbp')) {
+    throw new UsageError('output-form', output, '--form is for .onnx files; leave it away');
+  }
   throw new UsageError('output-form', output, 'expected a name that ends in .onnx or .lbp');
 }
 

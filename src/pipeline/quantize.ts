@@ -8,6 +8,7 @@ import { UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { writeQdq } from '../onnx/qdq-write.js';
+import { writeQop } from '../onnx/qop-write.js';
 import { lower } from '../program/lower.js';
 import { quantizeGraph } from '../quantize/quantize.js';
 import { findRecipe } from '../quantize/recipe.js';
@@ -23,6 +24,8 @@ export interface QuantizeModelOptions {
   /** Float ONNX. */
   readonly model: string;
   readonly output: string;
+  /** QDQ (default) or QOperator. */
+  readonly form?: 'qdq' | 'qop' | undefined;
   /** Folder of calibration images, or one .npy of many. */
   readonly calib?: string | undefined;
   readonly limit?: number | undefined;
@@ -45,7 +48,7 @@ export interface QuantizedResult {
 }
 
 /**
- * Quantizes a float model after training and writes it as QDQ ONNX.
+ * Quantizes a float model after training and writes it as ONNX.
  * @throws UsageError, ModelError; nothing is written then
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeDocument> {
@@ -55,13 +58,14 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   }
   requireFree(output, options.overwrite ?? false);
   const { quantGraph, document } = await quantizeInMemory(options);
-  writeFileAtomic(output, writeQdq(quantGraph));
-  return { output, form: 'qdq', ...document };
+  const form = options.form ?? 'qdq';
+  writeFileAtomic(output, form === 'qop' ? writeQop(quantGraph) : writeQdq(quantGraph));
+  return { output, form, ...document };
 }
 
 /** The same without writing. */
 export async function quantizeInMemory(
-  options: Omit<QuantizeModelOptions, 'output' | 'overwrite'>,
+  options: Omit<QuantizeModelOptions, 'output' | 'form' | 'overwrite'>,
 ): Promise<QuantizedResult> {
   const started = performance.now();
   const target = findTarget(options.target ?? defaultFloatTarget);

@@ -2,17 +2,18 @@
 import { convertModel, exitCodes } from '../../index.js';
 import { convertText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { model, option, overwrite, target, text } from '../options.js';
+import { form, model, option, overwrite, target, text } from '../options.js';
 import { saveConfigBeside } from '../save-config.js';
 
 export const convertCommand = defineCommand({
   name: 'convert',
-  summary: 'write a quantized model as QDQ ONNX or .lbp; join a backbone and a head',
+  summary: 'write a quantized model as ONNX (QDQ or QOperator) or .lbp; join a backbone and a head',
   positionals: ['model', 'head'],
   options: {
     model,
     head: option('--head <file>', 'a model that continues the first', text.optional()),
     output: option('-o, --output <file>', 'the result, .onnx or .lbp', text),
+    form,
     target,
     overwrite,
   },

@@ -5,6 +5,7 @@ import { exitCodes, quantizeModel } from '../../index.js';
 import { preprocessText, quantizeText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
 import {
+  form,
   integer,
   limit,
   model,
@@ -19,11 +20,12 @@ import { saveConfigBeside } from '../save-config.js';
 
 export const quantizeCommand = defineCommand({
   name: 'quantize',
-  summary: 'turn a float ONNX model into an integer one (QDQ ONNX), after training',
+  summary: 'turn a float ONNX model into an integer one (ONNX), after training',
   positionals: ['model'],
   options: {
     model,
     output: option('-o, --output <file>', 'the quantized model, .onnx', text),
+    form,
     calib: option('--calib <dir>', 'calibration images: a folder or one .npy', text.optional()),
     limit,
     ...preprocessing,

@@ -142,7 +142,9 @@ function qRow(
   const name = state.layerName(node);
   const input = codesInput(state, node, 0);
   if (input === undefined) return;
-  const weight = weightInput(state, node, 3, name, layout);
+  const read = weightInput(state, node, 3, name, layout);
+  const isSingle = state.facts.singleZero.has(name) && read?.zeroPoints.every((z) => z === 0);
+  const weight = isSingle === true && read ? { ...read, zeroPoints: Int32Array.of(0) } : read;
   if (weight === undefined || !acceptsRow(state, node, input, weight.shape[1]!)) return;
   const bias =
     biasInput === undefined ? undefined : readBias(state, node, biasInput, input, weight);

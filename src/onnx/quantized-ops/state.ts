@@ -141,8 +141,11 @@ export class ImportState {
     return name;
   }
 
+  /** Adds a layer, with the clamp that the metadata says its saturation stands for. */
   add(node: QuantNode): void {
-    this.nodes.push(node);
+    const clamp = this.facts.clamps.get(node.name);
+    const takes = clamp !== undefined && clampingOps.has(node.op) && !('clamp' in node);
+    this.nodes.push(takes ? ({ ...node, clamp } as QuantNode) : node);
   }
 
   addValue(value: QuantValue): QuantValue {
@@ -295,6 +298,14 @@ export class ImportState {
     this.set(node.outputs[0]!, { kind: 'pending', pending: { ...pending, clamp, fate: {} } });
   }
 }
+
+const clampingOps: ReadonlySet<QuantNode['op']> = new Set([
+  'Conv',
+  'Add',
+  'Mul',
+  'AveragePool',
+  'MaxPool',
+]);
 
 /** How errors call a node. */
 export function describe(node: OnnxNode): string {
