@@ -5,7 +5,8 @@ import { crc32 } from 'node:zlib';
 import { ModelError, UsageError } from '../errors.js';
 import { encode } from '../program/encode.js';
 import type { Codes, CodeTensor, RunOptions, RunResult, Trap } from '../program/executor.js';
-import type { CodeType, Op, Program } from '../program/program.js';
+import { codeTypes, opcodes } from '../program/format.js';
+import type { Op, Program } from '../program/program.js';
 import {
   isaNames,
   native,
@@ -43,19 +44,6 @@ export interface EngineLayer {
   readonly accumulatorMax: bigint;
 }
 
-const codeTypes: readonly CodeType[] = ['u8', 's8', 's16', 's32'];
-const opcodes: readonly Op['op'][] = [
-  'conv',
-  'add',
-  'mul',
-  'averagePool',
-  'maxPool',
-  'concat',
-  'pad',
-  'reshape',
-  'lut',
-  'softmax',
-];
 const arrayOf = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
 const maxThreads = 256;
 

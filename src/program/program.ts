@@ -2,25 +2,14 @@
 // The integer program, as data. What each field means to the last bit stands in NOTES.md beside
 // this file, which is the specification; the byte layout is there too.
 
+import type { FixedRule, RoundRule } from '../targets/target.js';
+
+export type { FixedRule, RoundRule };
+
 /** Version of the byte layout and of its meaning; readers accept exactly this one. */
 export const programVersion = 1;
 
 export type CodeType = 'u8' | 's8' | 's16' | 's32';
-
-/** NOTES.md, "Rounding rules". */
-export type RoundRule =
-  | 'floor'
-  | 'ceil'
-  | 'trunc0'
-  | 'halfUp'
-  | 'halfDown'
-  | 'halfAway'
-  | 'halfToZero'
-  | 'halfEven'
-  | 'halfOdd';
-
-/** The plain rules and the two double roundings. */
-export type FixedRule = RoundRule | 'gemmlowp2' | 'ruyx86';
 
 /** An activation: one image, NHWC, dense. Only `zeroPoint` takes part in the arithmetic. */
 export interface ProgramTensor {

@@ -6,7 +6,8 @@ import type { QuantDType } from '../graph/quant-graph.js';
 /** How well a profile is known: run against the real thing, read in its source, or neither. */
 export type Evidence = 'verified' | 'source' | 'unverified';
 
-export type RoundingName =
+/** Plain rounding rules; program/NOTES.md, "Rounding rules", defines each to the last bit. */
+export type RoundRule =
   | 'floor'
   | 'ceil'
   | 'trunc0'
@@ -17,7 +18,8 @@ export type RoundingName =
   | 'halfEven'
   | 'halfOdd';
 
-export type FixedRounding = RoundingName | 'gemmlowp2' | 'ruyx86';
+/** The plain rules and the two double roundings. */
+export type FixedRule = RoundRule | 'gemmlowp2' | 'ruyx86';
 
 /** What a quantizer must respect so that the target can represent the result. */
 export interface TargetConstraints {
@@ -51,13 +53,13 @@ export type ScaleProduct =
 /** From the real factor to what the hardware multiplies by. */
 export type ScaleCode =
   /** frexp, then round-half-away(q * 2^31) as a Q31 multiplier and a shift; below 2^-32: zero. */
-  | { readonly kind: 'q31'; readonly rule: FixedRounding }
+  | { readonly kind: 'q31'; readonly rule: FixedRule }
   /** The 24-bit significand of the float32 factor as the multiplier. */
-  | { readonly kind: 'f32bits'; readonly rule: FixedRounding }
+  | { readonly kind: 'f32bits'; readonly rule: FixedRule }
   /** The float32 factor itself; rounds half to even. */
   | { readonly kind: 'f32' }
   /** A shift alone; the factor must be a power of two. */
-  | { readonly kind: 'pow2'; readonly rule: RoundingName };
+  | { readonly kind: 'pow2'; readonly rule: RoundRule };
 
 /** Rounding of a sum of codes divided by their number. */
 export type DivideRounding = 'halfAway' | 'halfUp' | 'trunc0';
@@ -67,13 +69,13 @@ export type MeanForm =
   /** Sum of raw codes divided by n; both sides share scale and zero point. */
   | { readonly kind: 'divide'; readonly s8: DivideRounding; readonly u8: DivideRounding }
   /** TFLite MEAN: Q31 multiplier of si/so divided by n in integers. */
-  | { readonly kind: 'mean'; readonly rule: FixedRounding }
+  | { readonly kind: 'mean'; readonly rule: FixedRule }
   /** f32(si / f32(so * n)), half to even. */
   | { readonly kind: 'f32' }
   /** Sum times round(2^k / n) of `bits` bits, the exponent difference in the shift. */
-  | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: FixedRounding }
+  | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: FixedRule }
   /** TOSA, Ethos-U: sum times floor((2^bits + 1) * 2^k / n), k = 32 - clz(n - 1); equal scales. */
-  | { readonly kind: 'flooredReciprocal'; readonly bits: number; readonly rule: FixedRounding };
+  | { readonly kind: 'flooredReciprocal'; readonly bits: number; readonly rule: FixedRule };
 
 export interface TargetArithmetic {
   readonly product: ScaleProduct;
@@ -92,12 +94,12 @@ export interface TargetArithmetic {
   readonly clampRounding: 'halfAway' | 'halfEven';
   readonly add:
     /** TFLite: three roundings, inputs shifted left by `leftShift` first. */
-    | { readonly kind: 'rescaled'; readonly leftShift: number; readonly rule: FixedRounding }
+    | { readonly kind: 'rescaled'; readonly leftShift: number; readonly rule: FixedRule }
     /** Multipliers of about `bits` bits aligned to the larger ratio. */
-    | { readonly kind: 'aligned'; readonly bits: number; readonly rule: RoundingName }
+    | { readonly kind: 'aligned'; readonly bits: number; readonly rule: RoundRule }
     | { readonly kind: 'f32'; readonly form: 'separate' | 'fused' | 'direct' }
     /** Aligns to the finer exponent, adds, shifts once. */
-    | { readonly kind: 'pow2'; readonly rule: RoundingName };
+    | { readonly kind: 'pow2'; readonly rule: RoundRule };
   /**
    * Averages over windows, padding not counted; `undefined`: there are none. A window that covers
    * the image is a global pool where `divide` does not apply.

@@ -4,6 +4,7 @@
 import { availableIsas, Engine, type EngineOptions } from '../../src/engine/engine.js';
 import { interpret } from '../../src/program/interpret.js';
 import type { Codes, RunResult } from '../../src/program/executor.js';
+import { opcodes } from '../../src/program/format.js';
 import type { Op, Program } from '../../src/program/program.js';
 import { randomCodes, randomProgram } from '../program/random-program.js';
 
@@ -69,21 +70,8 @@ function compare(begin: number, end: number, ops?: readonly Op['op'][]): string[
 /** More programs for a longer look: LASTBIT_SEEDS=20 runs 20 times as many. */
 const times = Number(process.env.LASTBIT_SEEDS ?? 1);
 
-const kinds: readonly Op['op'][] = [
-  'conv',
-  'add',
-  'mul',
-  'averagePool',
-  'maxPool',
-  'concat',
-  'pad',
-  'reshape',
-  'lut',
-  'softmax',
-];
-
 describe('interpreter, reference and SIMD kernels agree in every bit', () => {
-  test.each(kinds)('%s', (kind) => {
+  test.each(opcodes)('%s', (kind) => {
     expect(compare(1000, 1000 + 10 * times, [kind])).toEqual([]);
   });
 
