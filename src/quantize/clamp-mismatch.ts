@@ -17,8 +17,8 @@ const step = 1 / 16;
 const entries = 65;
 
 /**
- * A mismatch is no independent noise: it has the same sign for all its values and repeats where
- * the image repeats. Found on V1 0.75's calibration images, see NOTES.md.
+ * A mismatch is no independent noise: it has one sign and neighbours share it, so it adds up where
+ * rounding errors average out. Not tuned; see NOTES.md.
  */
 const coherence = 4;
 

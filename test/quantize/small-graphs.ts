@@ -139,14 +139,14 @@ export class GraphBuilder {
 export function separableNet(seed: number, spread = 1): Graph {
   const builder = new GraphBuilder([1, 3, 8, 8], seed);
   const clamp = relu6();
-  const stem = builder.conv('stem', 'x', { outputs: 8, kernel: 3, clamp, spread });
+  const stem = builder.conv('stem', 'x', { outputs: 8, kernel: 3, clamp, spread, bias: 4 });
   const dw1 = builder.conv('dw1', stem, { outputs: 8, kernel: 3, depthwise: true, clamp, spread });
   const pw1 = builder.conv('pw1', dw1, { outputs: 6 });
-  const up = builder.conv('up', pw1, { outputs: 12, clamp, spread });
+  const up = builder.conv('up', pw1, { outputs: 12, clamp, spread, bias: 4 });
   const dw2 = builder.conv('dw2', up, { outputs: 12, kernel: 3, depthwise: true, clamp, spread });
   const down = builder.conv('down', dw2, { outputs: 6 });
   const sum = builder.add('sum', pw1, down);
-  const last = builder.conv('last', sum, { outputs: 10, stride: 2, clamp });
+  const last = builder.conv('last', sum, { outputs: 10, stride: 2, clamp, spread, bias: 2 });
   const pooled = builder.globalPool('pool', last);
   return builder.graph(builder.conv('fc', pooled, { outputs: 5 }));
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+import { collect } from '../../src/calibrate/collect.js';
+import { openFloatRunner } from '../../src/float/runner.js';
+import type { Graph } from '../../src/graph/graph.js';
+import type { SampleSource } from '../../src/graph/samples.js';
+import { channelGroups } from '../../src/quantize/channel-groups.js';
+import { equalize, equalizeNeeds } from '../../src/quantize/equalize.js';
+import { scaleChannels } from '../../src/quantize/scale-channels.js';
+import { GraphBuilder, randomNumbers, randomSamples, relu6, separableNet } from './small-graphs.js';
+
+const options = {
+  iterations: 100,
+  perChannelClamp: true,
+  perChannelWeights: false,
+  weightLevels: 255,
+  activationLevels: 255,
+  asymmetricWeights: false,
+  asymmetricActivations: true,
+};
+
+async function outputsOf(graph: Graph, samples: SampleSource): Promise<Float32Array[]> {
+  const runner = await openFloatRunner(graph);
+  const outputs: Float32Array[] = [];
+  for await (const { input } of samples) {
+    outputs.push((await runner.run(input)).get(graph.outputs[0]!.name)!);
+  }
+  await runner.close();
+  return outputs;
+}
+
+/** Largest difference as a share of the largest value. */
+function difference(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  let largest = 0;
+  let scale = 0;
+  a.forEach((values, i) => {
+    values.forEach((value, k) => {
+      largest = Math.max(largest, Math.abs(value - b[i]![k]!));
+      scale = Math.max(scale, Math.abs(value));
+    });
+  });
+  return largest / scale;
+}
+
+describe('channelGroups', () => {
+  it('joins a residual trunk and leaves input and output alone', () => {
+    const groups = channelGroups(separableNet(1));
+    expect(groups.map((group) => group.values)).toEqual([
+      ['stem/y'],
+      ['dw1/y'],
+      ['pw1/y', 'down/y', 'sum/y'],
+      ['up/y'],
+      ['dw2/y'],
+      ['last/y', 'pool/y'],
+    ]);
+    const trunk = groups[2]!;
+    expect(trunk.writers.map(({ name }) => name)).toEqual(['pw1', 'down']);
+    expect(trunk.readers.map(({ name }) => name)).toEqual(['up', 'last']);
+  });
+
+  it('keeps the scale of what a function without scaling reads', () => {
+    const builder = new GraphBuilder([1, 2, 4, 4]);
+    const y = builder.conv('a', 'x', { outputs: 3 });
+    builder.node(
+      { op: 'HardSwish', name: 'swish', inputs: [y], outputs: ['s'], alpha: 1 / 6, beta: 0.5 },
+      [1, 3, 4, 4],
+    );
+    expect(channelGroups(builder.graph(builder.conv('b', 's', { outputs: 2 })))).toEqual([]);
+  });
+});
+
+describe('scaleChannels', () => {
+  it.each([1, 2, 3, 4])('keeps the function of net %d under any factors', async (seed) => {
+    const graph = separableNet(seed);
+    const random = randomNumbers(seed + 100);
+    const groups = channelGroups(graph).map((group) => ({
+      group,
+      factors: Float64Array.from({ length: group.channels }, () => 10 ** random()),
+    }));
+    const scaled = scaleChannels(graph, groups);
+    const samples = randomSamples(graph, 3);
+    const expected = await outputsOf(graph, samples);
+    expect(difference(expected, await outputsOf(scaled, samples))).toBeLessThan(1e-5);
+    // The clamps do clamp, or this would show nothing about them.
+    const unclamped = {
+      ...graph,
+      nodes: graph.nodes.map((node) =>
+        node.op === 'Conv' && node.clamp !== undefined
+          ? { ...node, clamp: { lo: node.clamp.lo, hi: Float32Array.of(Infinity) } }
+          : node,
+      ),
+    };
+    expect(difference(expected, await outputsOf(unclamped, samples))).toBeGreaterThan(1e-3);
+  });
+});
+
+describe('equalize', () => {
+  it.each([true, false])('lowers the noise; clamp per channel: %s', async (perChannelClamp) => {
+    const graph = separableNet(5);
+    const samples = randomSamples(graph, 8);
+    const { graph: tapped, needs } = equalizeNeeds(graph, perChannelClamp);
+    const statistics = await collect(tapped, samples, openFloatRunner, needs);
+    const result = equalize(graph, statistics, { ...options, perChannelClamp });
+    expect(result.noiseRatio).toBeLessThan(0.7);
+    const change = difference(
+      await outputsOf(graph, samples),
+      await outputsOf(result.graph, samples),
+    );
+    if (perChannelClamp) {
+      expect(change).toBeLessThan(1e-4);
+    } else {
+      // The clamps are as they were, and stay nearly right.
+      expect(change).toBeLessThan(0.1);
+      for (const node of result.graph.nodes) {
+        if (node.op === 'Conv' && node.clamp !== undefined) expect(node.clamp).toEqual(relu6());
+      }
+    }
+  });
+
+  it('brings channels of very different size closer', async () => {
+    // Channel 0 is 100 times larger in the first layer and smaller in the second; channel 1 matters
+    // more at the output, so it ends a little above the balance.
+    const builder = new GraphBuilder([1, 1, 2, 2]);
+    builder.constant('w1', [2, 1, 1, 1], Float32Array.of(1, 0.01));
+    builder.constant('w2', [2, 2, 1, 1], Float32Array.of(0.01, 1, 0.01, -1));
+    const conv = (name: string, input: string, weight: string) =>
+      builder.node(
+        {
+          op: 'Conv',
+          name,
+          inputs: [input, weight, ''],
+          outputs: [`${name}/y`],
+          kernel: [1, 1],
+          strides: [1, 1],
+          pads: [0, 0, 0, 0],
+          dilations: [1, 1],
+          group: 1,
+        },
+        [1, 2, 2, 2],
+      );
+    const graph = builder.graph(conv('b', conv('a', 'x', 'w1'), 'w2'));
+    const samples = randomSamples(graph, 4);
+    const { needs } = equalizeNeeds(graph, true);
+    const statistics = await collect(graph, samples, openFloatRunner, needs);
+    const { graph: equalized } = equalize(graph, statistics, { ...options, iterations: 300 });
+    const [first, second] = equalized.constants.get('a/weight')!.data;
+    expect(Math.abs(first! / second!)).toBeLessThan(20);
+    expect(Math.abs(first! / second!)).toBeGreaterThan(1 / 20);
+  });
+
+  it('is deterministic', async () => {
+    const graph = separableNet(6);
+    const samples = randomSamples(graph, 4);
+    const { needs } = equalizeNeeds(graph, true);
+    const once = equalize(graph, await collect(graph, samples, openFloatRunner, needs), options);
+    const twice = equalize(graph, await collect(graph, samples, openFloatRunner, needs), options);
+    expect(once.graph.constants).toEqual(twice.graph.constants);
+  });
+});
