@@ -412,7 +412,35 @@ std::vector<Layer> mobilenet_v2() {
   return layers;
 }
 
-Case make_layer(Noise& noise, const Layer& layer) {
+// What a net's arithmetic costs beside another's: rules of the targets, and legacy weights.
+enum class Scheme { tflm, half_up, f32, pow2, raw, legacy };
+constexpr const char* scheme_names[] = {"gemmlowp2", "half-up",          "f32",
+                                        "shift",     "generic epilogue", "gemmlowp2, u8 weights"};
+
+void apply_scheme(Noise& noise, Scheme scheme, int32_t exponent, Case* c) {
+  program::Requant& r = c->conv.requant;
+  if (scheme == Scheme::half_up) r.rule = Rule::half_up;
+  if (scheme == Scheme::raw) r.rule = Rule::half_even;
+  if (scheme == Scheme::f32) {
+    r = {};
+    r.kind = RequantKind::f32;
+    for (int32_t i = 0; i < c->conv.output_channels; ++i) {
+      r.scale.push_back(
+          static_cast<float>(std::ldexp(0.5 + noise.range(0, 500) / 1000.0, -exponent)));
+    }
+  } else if (scheme == Scheme::pow2) {
+    r = {};
+    r.kind = RequantKind::shift;
+    r.shift = {exponent};
+  } else if (scheme == Scheme::legacy) {
+    c->conv.weight_type = WeightType::u8;
+    c->weights[0] = 0;  // the whole range of 256 values
+    c->weights[c->weights.size() - 1] = 255;
+    c->conv.weight_zero_points.assign(c->conv.weight_zero_points.size(), 140);
+  }
+}
+
+Case make_layer(Noise& noise, const Layer& layer, Scheme scheme) {
   Case c;
   Conv& conv = c.conv;
   const int32_t size = (layer.size + layer.stride - 1) / layer.stride;
@@ -441,6 +469,7 @@ Case make_layer(Noise& noise, const Layer& layer) {
     conv.requant.shift.push_back(31 + exponent + noise.range(0, 1));
   }
   if (layer.linear) c.output.zero_point = 0;
+  apply_scheme(noise, scheme, exponent, &c);
   conv.clamp = {{-128}, {127}};
   return c;
 }
@@ -470,10 +499,10 @@ std::shared_ptr<Buffer> noisy_buffer(Noise& noise, const Tensor& tensor, const P
 
 // Layers whose shapes fit share a buffer, as in a net: what one writes the next finds in its cache.
 // False if some layer has no SIMD form.
-bool prepare(Noise& noise, const std::vector<Layer>& layers, uint32_t flags,
+bool prepare(Noise& noise, const std::vector<Layer>& layers, Scheme scheme, uint32_t flags,
              std::vector<Bench>* benches) {
   for (const Layer& layer : layers) {
-    Case c = make_layer(noise, layer);
+    Case c = make_layer(noise, layer, scheme);
     auto conv = make_fast_conv(c.conv, c.input, c.output, flags);
     if (conv == nullptr) return false;
     AlignedBytes scratch = aligned_bytes(conv->scratch_bytes());
@@ -505,7 +534,7 @@ void bench_net(Check& check, const char* net, const std::vector<Layer>& layers, 
   Noise noise(check.options().seed);
   std::vector<Bench> benches;
   double by_family[3] = {0, 0, 0};
-  if (!prepare(noise, layers, flags, &benches)) {
+  if (!prepare(noise, layers, Scheme::tflm, flags, &benches)) {
     std::printf("%s %s: some layer has no SIMD form\n", net, tier);
     return;
   }
@@ -534,6 +563,23 @@ void bench_net(Check& check, const char* net, const std::vector<Layer>& layers, 
       by_family[2] * 1e3);
 }
 
+void bench_schemes(Check& check, const char* net, const std::vector<Layer>& layers,
+                   const char* tier, uint32_t flags) {
+  for (Scheme scheme :
+       {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2, Scheme::raw, Scheme::legacy}) {
+    Noise noise(check.options().seed);
+    std::vector<Bench> benches;
+    if (!prepare(noise, layers, scheme, flags, &benches)) continue;
+    const Seconds whole = time_runs(
+        [&benches] {
+          for (const Bench& b : benches) b.run();
+        },
+        0.2);
+    std::printf("%s %s, %s: median %.3f ms, least %.3f ms\n", net, tier,
+                scheme_names[static_cast<int>(scheme)], whole.median * 1e3, whole.least * 1e3);
+  }
+}
+
 }  // namespace
 
 void check_conv(Check& check) {
@@ -555,6 +601,11 @@ void bench_conv(Check& check) {
     bench_net(check, "MobileNetV1 1.0", mobilenet_v1(), tier.c_str(), flags);
     bench_net(check, "MobileNetV2 1.0", mobilenet_v2(), tier.c_str(), flags);
   }
+  const auto all = tiers(check.options().flags);
+  if (all.empty()) return;
+  const auto& [tier, flags] = all.back();
+  bench_schemes(check, "MobileNetV1 1.0", mobilenet_v1(), tier.c_str(), flags);
+  bench_schemes(check, "MobileNetV2 1.0", mobilenet_v2(), tier.c_str(), flags);
 }
 
 }  // namespace lastbit::check

@@ -58,6 +58,18 @@ Centered center(const program::Conv& conv, size_t oc, int16_t* to) {
   return center(static_cast<const uint8_t*>(conv.weights) + at, count, zero_point, to);
 }
 
+// Entries of channels [first, first + count); an array of one entry serves all channels.
+template <class T>
+std::vector<T> part_of(const std::vector<T>& values, int32_t first, int32_t count) {
+  if (values.size() <= 1) return values;
+  return {values.begin() + first, values.begin() + first + count};
+}
+
+program::Requant part_of(const program::Requant& requant, int32_t first, int32_t count) {
+  return {requant.kind, requant.rule, part_of(requant.multiplier, first, count),
+          part_of(requant.shift, first, count), part_of(requant.scale, first, count)};
+}
+
 }  // namespace
 
 ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
@@ -74,8 +86,10 @@ ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
       bias(conv.bias),
       weights(conv.weight_count),
       epilogue(plan_epilogue(conv, input, output)),
-      finish(conv.requant, conv.clamp, output.zero_point),
-      stored_offset(program::stored_offset(output.type)) {
+      requant(conv.requant),
+      clamp(conv.clamp),
+      out_zero_point(output.zero_point),
+      out_offset(program::stored_offset(output.type)) {
   const int32_t z = input.zero_point + program::stored_offset(input.type);
   least_weight = INT32_MAX;
   greatest_weight = INT32_MIN;
@@ -88,12 +102,18 @@ ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
   }
 }
 
-void RawFinish::operator()(const int32_t* accumulators, int32_t first, int32_t count,
-                           uint8_t* out) const {
-  for (int32_t i = 0; i < count; ++i) {
-    const int32_t code = finish_.one(accumulators[i], static_cast<size_t>(first + i));
-    out[i] = static_cast<uint8_t>(code + offset_);
-  }
+RawFinish::RawFinish(const ConvPlan& plan, int32_t first, int32_t count)
+    : finish_(part_of(plan.requant, first, count),
+              {part_of(plan.clamp.lo, first, count), part_of(plan.clamp.hi, first, count)},
+              plan.out_zero_point),
+      count_(count),
+      offset_(plan.out_offset) {}
+
+void RawFinish::operator()(const int32_t* accumulators, uint8_t* out) const {
+  constexpr int32_t portion = 64;  // no panel has more channels
+  int32_t codes[portion];
+  finish_.all(accumulators, static_cast<size_t>(count_), codes);
+  for (int32_t i = 0; i < count_; ++i) out[i] = static_cast<uint8_t>(codes[i] + offset_);
 }
 
 std::unique_ptr<FastConv> make_fast_conv(const program::Conv& conv, const program::Tensor& input,

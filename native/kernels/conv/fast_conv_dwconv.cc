@@ -50,7 +50,7 @@ class DepthwiseConv final : public FastConv {
   std::vector<std::pair<int32_t, int32_t>> taps_;
   std::vector<Panel> panels_;
   AlignedBytes weights_, bias_, parameters_, clamps_;
-  RawFinish raw_;
+  std::vector<RawFinish> raw_;  // by panel, for Form::raw
   size_t scratch_bytes_ = 0;
   std::string name_;  // variant and form
 };
@@ -63,8 +63,7 @@ DepthwiseConv::DepthwiseConv(const ConvPlan& plan, const DwKernel& kernel, int32
       out_width_(plan.out_width),
       channels_(plan.out_channels),
       parts_(parts),
-      form_(plan.epilogue.form),
-      raw_(plan) {
+      form_(plan.epilogue.form) {
   const program::Window& w = window_;
   is_3x3_ = w.kernel_h == 3 && w.kernel_w == 3 && w.dilation_h == 1 && w.dilation_w == 1 &&
             w.stride_w <= 2;
@@ -153,6 +152,7 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
       clamps_[panel.clamps + vector + size_t(c)] = finish.hi;
     }
     pack_weights(plan, panel);
+    if (form_ == Form::raw) raw_.emplace_back(plan, panel.first, panel.channels);
   }
 }
 
@@ -201,11 +201,12 @@ void DepthwiseConv::run_row(const View& in, const View& out, const Panel& panel,
   args->out = scratch;
   args->out_pixel_stride = panel.block->vectors * kernel_.lanes * 4;
   row(*args);
+  const RawFinish& raw = raw_[static_cast<size_t>(&panel - panels_.data())];
   for (int32_t x = 0; x < out_width_; ++x) {
     const auto* lanes = reinterpret_cast<const int32_t*>(scratch + x * args->out_pixel_stride);
     int32_t accumulators[256];
     for (size_t i = 0; i < panel.order.size(); ++i) accumulators[panel.order[i]] = lanes[i];
-    raw_(accumulators, panel.first, panel.channels, to + ptrdiff_t{x} * channels_);
+    raw(accumulators, to + ptrdiff_t{x} * channels_);
   }
 }
 

@@ -78,7 +78,7 @@ class GemmConv final : public FastConv {
   std::vector<ptrdiff_t> run_rows_, run_columns_;  // position of each run
   Form form_;
   AlignedBytes weights_, bias_, parameters_, clamps_;
-  RawFinish raw_;
+  std::vector<RawFinish> raw_;  // by panel, for Form::raw
   std::vector<int32_t> order_;  // channel of the panel at each lane
   size_t scratch_bytes_ = 0;
   std::string name_;  // variant and form
@@ -95,8 +95,7 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
       correction_(correction),
       reduction_(plan.reduction),
       groups_((plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms)),
-      form_(plan.epilogue.form),
-      raw_(plan) {
+      form_(plan.epilogue.form) {
   const bool pointwise = window_.kernel_h == 1 && window_.kernel_w == 1;
   in_place_ = pointwise && kernel.operand_bytes == 1;
   operand_stride_ = groups_ * 4;
@@ -189,6 +188,10 @@ void GemmConv::pack(const ConvPlan& plan) {
   std::vector<int32_t> lane_channels(order_.size());
   std::vector<uint8_t> row(groups_ * 4);
   for (size_t p = 0; p < panels; ++p) {
+    if (form_ == Form::raw) {
+      const auto first = static_cast<int32_t>(p) * channels;
+      raw_.emplace_back(plan, first, std::min(channels, out_channels_ - first));
+    }
     for (size_t i = 0; i < order_.size(); ++i) {
       const size_t oc = p * order_.size() + size_t(order_[i]);
       const bool exists = oc < size_t(out_channels_);
@@ -302,7 +305,7 @@ void GemmConv::copy_out(const View& out, int32_t panel, const TilePlace& tile,
     }
     const auto* lanes = reinterpret_cast<const int32_t*>(scratch.results) + row * panel_channels();
     for (size_t i = 0; i < order_.size(); ++i) scratch.accumulators[order_[i]] = lanes[i];
-    raw_(scratch.accumulators, first_channel, channels, to);
+    raw_[size_t(panel)](scratch.accumulators, to);
   }
 }
 

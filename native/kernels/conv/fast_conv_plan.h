@@ -26,21 +26,23 @@ struct ConvPlan {
   std::vector<int16_t> weights;  // w - zw, [oc][reduction], in [-383, 383]
   int32_t least_weight = 0, greatest_weight = 0;
   Epilogue epilogue;
-  Finish finish;              // for Form::raw
-  int32_t stored_offset = 0;  // of the output
+  program::Requant requant;
+  program::Clamp clamp;
+  int32_t out_zero_point = 0, out_offset = 0;  // of codes; from codes to stored ones
 
   ConvPlan(const program::Conv& conv, const program::Tensor& input, const program::Tensor& output);
 };
 
-// Accumulators of one pixel, channels [first, first + count) -> stored codes.
+// Form::raw: accumulators of channels [first, first + count) of one pixel -> stored codes, by the
+// definition.
 class RawFinish {
  public:
-  explicit RawFinish(const ConvPlan& plan) : finish_(plan.finish), offset_(plan.stored_offset) {}
-  void operator()(const int32_t* accumulators, int32_t first, int32_t count, uint8_t* out) const;
+  RawFinish(const ConvPlan& plan, int32_t first, int32_t count);
+  void operator()(const int32_t* accumulators, uint8_t* out) const;
 
  private:
-  Finish finish_;
-  int32_t offset_;
+  Finish finish_;  // its channel 0 is `first`
+  int32_t count_, offset_;
 };
 
 // nullptr if no variant of the family fits the flags and the weights.
