@@ -13,24 +13,38 @@ struct SignedSums {
   int64_t positive = 0, negative = 0;
 };
 
-// Blocks whose sums fit int32 (|w - zero point| < 2^17), so that compilers vectorize them.
-constexpr size_t block = 8192;
+// Weights are summed in portions whose sums fit a narrow type, since compilers vectorize plain
+// loops over it: |w - zero point| is at most 255 for 8 bits (128 of them fit int16) and below 2^17
+// else.
+template <class T>
+struct Portion {
+  using Sum = int32_t;
+  static constexpr size_t size = 8192;
+};
+template <>
+struct Portion<int8_t> {
+  using Sum = int16_t;
+  static constexpr size_t size = 128;
+};
+template <>
+struct Portion<uint8_t> : Portion<int8_t> {};
 
 template <class T>
 SignedSums signed_sums(const T* weights, size_t count, int32_t zero_point) {
-  SignedSums sums;
-  for (size_t at = 0; at < count; at += block) {
-    const size_t end = std::min(count, at + block);
-    int32_t positive = 0, negative = 0;
+  using Sum = typename Portion<T>::Sum;
+  int64_t positive = 0, total = 0;
+  for (size_t at = 0; at < count; at += Portion<T>::size) {
+    const size_t end = std::min(count, at + Portion<T>::size);
+    Sum portion_positive = 0, portion_total = 0;
     for (size_t i = at; i < end; ++i) {
-      const int32_t w = int32_t{weights[i]} - zero_point;
-      positive += std::max(w, 0);
-      negative += std::min(w, 0);
+      const auto w = static_cast<Sum>(weights[i] - zero_point);
+      portion_positive = static_cast<Sum>(portion_positive + std::max<Sum>(w, 0));
+      portion_total = static_cast<Sum>(portion_total + w);
     }
-    sums.positive += positive;
-    sums.negative += negative;
+    positive += portion_positive;
+    total += portion_total;
   }
-  return sums;
+  return {positive, total - positive};
 }
 
 SignedSums signed_sums(const Conv& conv, int32_t oc) {
