@@ -10,6 +10,16 @@ export type {
 } from './compare-layers.js';
 export { sizeOfGraph, sizeOfProgram, sizeOfQuantGraph } from './count-macs.js';
 export type { NetworkSize } from './count-macs.js';
+export { TargetDiff } from './diff-layers.js';
+export type {
+  Cause,
+  CauseStep,
+  CodeDifference,
+  LayerDifference,
+  TargetDifference,
+} from './diff-layers.js';
+export { stepsBetween } from './diff-steps.js';
+export type { Ingredient, Step } from './diff-steps.js';
 export { ErrorSums, cosine, errorOf, sqnrDb } from './error-sums.js';
 export type { TensorError } from './error-sums.js';
 export { SaturationCount } from './saturation.js';

@@ -3,9 +3,9 @@ import { UsageError } from '../errors.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { lower } from '../program/lower.js';
 import type { Program } from '../program/program.js';
-import { findTarget } from '../targets/index.js';
 import type { TargetSpec } from '../targets/target.js';
 import type { ProgramModel, QuantizedModel } from './load-model.js';
+import { resolveTarget } from './target-choice.js';
 
 /** What float models are quantized for unless a target is named. */
 export const defaultFloatTarget = 'tflm';
@@ -16,7 +16,7 @@ export const defaultFloatTarget = 'tflm';
  * @throws UsageError `unknown-target`
  */
 export function chooseTarget(quantGraph: QuantGraph, wish: string | undefined): TargetSpec {
-  return findTarget(wish ?? quantGraph.metadata.target ?? defaultTargetOf(quantGraph));
+  return resolveTarget(wish ?? quantGraph.metadata.target ?? defaultTargetOf(quantGraph));
 }
 
 function defaultTargetOf({ origin, values, input }: QuantGraph): string {
@@ -41,7 +41,7 @@ export function programOf(model: QuantizedModel | ProgramModel, wish?: string): 
     return lower(model.quantGraph, chooseTarget(model.quantGraph, wish));
   }
   const { program, file } = model;
-  if (wish !== undefined && findTarget(wish).id !== program.target) {
+  if (wish !== undefined && resolveTarget(wish).id !== program.target) {
     throw new UsageError(
       'program-bound',
       '--target',

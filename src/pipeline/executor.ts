@@ -27,19 +27,27 @@ export function openExecutor(
   options: { readonly threads?: number | undefined } = {},
 ): SampleExecutor {
   const engine = Engine.load(program, { threads: options.threads ?? 1 });
-  let table: Int32Array | undefined;
-  const codesOf = (sample: LoadedSample): Codes => {
-    if (sample.codes) return sample.codes;
-    if (!sample.pixels) return quantizeInput(program, sample.input);
-    table ??= pixelTable(program, preprocessing().preset.value);
-    return byTable(program, sample.pixels, table);
-  };
+  const codesOf = inputEncoder(program, preprocessing);
   return {
     codesOf,
     run: (sample, taps = []) => engine.run(codesOf(sample), { taps }),
     close: () => {
       engine.close();
     },
+  };
+}
+
+/** How a program's input codes come from a sample, under its target's input quantization. */
+export function inputEncoder(
+  program: Program,
+  preprocessing: () => Preprocessing,
+): (sample: LoadedSample) => Codes {
+  let table: Int32Array | undefined;
+  return (sample) => {
+    if (sample.codes) return sample.codes;
+    if (!sample.pixels) return quantizeInput(program, sample.input);
+    table ??= pixelTable(program, preprocessing().preset.value);
+    return byTable(program, sample.pixels, table);
   };
 }
 
@@ -59,7 +67,7 @@ export function tensorFacts(tensor: CodeTensor): TensorFacts {
 }
 
 /** A trap for a document. */
-export function trapFacts({ trap }: RunResult): { trap?: TrapFacts } {
+export function trapFacts({ trap }: Pick<RunResult, 'trap'>): { trap?: TrapFacts } {
   if (!trap) return {};
   return { trap: { layer: trap.layer, element: trap.element, value: trap.value.toString() } };
 }

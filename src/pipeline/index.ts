@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // One function for each command; it takes the command's options and returns its document.
+export { benchModel } from './bench.js';
+export type { BenchModelOptions } from './bench.js';
 export { compareModels } from './compare.js';
 export type { CompareModelsOptions } from './compare.js';
 export { convertModel } from './convert.js';
 export type { ConvertModelOptions } from './convert.js';
+export { diffTargets } from './diff.js';
+export type { DiffOptions } from './diff.js';
 export { runDemo } from './demo.js';
 export type { DemoOptions } from './demo.js';
 export { evaluateModel } from './evaluate.js';
@@ -17,5 +21,6 @@ export { quantizeInMemory, quantizeModel } from './quantize.js';
 export type { QuantizeModelOptions, QuantizedResult } from './quantize.js';
 export { runModel } from './run.js';
 export type { RunModelOptions } from './run.js';
+export { evidenceOf, resolveTarget } from './target-choice.js';
 export { listTargets } from './targets.js';
 export { version } from './version.js';

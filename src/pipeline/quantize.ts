@@ -13,11 +13,11 @@ import { lower } from '../program/lower.js';
 import { quantizeGraph } from '../quantize/quantize.js';
 import { findRecipe } from '../quantize/recipe.js';
 import type { QuantizeDocument } from '../report/index.js';
-import { findTarget } from '../targets/index.js';
 import { defaultFloatTarget } from './choose-program.js';
 import { floatInput, openInputs } from './inputs.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
+import { resolveTarget } from './target-choice.js';
 import { version } from './version.js';
 
 export interface QuantizeModelOptions {
@@ -68,7 +68,7 @@ export async function quantizeInMemory(
   options: Omit<QuantizeModelOptions, 'output' | 'form' | 'overwrite'>,
 ): Promise<QuantizedResult> {
   const started = performance.now();
-  const target = findTarget(options.target ?? defaultFloatTarget);
+  const target = resolveTarget(options.target ?? defaultFloatTarget);
   const recipe = findRecipe(options.recipe ?? 'best');
   if (options.calib === undefined) {
     throw new UsageError('missing-option', '--calib', 'give a folder of calibration images');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { TargetFacts, TargetsDocument } from '../report/index.js';
-import { allTargets, findTarget } from '../targets/index.js';
+import { allTargets } from '../targets/index.js';
+import { resolveTarget } from './target-choice.js';
 
 /**
  * All profiles, or the one asked for.
@@ -10,7 +11,7 @@ export function listTargets(
   options: { readonly target?: string | undefined } = {},
 ): TargetsDocument {
   const targets: readonly TargetFacts[] =
-    options.target === undefined ? allTargets : [findTarget(options.target)];
+    options.target === undefined ? allTargets : [resolveTarget(options.target)];
   const distinct = new Set(targets.map(({ arithmetic }) => JSON.stringify(arithmetic)));
   return { targets, arithmetics: distinct.size };
 }

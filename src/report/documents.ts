@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The results of the commands, as scripts read them: JSON with these fields. Fields may be added,
 // never renamed. Shares are percent (0 to 100), a delta is in points of percent.
-import type { LayerComparison, NetworkSize } from '../analyze/index.js';
+import type { CauseStep, LayerComparison, LayerDifference, NetworkSize } from '../analyze/index.js';
 import type { Accuracy } from '../evaluate/index.js';
 import type { TargetConstraints } from '../targets/target.js';
 
@@ -131,6 +131,50 @@ export interface CompareDocument extends PreprocessFacts {
   readonly notes: readonly string[];
   readonly trap?: TrapFacts & { readonly input: string };
 }
+
+/** Where two targets first part. */
+export interface FirstDifference {
+  /** The target that parts from the first one of the list. */
+  readonly target: string;
+  readonly layer: string;
+  readonly op: string;
+  readonly elements: number;
+  readonly differing: number;
+  readonly maxLsb: number;
+  readonly cause: string;
+  /** Whether one ingredient of the arithmetic, exchanged alone, makes all of the difference. */
+  readonly alone: boolean;
+  /** The exchanges on the way from one arithmetic to the other, and how many codes each changed. */
+  readonly steps: readonly CauseStep[];
+  readonly trap?: TrapFacts;
+}
+
+export interface DiffDocument extends PreprocessFacts {
+  readonly model: string;
+  /** Full ids; all others are compared with the first. */
+  readonly targets: readonly string[];
+  /** How well each profile is known. */
+  readonly evidence: Readonly<Record<string, 'verified' | 'source' | 'unverified'>>;
+  /** Targets that cannot represent the model. */
+  readonly refused: readonly { readonly target: string; readonly reason: string }[];
+  readonly images: number;
+  /** The earliest over all targets. */
+  readonly first: FirstDifference | null;
+  /** For each target but the first. */
+  readonly firsts: readonly { readonly target: string; readonly first: FirstDifference | null }[];
+  /** In program order, the input before them. */
+  readonly layers: readonly DiffLayer[];
+  readonly seconds: number;
+  readonly notes: readonly string[];
+}
+
+export interface DiffLayer extends Pick<LayerDifference, 'name' | 'op'> {
+  readonly others: readonly DiffEntry[];
+}
+
+export type DiffEntry = Omit<LayerDifference['others'][number], 'trap'> & {
+  readonly trap?: TrapFacts;
+};
 
 export interface EvaluateDocument extends PreprocessFacts, Accuracy {
   readonly model: string;

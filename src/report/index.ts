@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 export type * from './documents.js';
+export { benchText } from './bench-text.js';
 export { schemaVersion } from './documents.js';
+export { diffText } from './diff-text.js';
 export { toJson } from './json.js';
 export {
   compareText,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CommandSpec } from '../command.js';
+import { benchCommand } from './bench.js';
 import { compareCommand } from './compare.js';
 import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
+import { diffCommand } from './diff.js';
 import { evaluateCommand } from './evaluate.js';
 import { inspectCommand } from './inspect.js';
 import { quantizeCommand } from './quantize.js';
@@ -16,7 +18,9 @@ export const commands: readonly CommandSpec[] = [
   convertCommand,
   runCommand,
   compareCommand,
+  diffCommand,
   evaluateCommand,
+  benchCommand,
   targetsCommand,
   demoCommand,
 ];

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+
+import { UsageError } from '../errors.js';
+import { allTargets, findTarget } from '../targets/index.js';
+import type { Evidence, TargetSpec } from '../targets/target.js';
+import { parseUserTarget } from '../targets/user-target.js';
+
+/**
+ * A profile by its id or alias, or a user's own from a file whose name ends in `.json`.
+ * @throws UsageError `unknown-target`, `no-such-file`, `bad-target`
+ */
+export function resolveTarget(nameOrFile: string): TargetSpec {
+  if (!/\.json$/i.test(nameOrFile)) return findTarget(nameOrFile);
+  return parseUserTarget(readText(nameOrFile), nameOrFile);
+}
+
+/** How well the profile of this id is known; a user's own, and any other, is unverified. */
+export function evidenceOf(id: string): Evidence {
+  return allTargets.find((target) => target.id === id)?.evidence ?? 'unverified';
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    throw new UsageError(
+      'no-such-file',
+      file,
+      'the target file cannot be read; give a profile of `lastbit targets` or an existing .json file',
+    );
+  }
+}

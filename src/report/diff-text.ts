@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Comparisons of targets for people. Nothing is computed here; figures are only formatted.
+import type { DiffDocument, DiffLayer, FirstDifference } from './documents.js';
+import { factList, textTable } from './text-table.js';
+
+export function diffText(document: DiffDocument): string {
+  const { targets, evidence, refused, firsts, layers } = document;
+  const facts = factList([
+    ['model', document.model],
+    ...targets.map(
+      (id, i) => [i === 0 ? 'reference' : 'target', `${id} (${evidence[id] ?? ''})`] as const,
+    ),
+    ...refused.map(({ target, reason }) => ['cannot', `${target}: ${reason}`] as const),
+    ['images', String(document.images)],
+    ['time', `${document.seconds.toFixed(2)} s`],
+    ...document.notes.map((note) => ['note', note] as const),
+  ]);
+  const parts = firsts.map(({ target, first }) => {
+    if (first === null) return `\n${target} equals ${targets[0]!} in every layer\n`;
+    return `\n${target} parts from ${targets[0]!}:\n${firstText(first)}`;
+  });
+  const table = layerTable(layers, firsts.length > 1);
+  return facts + parts.join('') + (table === '' ? '' : `\n${table}`);
+}
+
+function firstText(first: FirstDifference): string {
+  const { trap } = first;
+  return factList([
+    ['  first layer', `${first.layer} (${first.op})`],
+    ['  differing', `${first.differing} of ${first.elements} codes, at most ${first.maxLsb} LSB`],
+    [
+      '  cause',
+      first.alone ? `${first.cause}, which alone explains it` : `${first.cause}, in combination`,
+    ],
+    ...first.steps.map(
+      ({ ingredient, detail, changed }) =>
+        ['  exchanged', `${ingredient} (${detail}): ${changed} codes change`] as const,
+    ),
+    ['  trap', trap && `"${trap.layer}", output element ${trap.element}: ${trap.value}`],
+  ]);
+}
+
+/** Layers that differ; equal ones are only counted. */
+function layerTable(layers: readonly DiffLayer[], several: boolean): string {
+  const rows = layers.flatMap(({ name, op, others }) =>
+    others
+      .filter(({ isolated, accumulated }) => isolated.differing + accumulated.differing > 0)
+      .map((other) => ({ name, op, ...other })),
+  );
+  if (rows.length === 0) return '';
+  const equal = layers.filter(({ others }) =>
+    others.every(({ isolated, accumulated }) => isolated.differing + accumulated.differing === 0),
+  ).length;
+  const table = textTable(rows, [
+    { title: 'layer', value: ({ name }) => shortName(name) },
+    { title: 'op', value: ({ op }) => op },
+    ...(several
+      ? [{ title: 'target', value: ({ target }: { target: string }) => target } as const]
+      : []),
+    { title: 'alone', value: ({ isolated }) => String(isolated.differing), align: 'right' },
+    { title: 'LSB', value: ({ isolated }) => String(isolated.maxLsb), align: 'right' },
+    {
+      title: 'in the net',
+      value: ({ accumulated }) => String(accumulated.differing),
+      align: 'right',
+    },
+    { title: 'LSB', value: ({ accumulated }) => String(accumulated.maxLsb), align: 'right' },
+    {
+      title: 'of',
+      value: ({ accumulated, isolated }) => String(accumulated.elements || isolated.elements),
+      align: 'right',
+    },
+    { title: 'cause, alone', value: ({ cause }) => cause?.text ?? '' },
+  ]);
+  return `${table}${equal} of ${layers.length} layers (the input among them) are equal\n`;
+}
+
+function shortName(name: string): string {
+  const [first = ''] = name.split(';');
+  return first.length <= 40 ? first : `...${first.slice(-37)}`;
+}

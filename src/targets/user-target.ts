@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// A user's own target, from JSON: a whole profile, or changes to a built-in one (`extends`).
+import { z } from 'zod';
+
+import { LastbitError, UsageError } from '../errors.js';
+import { allTargets, findTarget } from './index.js';
+import type { TargetSpec } from './target.js';
+
+const plainRules = [
+  'floor',
+  'ceil',
+  'trunc0',
+  'halfUp',
+  'halfDown',
+  'halfAway',
+  'halfToZero',
+  'halfEven',
+  'halfOdd',
+] as const;
+const plain = z.enum(plainRules);
+const rule = z.enum([...plainRules, 'gemmlowp2', 'ruyx86']);
+const divide = z.enum(['halfAway', 'halfUp', 'trunc0']);
+const nearest = z.enum(['halfAway', 'halfEven']);
+const whole = (least: number, most: number) => z.int().min(least).max(most);
+const product = z.enum(['f64', 'f32ThenF64', 'f32']);
+
+/** An object without other keys than these; the message of a wrong one lists them. */
+function object<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}; known are ${Object.keys(shape).join(', ')}`
+        : undefined,
+  });
+}
+
+const constraints = object({
+  activations: z.array(z.enum(['u8', 's8', 's16'])).min(1),
+  weights: z.array(z.enum(['s8', 'u8', 's16'])).min(1),
+  weightBits: z.array(whole(2, 16)).min(1),
+  activationZeroPoint: z.boolean(),
+  weightZeroPoint: z.boolean(),
+  perChannelWeights: z.boolean(),
+  narrowWeights: z.boolean(),
+  scales: z.enum(['real', 'powerOfTwo']),
+  perChannelClamp: z.boolean(),
+  wideOutputs: z.array(z.enum(['s16', 's32'])),
+});
+
+const mean = z.discriminatedUnion('kind', [
+  object({ kind: z.literal('divide'), s8: divide, u8: divide }),
+  object({ kind: z.literal('mean'), rule }),
+  object({ kind: z.literal('f32') }),
+  object({ kind: z.literal('f32ZeroInside') }),
+  object({ kind: z.literal('rawMean'), rule }),
+  object({ kind: z.literal('reciprocal'), bits: whole(2, 31), rule }),
+  object({ kind: z.literal('flooredReciprocal'), bits: whole(2, 30), rule }),
+]);
+
+const code = z.discriminatedUnion('kind', [
+  object({ kind: z.literal('q31'), rule, multiplierBits: whole(4, 32).optional() }),
+  object({ kind: z.literal('f32bits'), rule }),
+  object({ kind: z.literal('f32') }),
+  object({ kind: z.literal('pow2'), rule: plain }),
+]);
+
+const recipe = object({ product: product.optional(), code: code.optional() }).optional();
+const kinds = object({
+  depthwise: recipe,
+  fullyConnected: recipe,
+  fullyConnectedPerTensor: recipe,
+  mul: recipe,
+}).optional();
+
+const requantize = z.discriminatedUnion('kind', [
+  object({ kind: z.literal('code'), product: product.optional(), code: code.optional() }),
+  object({ kind: z.literal('f32'), rule: nearest }),
+  object({ kind: z.literal('fractional'), bits: whole(1, 24), rule }),
+  object({ kind: z.literal('f32Biased') }),
+]);
+
+const accumulator = object({
+  bits: whole(16, 64),
+  overflow: z.enum(['wrap', 'saturate', 'saturateSymmetric', 'trap']),
+  when: z.enum(['each', 'end']),
+  products: z.enum(['exact', 'satPairs16']),
+  biasFirst: z.boolean(),
+});
+
+const tableRounding = z.enum(['halfAway', 'truncHalf']);
+
+const arithmetic = object({
+  product,
+  code,
+  kinds,
+  u8: object({ product: product.optional(), code: code.optional(), kinds }).optional(),
+  accumulator,
+  bias: object({
+    bits: whole(8, 32),
+    overflow: z.enum(['refuse', 'saturate']),
+  }).optional(),
+  clampRounding: nearest,
+  add: z.discriminatedUnion('kind', [
+    object({ kind: z.literal('rescaled'), leftShift: whole(0, 30), rule }),
+    object({ kind: z.literal('aligned'), bits: whole(2, 30), rule: plain }),
+    object({ kind: z.literal('f32'), form: z.enum(['separate', 'fused', 'direct']) }),
+    object({ kind: z.literal('pow2'), rule: plain }),
+  ]),
+  averagePool: mean.optional(),
+  globalPool: mean,
+  softmax: z
+    .discriminatedUnion('kind', [
+      object({ kind: z.literal('gemmlowp') }),
+      object({ kind: z.literal('f32Table'), s8: tableRounding, u8: tableRounding }),
+    ])
+    .optional(),
+  unary: object({
+    hardSwish: z.enum(['tflite16', 'f32HalfAway', 'f32HalfEven']),
+    sigmoid: z.enum(['f32HalfAway', 'f32HalfEven']),
+    requantize,
+    rectify: requantize.optional(),
+    concat: requantize.optional(),
+  }),
+  inputQuantization: object({ form: z.enum(['divide', 'multiplyInverse']), rule: nearest }),
+});
+
+const idForm = /^[a-z0-9]+(-[a-z0-9]+)*@[A-Za-z0-9.-]+$/;
+
+const profile = object({
+  id: z.string().regex(idForm, 'expected name@version, the name in kebab-case: "npu@1"'),
+  extends: z.string().optional(),
+  summary: z.string().min(1).optional(),
+  source: z.string().min(1).optional(),
+  evidence: z
+    .literal('unverified', 'a target of your own is always "unverified"; leave the key away')
+    .optional(),
+  constraints,
+  arithmetic,
+});
+
+/**
+ * A target from JSON text. With `"extends": "tflm"` only what differs is given: objects are merged
+ * key by key, except that an object of another `kind` replaces the old one.
+ * @param file name for errors
+ * @throws UsageError `bad-target` naming file, key, what came and what is possible
+ */
+export function parseUserTarget(text: string, file: string): TargetSpec {
+  const given = parseObject(text, file);
+  const { extends: parent, ...own } = given;
+  const base = parent === undefined ? {} : baseOf(parent, file);
+  const merged = merge(base, own) as Record<string, unknown>;
+  const result = profile.safeParse(merged);
+  if (!result.success) throw bad(file, describe(result.error.issues, merged, parent));
+  const { data } = result;
+  checkTogether(data, file);
+  return {
+    id: data.id,
+    aliases: [],
+    summary: data.summary ?? `a user's own${typeof parent === 'string' ? `, from ${parent}` : ''}`,
+    source: data.source ?? file,
+    evidence: 'unverified',
+    provenBy: [],
+    constraints: data.constraints,
+    arithmetic: {
+      ...data.arithmetic,
+      averagePool: data.arithmetic.averagePool,
+      softmax: data.arithmetic.softmax,
+    } as TargetSpec['arithmetic'],
+  };
+}
+
+function parseObject(text: string, file: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw bad(file, `not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (isObject(value)) return value;
+  throw bad(file, 'expected a JSON object; start with {"id": "npu@1", "extends": "tflm"}');
+}
+
+/** What a user's target takes over from a built-in one: constraints and arithmetic. */
+function baseOf(parent: unknown, file: string): Record<string, unknown> {
+  if (typeof parent !== 'string') throw bad(file, '"extends": expected the name of a profile');
+  try {
+    const { constraints, arithmetic } = findTarget(parent);
+    return { constraints, arithmetic };
+  } catch (error) {
+    if (error instanceof LastbitError) throw bad(file, `"extends": ${error.detail}`);
+    throw error;
+  }
+}
+
+/** `null` takes an optional part away. */
+function merge(base: unknown, own: unknown): unknown {
+  if (own === null) return undefined;
+  if (!isObject(base) || !isObject(own)) return own;
+  if (own.kind !== undefined && own.kind !== base.kind) return own;
+  const keys = new Set([...Object.keys(base), ...Object.keys(own)]);
+  return Object.fromEntries(
+    Array.from(keys, (key) => [key, key in own ? merge(base[key], own[key]) : base[key]]),
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+interface Issue {
+  readonly code?: string;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** The first three issues: key, reason, what came. */
+function describe(issues: readonly Issue[], given: unknown, parent: unknown): string {
+  const texts = issues.slice(0, 3).map(({ path, message, code: kind }) => {
+    const key = path.map(String).join('.');
+    const value = path.reduce<unknown>(
+      (at, part) => (isObject(at) || Array.isArray(at) ? (at as never)[part as never] : undefined),
+      given,
+    );
+    if (kind === 'unrecognized_keys') return key === '' ? message : `in "${key}": ${message}`;
+    const got = value === undefined ? 'it is missing' : `got ${JSON.stringify(value)}`;
+    return `"${key}": ${message}, ${got}`;
+  });
+  const more = issues.length > 3 ? `; and ${issues.length - 3} more` : '';
+  const missing = parent === undefined ? '; "extends": "tflm" fills in what is not given' : '';
+  return texts.join('; ') + more + missing;
+}
+
+/** What single keys cannot show. */
+function checkTogether({ id, arithmetic: a }: z.output<typeof profile>, file: string): void {
+  if (allTargets.some((target) => target.id === id || target.aliases.includes(id))) {
+    throw bad(file, `"id": "${id}" is a built-in profile; choose another name or version`);
+  }
+  const double = 'rule' in a.code && (a.code.rule === 'gemmlowp2' || a.code.rule === 'ruyx86');
+  const name = 'rule' in a.code ? a.code.rule : '';
+  if (double && a.accumulator.bits > 32) {
+    throw bad(
+      file,
+      `"arithmetic.accumulator.bits": ${a.accumulator.bits} with the rule ${name}, which is defined up to 32 bits; set "arithmetic.code.rule" to halfUp or another plain rule`,
+    );
+  }
+  const width = a.code.kind === 'q31' ? (a.code.multiplierBits ?? 32) : 32;
+  if (double && width !== 32) {
+    throw bad(
+      file,
+      `"arithmetic.code.multiplierBits": ${width} with the rule ${name}, which is defined for 32 bits; set "arithmetic.code.rule" to halfUp or another plain rule`,
+    );
+  }
+  if (a.accumulator.products === 'satPairs16' && a.accumulator.when === 'each') {
+    throw bad(
+      file,
+      '"arithmetic.accumulator.when": "each" with products "satPairs16"; pairs saturate only with "end"',
+    );
+  }
+}
+
+function bad(file: string, reason: string): UsageError {
+  return new UsageError('bad-target', file, reason);
+}
