@@ -4,6 +4,7 @@
 
 export * from './pipeline/index.js';
 export type * from './report/index.js';
+export type { BenchDocument, Peer } from './bench/document.js';
 export { toJson } from './report/index.js';
 
 export { LastbitError, LimitError, ModelError, UsageError, exitCodes } from './errors.js';

@@ -3,10 +3,15 @@
 // drifts for all of them alike. Ratios come from the medians of neighbouring blocks.
 import { quantile, summarize, type LatencySummary } from './latency.js';
 
-/** One thing to time; `run` does the work once. */
+/** One thing to time. */
 export interface Contender {
   readonly name: string;
-  run(): void | Promise<void>;
+  /** Does the work once; timed here. */
+  readonly run?: () => void | Promise<void>;
+  /** Does the work `count` times elsewhere (another process) and returns each time in ms. */
+  readonly runBlock?: (count: number) => Promise<readonly number[]>;
+  /** Runs before the next takes its turn, where not the schedule's; a block of 1 has no untimed run before it. */
+  readonly block?: number;
 }
 
 export interface Schedule {
@@ -32,12 +37,19 @@ export interface RatioSpread {
   readonly p90: number;
 }
 
-async function timeOnce(contender: Contender): Promise<number> {
+async function timeOnce(run: () => void | Promise<void>): Promise<number> {
   const begin = process.hrtime.bigint();
   // A synchronous contender must not pay for a turn of the event loop.
-  const pending = contender.run();
+  const pending = run();
   if (pending !== undefined) await pending;
   return Number(process.hrtime.bigint() - begin) / 1e6;
+}
+
+async function timeBlock(contender: Contender, count: number): Promise<readonly number[]> {
+  if (contender.runBlock !== undefined) return contender.runBlock(count);
+  const times: number[] = [];
+  for (let i = 0; i < count; i += 1) times.push(await timeOnce(contender.run ?? (() => undefined)));
+  return times;
 }
 
 /** Times every contender under one interleaved schedule. */
@@ -50,14 +62,15 @@ export async function interleave(
   const samples = contenders.map(() => [] as number[]);
   const medians = contenders.map(() => [] as number[]);
   for (const contender of contenders) {
-    for (let i = 0; i < schedule.warmup; i += 1) await timeOnce(contender);
+    const warmup = Math.min(schedule.warmup, contender.block ?? schedule.warmup);
+    if (warmup > 0) await timeBlock(contender, warmup);
   }
   for (let round = 0; round < rounds; round += 1) {
     for (const [index, contender] of contenders.entries()) {
-      const block: number[] = [];
+      const count = contender.block ?? schedule.block;
       // The first run after a change of contender pays for the other's cache contents.
-      await timeOnce(contender);
-      for (let i = 0; i < schedule.block; i += 1) block.push(await timeOnce(contender));
+      if (count > 1) await timeBlock(contender, 1);
+      const block = await timeBlock(contender, count);
       samples[index]!.push(...block);
       medians[index]!.push(summarize(block).p50Ms);
     }

@@ -59,8 +59,8 @@ export function toQopModel(graph: QuantGraph): OnnxModel {
   const singleZero = new Set<string>();
   for (const node of integer) {
     if ('clamp' in node && node.clamp !== undefined) clamps.set(node.name, node.clamp);
-    const isRow = node.op === 'Conv' && isGemm(graph, node);
-    if (isRow && impliesZero(node.weight)) singleZero.add(node.name);
+    if (node.op !== 'Conv' || !isGemm(graph, node)) continue;
+    if (impliesZero(node.weight)) singleZero.add(node.name);
   }
   return buildModel(
     graph,

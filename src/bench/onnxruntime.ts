@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// onnxruntime-node as a peer: as fast as its options make it, which is not how the float reference
+// (src/float) runs it.
+import type { InferenceSession } from 'onnxruntime-node';
+import { UsageError } from '../errors.js';
+
+type Runtime = typeof import('onnxruntime-node');
+
+/** An open session with its input in place. */
+export interface OrtPeer {
+  readonly version: string;
+  /** One inference on the input that stands ready; the result is read by nobody. */
+  run(): Promise<void>;
+  /** The first output for an input, f32 NCHW. */
+  outputOf(input: Float32Array): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a model with all graph optimisations, sequential execution and so many threads.
+ *
+ * @param input f32 NCHW, what `run` starts from; made a tensor once
+ * @throws UsageError `missing-package`; Error with the runtime's words where it refuses the model
+ */
+export async function openOrtPeer(
+  bytes: Uint8Array,
+  shape: readonly number[],
+  input: Float32Array,
+  threads: number,
+): Promise<OrtPeer> {
+  const runtime = loadRuntime();
+  const session = await runtime.InferenceSession.create(bytes, {
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionProviders: ['cpu'],
+    logSeverityLevel: 4,
+  });
+  const tensorOf = (data: Float32Array) => new runtime.Tensor('float32', data, shape);
+  const [name] = session.inputNames;
+  const feeds = { [name!]: tensorOf(input) };
+  return {
+    version: runtime.env.versions.node ?? runtime.env.versions.common,
+    run: async () => {
+      await session.run(feeds);
+    },
+    outputOf: (data) => firstOutput(session, { [name!]: tensorOf(data) }),
+    close: () => session.release(),
+  };
+}
+
+async function firstOutput(
+  session: InferenceSession,
+  feeds: InferenceSession.FeedsType,
+): Promise<Float32Array> {
+  const results = await session.run(feeds);
+  const [output] = session.outputNames;
+  return Float32Array.from(results[output!]!.data as Float32Array);
+}
+
+function loadRuntime(): Runtime {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded only when used
+    return require('onnxruntime-node') as Runtime;
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0]!;
+    throw new UsageError(
+      'missing-package',
+      'onnxruntime-node',
+      `this peer cannot be loaded (${reason}); run: npm install onnxruntime-node`,
+    );
+  }
+}
