@@ -25,6 +25,9 @@ constexpr uint64_t first_ticket(uint32_t job) { return uint64_t{job} << 32; }
 constexpr uint32_t job_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
 constexpr int32_t task_of(uint64_t ticket) { return static_cast<int32_t>(ticket & 0x7fffffff); }
 
+// A ticket of a job with nothing to take: its next task is beyond any number of tasks.
+constexpr uint64_t closed(uint32_t job) { return first_ticket(job) | 0x7fffffff; }
+
 }  // namespace
 
 ThreadPool::ThreadPool(int32_t threads) {
@@ -41,12 +44,17 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::share(int32_t tasks, Call call, const void* body) {
-  // Nobody reads these before the ticket below is published, except to fail the exchange.
-  tasks_.store(tasks, std::memory_order_relaxed);
-  call_.store(call, std::memory_order_relaxed);
-  body_.store(body, std::memory_order_relaxed);
+  // A worker may still be looking at the last job's ticket. Were it left as it is, the worker could
+  // read the number of tasks stored below, find its task in range and take it in the old job's
+  // name: one task too many. So the ticket is closed first; whoever reads a value stored after that
+  // fails the exchange.
+  const uint32_t last = job_of(ticket_.load(std::memory_order_relaxed));
+  ticket_.store(closed(last), std::memory_order_relaxed);
+  tasks_.store(tasks, std::memory_order_release);
+  call_.store(call, std::memory_order_release);
+  body_.store(body, std::memory_order_release);
   done_.store(0, std::memory_order_relaxed);
-  const uint32_t job = job_of(ticket_.load(std::memory_order_relaxed)) + 1;
+  const uint32_t job = last + 1;
   ticket_.store(first_ticket(job));
   if (sleeping_.load() != 0) {
     // The lock orders this notification after a worker's last look at the ticket.
@@ -68,9 +76,9 @@ void ThreadPool::share(int32_t tasks, Call call, const void* body) {
 void ThreadPool::take_tasks(uint32_t job, int32_t thread) {
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (job_of(ticket) == job) {
-    const int32_t tasks = tasks_.load(std::memory_order_relaxed);
-    const Call call = call_.load(std::memory_order_relaxed);
-    const void* body = body_.load(std::memory_order_relaxed);
+    const int32_t tasks = tasks_.load(std::memory_order_acquire);
+    const Call call = call_.load(std::memory_order_acquire);
+    const void* body = body_.load(std::memory_order_acquire);
     if (task_of(ticket) >= tasks) return;
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     call(body, task_of(ticket), thread);

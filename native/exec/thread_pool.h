@@ -46,8 +46,9 @@ class ThreadPool {
   uint32_t wait_for_job(uint32_t last);
 
   // The number of the job in the high half, its next task in the low half. A task is taken by
-  // compare-exchange of the whole: it fails if the job has changed meanwhile, so what was read of a
-  // job before a success belongs to that job, which cannot end before its taken tasks have.
+  // compare-exchange of the whole: it fails if the job has changed meanwhile or is about to, so
+  // what was read of a job before a success belongs to that job, which cannot end before its taken
+  // tasks have.
   std::atomic<uint64_t> ticket_{0};
   std::atomic<int32_t> tasks_{0};
   std::atomic<Call> call_{nullptr};
