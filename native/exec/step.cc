@@ -294,7 +294,11 @@ class PadStep : public RowStep {
  private:
   void border(const Image& out, uint8_t* to, size_t count) const {
     const size_t size = program::code_bytes(out.type);
-    for (size_t i = 0; i < count; ++i) store_codes(out.type, &zero_point_, 1, to + i * size);
+    if (program::is_8_bit(out.type)) {
+      std::memset(to, zero_point_ + program::stored_offset(out.type), count);
+    } else {
+      for (size_t i = 0; i < count; ++i) store_codes(out.type, &zero_point_, 1, to + i * size);
+    }
   }
 
   Pads pads_;
@@ -320,36 +324,46 @@ class ReshapeStep : public Step {
   }
 };
 
+// The table is indexed by stored codes: its entry i is for the i-th code, which is stored as i for
+// u8 and for s8 alike. Its entries are stored codes too where they have 8 bits.
 class LutStep : public RowStep {
  public:
-  LutStep(const program::Lut& lut, const Tensor& input, const Tensor& output)
-      : RowStep(output), output_(output) {
-    // Indexed by stored codes: the table's entry i is for the i-th code, which is stored as
-    // i for u8 and for s8 alike.
-    (void)input;
+  LutStep(const program::Lut& lut, const Tensor& output)
+      : RowStep(output),
+        bytes_(program::is_8_bit(output.type)),
+        scratch_bytes_(bytes_ ? 0 : row_scratch(output)) {
     std::copy(lut.table.begin(), lut.table.end(), table_.begin());
+    if (bytes_) store_codes(output.type, table_.data(), table_.size(), stored_table_.data());
   }
   const char* kernel() const override { return "lut_ref"; }
-  size_t scratch_bytes() const override { return row_scratch(output_); }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
 
  protected:
   void row(const StepImages& images, int32_t y, uint8_t* scratch) const override {
     const Image& out = *images.output;
-    const uint8_t* stored = images.inputs[0]->row(y);
+    const uint8_t* from = images.inputs[0]->row(y);
+    uint8_t* to = out.row(y);
+    const size_t count = out.row_codes();
+    if (bytes_) {
+      for (size_t i = 0; i < count; ++i) to[i] = stored_table_[from[i]];
+      return;
+    }
     auto* codes = reinterpret_cast<int32_t*>(scratch);
-    for (size_t i = 0; i < out.row_codes(); ++i) codes[i] = table_[stored[i]];
-    store_codes(out.type, codes, out.row_codes(), out.row(y));
+    for (size_t i = 0; i < count; ++i) codes[i] = table_[from[i]];
+    store_codes(out.type, codes, count, to);
   }
 
  private:
-  Tensor output_;
+  bool bytes_;
+  size_t scratch_bytes_;
   std::array<int32_t, 256> table_{};
+  std::array<uint8_t, 256> stored_table_{};
 };
 
 class SoftmaxStep : public RowStep {
  public:
   SoftmaxStep(const program::Softmax& softmax, const Tensor& output)
-      : RowStep(output), softmax_(softmax), output_(output) {}
+      : RowStep(output), softmax_(softmax, output), output_(output) {}
   const char* kernel() const override { return "softmax_ref"; }
   size_t scratch_bytes() const override { return 2 * row_scratch(output_); }
 
@@ -361,13 +375,13 @@ class SoftmaxStep : public RowStep {
     auto* codes = reinterpret_cast<int32_t*>(scratch + row_scratch(output_));
     load_codes(in.type, in.row(y), in.row_codes(), x);
     for (size_t at = 0; at < out.row_codes(); at += channels) {
-      softmax_ref(softmax_, output_, x + at, channels, codes + at);
+      softmax_.run(x + at, channels, codes + at);
     }
     store_codes(out.type, codes, out.row_codes(), out.row(y));
   }
 
  private:
-  program::Softmax softmax_;
+  SoftmaxRef softmax_;
   Tensor output_;
 };
 
@@ -423,7 +437,7 @@ std::unique_ptr<Step> make_step(const Program& program, const Op& op, const Step
     case program::Opcode::reshape:
       return std::make_unique<ReshapeStep>();
     case program::Opcode::lut:
-      return std::make_unique<LutStep>(std::get<program::Lut>(op.body), in(0), out);
+      return std::make_unique<LutStep>(std::get<program::Lut>(op.body), out);
     case program::Opcode::softmax:
       break;
   }

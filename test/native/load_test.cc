@@ -217,15 +217,16 @@ TEST(Load, RefusesBadConvolutions) {
   });
 }
 
-TEST(Load, RefusesSumsBeyond63Bits) {
-  // 2^16 * 2^16 weights and codes need 2^31 terms: no file here is that large, so the bound itself
-  // is tried just below and above with what the format allows least room for.
+// A sum beyond 63 bits needs 2^30 terms, a file of 2 GB, so what is tried is the other side: the
+// greatest products that there are do not make a small layer suspect.
+TEST(Load, TakesTheGreatestProducts) {
   ConvSpec spec;
   spec.in.type = 2;
+  spec.in.zero_point = INT16_MAX;
   spec.weight_type = 2;
   spec.weights_s16.assign(6 * 9 * 2, INT16_MIN);
   spec.zero_points = {INT16_MAX};
-  spec.in.zero_point = INT16_MAX;
+  spec.bias.assign(6, INT32_MIN);
   spec.accumulator[0] = 64;
   EXPECT_TRUE(load_bytes(spec.program().encode()).ok);
 }

@@ -26,31 +26,45 @@ int32_t exp_of(const SoftmaxGemmlowp& f, int32_t difference) {
       srdhm(difference * static_cast<int32_t>(int64_t{1} << f.left_shift), f.multiplier));
 }
 
-void fill(const SoftmaxGemmlowp& f, const Tensor& output, const int32_t* x, size_t channels,
-          int32_t max, int32_t* y) {
-  const int32_t least = program::least_code(output.type);
+}  // namespace
+
+SoftmaxRef::SoftmaxRef(const program::Softmax& softmax, const Tensor& output)
+    : softmax_(softmax),
+      least_(program::least_code(output.type)),
+      greatest_(program::greatest_code(output.type)),
+      zero_point_(output.zero_point) {
+  const auto* form = std::get_if<SoftmaxGemmlowp>(&softmax.form);
+  if (form == nullptr) return;
+  for (int32_t d = 0; d < 256; ++d) {
+    exp_[static_cast<size_t>(d)] = -d >= form->diff_min ? exp_of(*form, -d) : -1;
+  }
+}
+
+void SoftmaxRef::fill(const SoftmaxGemmlowp&, const int32_t* x, size_t channels, int32_t max,
+                      int32_t* y) const {
   // The maximum itself adds 2^19 and the loader allows at most 4095 channels, so the sum is
   // positive and fits.
   int32_t sum = 0;
   for (size_t c = 0; c < channels; ++c) {
-    if (x[c] - max >= f.diff_min) sum += rdbpot(exp_of(f, x[c] - max), 12);
+    const int32_t e = exp_[static_cast<size_t>(max - x[c])];
+    if (e >= 0) sum += rdbpot(e, 12);
   }
   const int32_t n = leading_zeros(static_cast<uint32_t>(sum));
   const uint32_t normal = static_cast<uint32_t>(sum) << n;  // in [2^31, 2^32)
   const int32_t r = one_over_one_plus_x(static_cast<int32_t>(normal - (1u << 31)));
   for (size_t c = 0; c < channels; ++c) {
-    if (x[c] - max < f.diff_min) {
-      y[c] = least;
+    const int32_t e = exp_[static_cast<size_t>(max - x[c])];
+    if (e < 0) {
+      y[c] = least_;
     } else {
-      const int64_t v = rdbpot(srdhm(r, exp_of(f, x[c] - max)), 12 - n + 31 - 8);
-      y[c] = static_cast<int32_t>(
-          clamp_to<int64_t>(v + least, least, program::greatest_code(output.type)));
+      const int64_t v = rdbpot(srdhm(r, e), 12 - n + 31 - 8);
+      y[c] = static_cast<int32_t>(clamp_to<int64_t>(v + least_, least_, greatest_));
     }
   }
 }
 
-void fill(const SoftmaxTable& f, const Tensor& output, const int32_t* x, size_t channels,
-          int32_t max, int32_t* y) {
+void SoftmaxRef::fill(const SoftmaxTable& f, const int32_t* x, size_t channels, int32_t max,
+                      int32_t* y) const {
   float sum = 0;
   for (size_t c = 0; c < channels; ++c) sum += f.table[static_cast<size_t>(max - x[c])];
   const float inverse = 1.0f / (sum * f.output_scale);
@@ -59,18 +73,13 @@ void fill(const SoftmaxTable& f, const Tensor& output, const int32_t* x, size_t 
     const int64_t code = f.rule == SoftmaxRule::half_away
                              ? round_half_away(v)
                              : static_cast<int64_t>(std::min(v + 0.5f, 0x1p62f));
-    y[c] = static_cast<int32_t>(clamp_to<int64_t>(code + output.zero_point,
-                                                  program::least_code(output.type),
-                                                  program::greatest_code(output.type)));
+    y[c] = static_cast<int32_t>(clamp_to<int64_t>(code + zero_point_, least_, greatest_));
   }
 }
 
-}  // namespace
-
-void softmax_ref(const program::Softmax& softmax, const Tensor& output, const int32_t* x,
-                 size_t channels, int32_t* y) {
+void SoftmaxRef::run(const int32_t* x, size_t channels, int32_t* y) const {
   const int32_t max = *std::max_element(x, x + channels);
-  std::visit([&](const auto& form) { fill(form, output, x, channels, max, y); }, softmax.form);
+  std::visit([&](const auto& form) { fill(form, x, channels, max, y); }, softmax_.form);
 }
 
 }  // namespace lastbit
