@@ -110,7 +110,7 @@ function observers<Result>(
 
 function clampOf(graph: Graph, value: string): Clamp {
   const node = graph.nodes.find((candidate) => candidate.outputs.includes(value));
-  if (node !== undefined && 'clamp' in node && node.clamp !== undefined) return node.clamp;
+  if (node !== undefined && 'clamp' in node) return node.clamp;
   return { lo: Float32Array.of(-Infinity), hi: Float32Array.of(Infinity) };
 }
 

@@ -90,7 +90,14 @@ function quantNode(
     case 'HardSigmoid':
     case 'HardSwish':
       return { ...base, op: node.op, alpha: node.alpha, beta: node.beta };
-    default:
+    case 'BatchNorm':
+    case 'Div':
+    case 'Gemm':
+    case 'Identity':
+    case 'MatMul':
+    case 'ReduceMean':
+    case 'Sub':
+    case 'Transpose':
       throw new ModelError(
         'unsupported-op',
         `node "${node.name}"`,

@@ -45,7 +45,7 @@ export function channelGroups(graph: Graph): ChannelGroup[] {
     if (writers.length === 0 || readers.length === 0) continue;
     const clamped = values.flatMap((value) => {
       const node = connections.producers.get(value);
-      return node !== undefined && 'clamp' in node && node.clamp !== undefined ? [node] : [];
+      return node !== undefined && 'clamp' in node ? [node] : [];
     });
     groups.push({ channels: shapeOf(graph, values[0]!)[1]!, values, writers, readers, clamped });
   }
@@ -62,35 +62,31 @@ function convolution(node: Node | undefined): ConvNode[] {
 
 /** Ties what must share its factors and freezes what must keep its scale. */
 function tie(graph: Graph, node: Node, ties: Ties, frozen: Set<string>): void {
+  if (node.op === 'Conv') return;
   const output = node.outputs[0]!;
-  const input = node.inputs[0]!;
-  switch (node.op) {
-    case 'Conv':
-      return;
-    case 'Add':
-      for (const operand of node.inputs) {
-        if (graph.constants.has(operand)) frozen.add(output);
-        else ties.join(operand, output);
-      }
-      return;
-    case 'Clamp':
-    case 'AveragePool':
-    case 'MaxPool':
-    case 'GlobalAveragePool':
-      ties.join(input, output);
-      return;
-    case 'Pad':
-      ties.join(input, output);
-      if (node.value !== 0) frozen.add(output);
-      return;
-    case 'Reshape':
-      ties.join(input, output);
-      if (!keepsChannels(shapeOf(graph, input), node.shape)) frozen.add(output);
-      return;
-    default:
-      for (const value of [...node.inputs, ...node.outputs]) frozen.add(value);
+  if (!scalesWithItsInputs(graph, node)) {
+    for (const value of [...node.inputs, output]) frozen.add(value);
+    return;
+  }
+  for (const operand of node.op === 'Add' ? node.inputs : node.inputs.slice(0, 1)) {
+    ties.join(operand, output);
   }
 }
+
+/** Whether a factor on a channel of the inputs comes out as the same factor on that channel. */
+function scalesWithItsInputs(graph: Graph, node: Node): boolean {
+  if (node.op === 'Add') return !node.inputs.some((operand) => graph.constants.has(operand));
+  if (node.op === 'Pad') return node.value === 0;
+  if (node.op === 'Reshape') return keepsChannels(shapeOf(graph, node.inputs[0]!), node.shape);
+  return homogeneous.has(node.op);
+}
+
+const homogeneous: ReadonlySet<Node['op']> = new Set<Node['op']>([
+  'Clamp',
+  'AveragePool',
+  'MaxPool',
+  'GlobalAveragePool',
+]);
 
 /** [1, C, 1, 1] <-> [1, C] and the like: channels stay channels. */
 function keepsChannels(from: readonly number[], to: readonly number[]): boolean {

@@ -171,8 +171,9 @@ function withErrorConvolutions(graph: Graph, weights: ReadonlyMap<string, QuantW
       data: rounded.map((value, i) => value - data[i]!),
     });
     shapes.set(name, graph.shapes.get(conv.outputs[0]!)!);
-    const { clamp: _, ...plain } = conv;
-    return { ...plain, name, inputs: [conv.inputs[0]!, `${name}/kernel`, ''], outputs: [name] };
+    const inputs = [conv.inputs[0]!, `${name}/kernel`, ''];
+    const { op, kernel, strides, pads, dilations, group } = conv;
+    return { op, name, inputs, outputs: [name], kernel, strides, pads, dilations, group };
   });
   return { ...graph, nodes: [...graph.nodes, ...added], constants, shapes };
 }

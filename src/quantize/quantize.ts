@@ -236,9 +236,7 @@ class Run {
 }
 
 function clampedValues(graph: Graph): string[] {
-  return graph.nodes.flatMap((node) =>
-    'clamp' in node && node.clamp !== undefined ? node.outputs : [],
-  );
+  return graph.nodes.flatMap((node) => ('clamp' in node ? node.outputs : []));
 }
 
 /** E[x^2] of the input channel that each weight multiplies, [O, C/group, KH, KW]. */

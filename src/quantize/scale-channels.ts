@@ -87,7 +87,7 @@ function times(values: Float32Array, factors: Float64Array): Float32Array {
 }
 
 function withScaledClamp(node: Node, factors: Float64Array | undefined): Node {
-  if (factors === undefined || !('clamp' in node) || node.clamp === undefined) return node;
+  if (factors === undefined || !('clamp' in node)) return node;
   const scale = (bounds: Float32Array): Float32Array =>
     Float32Array.from(factors, (factor, c) => {
       const bound = bounds.length === 1 ? bounds[0]! : bounds[c]!;

@@ -2,7 +2,7 @@
 import { ModelError, UsageError } from '../../src/errors.js';
 import { openFloatRunner } from '../../src/float/runner.js';
 import type { Graph } from '../../src/graph/graph.js';
-import type { QuantConv, QuantGraph } from '../../src/graph/quant-graph.js';
+import type { QuantGraph } from '../../src/graph/quant-graph.js';
 import type { SampleSource } from '../../src/graph/samples.js';
 import { lower, interpret, quantizeInput } from '../../src/program/index.js';
 import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
@@ -212,7 +212,7 @@ describe('quantizeGraph', () => {
     for (const { scale, zeroPoint } of quantGraph.values.values()) {
       expect(scale > 0 && Number.isFinite(scale) && Number.isInteger(zeroPoint)).toBe(true);
     }
-    for (const node of quantGraph.nodes as readonly QuantConv[]) {
+    for (const node of quantGraph.nodes) {
       if (node.op === 'Conv') expect(node.weight.scales.every((s) => s > 0)).toBe(true);
     }
     lower(quantGraph, findTarget(target));
