@@ -51,8 +51,10 @@ export class Experiments {
         ? await executor.run(codes)
         : { taps: new Map<string, CodeTensor>(), trap: undefined };
       if (trap === undefined) return new Map<string, Outcome>([...taps, ...traps]);
+      const variant = this.variants.find(({ name }) => name === trap.layer);
       const own = this.base.ops.find(({ name }) => name === trap.layer);
-      traps.set(own === undefined ? trap.layer : this.base.tensors[own.output]!.name, trap);
+      if (variant) traps.set(variant.name, { ...trap, layer: this.base.ops[variant.index]!.name });
+      else traps.set(this.base.tensors[own!.output]!.name, trap);
     }
   }
 
@@ -105,6 +107,5 @@ export class Experiments {
 
 /** Weights belong to the model and are the same under all targets. */
 function keyOf(index: number, op: Op): string {
-  const { name: _, ...arithmetic } = op;
-  return `${index} ${fingerprint({ ...arithmetic, weights: undefined })}`;
+  return `${index} ${fingerprint({ ...op, name: undefined, weights: undefined })}`;
 }

@@ -68,7 +68,7 @@ class Counts {
     }
     // One side or both have no codes: equal only where the same value left the same range.
     const [x, y] = [a, b].map((one) => ('data' in one ? undefined : one));
-    if (x && y && x.element === y.element && x.value === y.value) return;
+    if (x && x.element === y?.element && x.value === y.value) return;
     const codes = 'data' in a ? a : 'data' in b ? b : undefined;
     const count = codes?.data.length ?? 1;
     this.elements += count;

@@ -243,7 +243,10 @@ function fixedSteps(a: Fixed, b: Fixed, slot: Slot): Step[] {
   const { multiplier, shift } = b;
   const factors: Step = {
     ingredient: 'multiplier recipe',
-    detail: `multipliers of ${bitsOf(a)} to ${bitsOf(b)} bits`,
+    detail:
+      bitsOf(a) === bitsOf(b)
+        ? `other multipliers of ${bitsOf(a)} bits`
+        : `multipliers of ${bitsOf(a)} to ${bitsOf(b)} bits`,
     apply: patch((requant) => ({ ...requant, multiplier, shift })),
   };
   const changed = same([a.multiplier, a.shift], [multiplier, shift]) ? [] : [factors];

@@ -10,7 +10,7 @@ export function diffText(document: DiffDocument): string {
     ...targets.map(
       (id, i) => [i === 0 ? 'reference' : 'target', `${id} (${evidence[id] ?? ''})`] as const,
     ),
-    ...refused.map(({ target, reason }) => ['cannot', `${target}: ${reason}`] as const),
+    ...refused.map(({ target, reason }) => ['cannot', `${target}: ${shortNames(reason)}`] as const),
     ['images', String(document.images)],
     ['time', `${document.seconds.toFixed(2)} s`],
     ...document.notes.map((note) => ['note', note] as const),
@@ -19,14 +19,15 @@ export function diffText(document: DiffDocument): string {
     if (first === null) return `\n${target} equals ${targets[0]!} in every layer\n`;
     return `\n${target} parts from ${targets[0]!}:\n${firstText(first)}`;
   });
-  const table = layerTable(layers, firsts.length > 1);
+  // Of several targets the document has the layers; a page of them would hide the answer.
+  const table = firsts.length === 1 ? layerTable(layers) : '';
   return facts + parts.join('') + (table === '' ? '' : `\n${table}`);
 }
 
 function firstText(first: FirstDifference): string {
   const { trap } = first;
   return factList([
-    ['  first layer', `${first.layer} (${first.op})`],
+    ['  first layer', `${shortName(first.layer)} (${first.op})`],
     ['  differing', `${first.differing} of ${first.elements} codes, at most ${first.maxLsb} LSB`],
     [
       '  cause',
@@ -41,7 +42,7 @@ function firstText(first: FirstDifference): string {
 }
 
 /** Layers that differ; equal ones are only counted. */
-function layerTable(layers: readonly DiffLayer[], several: boolean): string {
+function layerTable(layers: readonly DiffLayer[]): string {
   const rows = layers.flatMap(({ name, op, others }) =>
     others
       .filter(({ isolated, accumulated }) => isolated.differing + accumulated.differing > 0)
@@ -54,9 +55,6 @@ function layerTable(layers: readonly DiffLayer[], several: boolean): string {
   const table = textTable(rows, [
     { title: 'layer', value: ({ name }) => shortName(name) },
     { title: 'op', value: ({ op }) => op },
-    ...(several
-      ? [{ title: 'target', value: ({ target }: { target: string }) => target } as const]
-      : []),
     { title: 'alone', value: ({ isolated }) => String(isolated.differing), align: 'right' },
     { title: 'LSB', value: ({ isolated }) => String(isolated.maxLsb), align: 'right' },
     {
@@ -77,5 +75,10 @@ function layerTable(layers: readonly DiffLayer[], several: boolean): string {
 
 function shortName(name: string): string {
   const [first = ''] = name.split(';');
-  return first.length <= 40 ? first : `...${first.slice(-37)}`;
+  return first.length <= 50 ? first : `...${first.slice(-47)}`;
+}
+
+/** The first of the names that converters joined by semicolons. */
+function shortNames(reason: string): string {
+  return reason.replace(/"([^";]+);[^"]*"/g, '"$1"');
 }
