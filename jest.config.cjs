@@ -10,6 +10,6 @@ module.exports = {
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist'],
-  testTimeout: 60000,
+  testTimeout: 240000, // shared machines can be ten times slower than their cores
   maxWorkers: 2,
 };
