@@ -4,7 +4,14 @@ import { onnxruntime, onnxruntimeArm64, onnxruntimeAvx2, onnxruntimeSse41 } from
 import { pow2, pow2Unsigned } from './pow2.js';
 import { qnnpack } from './qnnpack.js';
 import type { TargetSpec } from './target.js';
-import { jacob2018, sheng2018, tfliteBuiltinArm, tfliteBuiltinX86, tfliteU8 } from './tflite.js';
+import {
+  jacob2018,
+  sheng2018,
+  tfliteBuiltinArm,
+  tfliteBuiltinX86,
+  tfliteRef,
+  tfliteU8,
+} from './tflite.js';
 import { q31PerChannel, tflm, tflmSingle } from './tflm.js';
 import { tosaDouble, tosaSingle } from './tosa.js';
 import { xnnpack, xnnpackRndnu } from './xnnpack.js';
@@ -19,6 +26,7 @@ export const allTargets: readonly TargetSpec[] = [
   pow2Unsigned,
   q31PerChannel,
   tflmSingle,
+  tfliteRef,
   tfliteU8,
   tfliteBuiltinX86,
   tfliteBuiltinArm,

@@ -52,12 +52,18 @@ export type ScaleProduct =
 
 /** From the real factor to what the hardware multiplies by. */
 export type ScaleCode =
-  /** frexp, then round-half-away(q * 2^31) as a Q31 multiplier and a shift; below 2^-32: zero. */
-  | { readonly kind: 'q31'; readonly rule: FixedRule }
+  /**
+   * frexp, then round-half-away(q * 2^31) as a Q31 multiplier and a shift; below 2^-32: zero.
+   * `multiplierBits`: width of the signed multiplier, 32 unless given; q is taken times
+   * 2^(multiplierBits - 1).
+   */
+  | { readonly kind: 'q31'; readonly rule: FixedRule; readonly multiplierBits?: number | undefined }
   /** The 24-bit significand of the float32 factor as the multiplier. */
   | { readonly kind: 'f32bits'; readonly rule: FixedRule }
   /** The float32 factor itself; rounds half to even. */
   | { readonly kind: 'f32' }
+  /** C's round(double(accumulator) * factor), half away from zero, for 8-bit results. */
+  | { readonly kind: 'f64' }
   /** A shift alone; the factor must be a power of two. */
   | { readonly kind: 'pow2'; readonly rule: RoundRule };
 
@@ -72,16 +78,45 @@ export type MeanForm =
   | { readonly kind: 'mean'; readonly rule: FixedRule }
   /** f32(si / f32(so * n)), half to even. */
   | { readonly kind: 'f32' }
+  /** The same factor, the zero point added in float32 before rounding. */
+  | { readonly kind: 'f32ZeroInside' }
+  /** TFLite's optimized MEAN: f32(si / f32(n * so)) as Q31, of the raw sum; zero points last. */
+  | { readonly kind: 'rawMean'; readonly rule: FixedRule }
   /** Sum times round(2^k / n) of `bits` bits, the exponent difference in the shift. */
   | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: FixedRule }
   /** TOSA, Ethos-U: sum times floor((2^bits + 1) * 2^k / n), k = 32 - clz(n - 1); equal scales. */
   | { readonly kind: 'flooredReciprocal'; readonly bits: number; readonly rule: FixedRule };
 
-export interface TargetArithmetic {
+/** How a layer's scales become multipliers. */
+export interface Recipe {
   readonly product: ScaleProduct;
-  /** For fully connected layers with one weight scale, where it differs from `product`. */
-  readonly fullyConnectedProduct?: ScaleProduct;
   readonly code: ScaleCode;
+}
+
+/** Kinds of layers whose recipe may differ from the convolutions'. */
+export type RecipeKind = 'depthwise' | 'fullyConnected' | 'fullyConnectedPerTensor' | 'mul';
+
+export type Recipes = Partial<Recipe> & {
+  /** What differs; `fullyConnectedPerTensor` (one weight scale) goes before `fullyConnected`. */
+  readonly kinds?: Readonly<Partial<Record<RecipeKind, Partial<Recipe>>>>;
+};
+
+/** A change of scale by `code`, or by an integer factor round(si / so * 2^bits). */
+export type RequantizeForm =
+  /** As the convolutions do with (si / so) as the factor, or by a recipe of its own. */
+  | ({ readonly kind: 'code' } & Partial<Recipe>)
+  /** Dequantize, then quantize, in float32. */
+  | { readonly kind: 'f32'; readonly rule: 'halfAway' | 'halfEven' }
+  /** XNNPACK's convert: the factor has `bits` fractional bits, half to even. */
+  | { readonly kind: 'fractional'; readonly bits: number; readonly rule: FixedRule }
+  /** TFLite's CONCATENATION: f32(f32(code * ratio) + bias), ratio = f32(si * f32(1 / so)). */
+  | { readonly kind: 'f32Biased' };
+
+export interface TargetArithmetic extends Recipe {
+  /** What kinds of layers do differently. */
+  readonly kinds?: NonNullable<Recipes['kinds']>;
+  /** What layers with u8 weights (or u8 factors) do differently, before `kinds`. */
+  readonly u8?: Recipes;
   readonly accumulator: {
     readonly bits: number;
     readonly overflow: 'wrap' | 'saturate' | 'saturateSymmetric' | 'trap';
@@ -90,6 +125,8 @@ export interface TargetArithmetic {
     readonly products: 'exact' | 'satPairs16';
     readonly biasFirst: boolean;
   };
+  /** Width of the signed bias, where it is not 32, and what becomes of a bias that does not fit. */
+  readonly bias?: { readonly bits: number; readonly overflow: 'refuse' | 'saturate' } | undefined;
   /** How a real clamp bound becomes a code: rounding of f32(bound / scale). */
   readonly clampRounding: 'halfAway' | 'halfEven';
   readonly add:
@@ -112,9 +149,11 @@ export interface TargetArithmetic {
   readonly unary: {
     readonly hardSwish: 'tflite16' | 'f32HalfAway' | 'f32HalfEven';
     readonly sigmoid: 'f32HalfAway' | 'f32HalfEven';
-    /** A change of scale: `code` does as the convolutions do, with (si / so) as the factor. */
-    readonly requantize:
-      { readonly kind: 'code' } | { readonly kind: 'f32'; readonly rule: 'halfAway' | 'halfEven' };
+    readonly requantize: RequantizeForm;
+    /** Of a clamp on its own (RELU, RELU6), where it differs from `requantize`. */
+    readonly rectify?: RequantizeForm;
+    /** Of the operands of a concatenation, where it differs from `requantize`. */
+    readonly concat?: RequantizeForm;
   };
   readonly inputQuantization: {
     readonly form: 'divide' | 'multiplyInverse';

@@ -2,16 +2,59 @@
 import { tflm } from './tflm.js';
 import type { TargetSpec } from './target.js';
 
-/** TFLite's legacy uint8 kernels, reference form. */
-export const tfliteU8: TargetSpec = {
-  id: 'tflite-u8@2.10',
-  aliases: ['tflite-u8'],
-  summary: 'TFLite legacy uint8: weights with zero points, per tensor, double rounding',
+const oracles = ['test/targets/oracle-ties.test.ts', 'test/targets/oracle-nets.test.ts'];
+
+const gemmlowp = { kind: 'q31', rule: 'gemmlowp2' } as const;
+
+/** LiteRT's reference kernels. */
+export const tfliteRef: TargetSpec = {
+  id: 'litert-ref@2.3.0',
+  aliases: ['tflite-ref'],
+  summary: 'LiteRT reference kernels, int8 and uint8: double rounding, fully connected in float64',
   source:
-    'tensorflow/tflite-micro tensorflow/lite/kernels/internal/reference (conv.h, add.h, ' +
-    'pooling.h), tensorflow/lite/kernels/kernel_util.cc; not yet run against a wheel',
-  evidence: 'unverified',
-  provenBy: [],
+    'ai-edge-litert 2.3.0, resolver BUILTIN_REF, on x86; tensorflow/tflite-micro ' +
+    'tensorflow/lite/kernels/internal/reference for the formulas they share',
+  evidence: 'verified',
+  provenBy: oracles,
+  constraints: {
+    activations: ['s8', 'u8'],
+    weights: ['s8', 'u8'],
+    weightBits: [8, 4],
+    activationZeroPoint: true,
+    weightZeroPoint: true,
+    perChannelWeights: true,
+    narrowWeights: true,
+    scales: 'real',
+    perChannelClamp: false,
+    wideOutputs: [],
+  },
+  arithmetic: {
+    ...tflm.arithmetic,
+    kinds: {
+      fullyConnected: { code: { kind: 'f64' } },
+      mul: { product: 'f32' },
+    },
+    u8: {
+      product: 'f32ThenF64',
+      kinds: {
+        fullyConnected: { product: 'f64' },
+        mul: { product: 'f32' },
+      },
+    },
+    unary: {
+      ...tflm.arithmetic.unary,
+      rectify: { kind: 'code', product: 'f32', code: gemmlowp },
+      concat: { kind: 'f32Biased' },
+    },
+  },
+};
+
+/** The same for uint8 alone, which is what a quantizer for it needs to know. */
+export const tfliteU8: TargetSpec = {
+  ...tfliteRef,
+  id: 'litert-u8@2.3.0',
+  aliases: ['tflite-u8'],
+  summary: 'LiteRT reference kernels, legacy uint8: weights with zero points, per tensor',
   constraints: {
     activations: ['u8'],
     weights: ['u8'],
@@ -24,17 +67,19 @@ export const tfliteU8: TargetSpec = {
     perChannelClamp: false,
     wideOutputs: [],
   },
-  arithmetic: {
-    ...tflm.arithmetic,
-    product: 'f32ThenF64',
-    // uint8 CONCATENATION rescales in float; its requantization is QUANTIZE's.
-    unary: { ...tflm.arithmetic.unary },
-  },
+};
+
+/** gemmlowp for every layer, as TensorFlow Lite began. */
+const firstTflite: TargetSpec = {
+  ...tfliteU8,
+  evidence: 'unverified',
+  provenBy: [],
+  arithmetic: { ...tflm.arithmetic, product: 'f32ThenF64' },
 };
 
 /** TensorFlow-era 8-bit arithmetic, as Sheng et al. quantized MobileNetV1 with it. */
 export const sheng2018: TargetSpec = {
-  ...tfliteU8,
+  ...firstTflite,
   id: 'sheng2018@1',
   aliases: ['sheng2018'],
   summary: 'asymmetric uint8 per tensor, TensorFlow-era arithmetic (Sheng et al. 2018)',
@@ -43,29 +88,38 @@ export const sheng2018: TargetSpec = {
 
 /** Jacob et al., "Quantization and Training of Neural Networks for Efficient Inference". */
 export const jacob2018: TargetSpec = {
-  ...tfliteU8,
+  ...firstTflite,
   id: 'jacob2018@1',
   aliases: ['jacob2018'],
   summary: 'asymmetric uint8 per tensor, gemmlowp (Jacob et al. 2018)',
   source: 'arXiv 1712.05877 and google/gemmlowp',
-  arithmetic: { ...tfliteU8.arithmetic, product: 'f64' },
+  arithmetic: tflm.arithmetic,
 };
 
-/** TFLite's built-in kernels over ruy on x86 (AVX2 and AVX512). */
+/** LiteRT's optimized kernels on x86, without delegates. */
 export const tfliteBuiltinX86: TargetSpec = {
-  ...tflm,
-  id: 'tflite-builtin-x86@2.10',
-  aliases: ['tflite-builtin-x86'],
-  summary: 'TFLite built-in int8 kernels on x86: ruy rounds twice, both half up',
+  ...tfliteRef,
+  id: 'litert-builtin-x86@2.3.0',
+  aliases: ['tflite-builtin', 'tflite-builtin-x86'],
+  summary: 'LiteRT optimized kernels on x86, no delegate: ruy rounds twice, both half up',
   source:
-    'google/ruy ruy/kernel_avx2_fma.cc and kernel_avx512.cc; TFLite optimized_ops; which kernels ' +
-    'use it depends on the release and has not been run',
-  evidence: 'unverified',
-  provenBy: [],
-  constraints: { ...tflm.constraints, weightBits: [8] },
+    'ai-edge-litert 2.3.0, resolver BUILTIN_WITHOUT_DEFAULT_DELEGATES, on x86 with AVX512; ' +
+    'google/ruy ruy/kernel_avx512.cc for the double rounding',
   arithmetic: {
-    ...tflm.arithmetic,
+    ...tfliteRef.arithmetic,
     code: { kind: 'q31', rule: 'ruyx86' },
+    kinds: {
+      fullyConnectedPerTensor: { product: 'f32ThenF64' },
+      mul: { product: 'f32', code: gemmlowp },
+    },
+    u8: {
+      product: 'f32ThenF64',
+      kinds: {
+        depthwise: { code: gemmlowp },
+        mul: { product: 'f32', code: gemmlowp },
+      },
+    },
+    globalPool: { kind: 'rawMean', rule: 'ruyx86' },
     softmax: { kind: 'f32Table', s8: 'halfAway', u8: 'truncHalf' },
   },
 };
@@ -73,10 +127,12 @@ export const tfliteBuiltinX86: TargetSpec = {
 /** TFLite's built-in kernels over ruy on Arm. */
 export const tfliteBuiltinArm: TargetSpec = {
   ...tfliteBuiltinX86,
-  id: 'tflite-builtin-arm@2.10',
+  id: 'litert-builtin-arm@2.3.0',
   aliases: ['tflite-builtin-arm'],
   summary: 'TFLite built-in int8 kernels on Arm: ruy rounds once, half up',
   source: 'google/ruy ruy/kernel_arm64.cc and apply_multiplier.cc; not run',
+  evidence: 'unverified',
+  provenBy: [],
   arithmetic: {
     ...tfliteBuiltinX86.arithmetic,
     code: { kind: 'q31', rule: 'halfUp' },

@@ -3,14 +3,19 @@ import type { TargetSpec } from './target.js';
 
 /** TensorFlow Lite Micro's int8 kernels, and CMSIS-NN and ESP-NN, which follow them. */
 export const tflm: TargetSpec = {
-  id: 'tflm@2024.1',
+  id: 'tflm@2026.10',
   aliases: ['tflm'],
   summary: 'TFLite Micro, CMSIS-NN, ESP-NN: int8, Q31 multipliers, double rounding',
   source:
     'tensorflow/tflite-micro tensorflow/lite/kernels/internal (common.h, quantization_util.cc, ' +
-    'reference/), ARM-software/CMSIS-NN Include/arm_nnsupportfunctions.h, google/gemmlowp',
-  evidence: 'source',
-  provenBy: ['test/program/gemmlowp.test.ts'],
+    'reference/), ARM-software/CMSIS-NN Include/arm_nnsupportfunctions.h, google/gemmlowp; run as ' +
+    'tflite-micro 0.dev20261023182759 (its x86 build). 4-bit weights are from the source alone',
+  evidence: 'verified',
+  provenBy: [
+    'test/targets/oracle-ties.test.ts',
+    'test/targets/oracle-nets.test.ts',
+    'test/program/gemmlowp.test.ts',
+  ],
   constraints: {
     activations: ['s8'],
     weights: ['s8'],
@@ -25,7 +30,6 @@ export const tflm: TargetSpec = {
   },
   arithmetic: {
     product: 'f64',
-    fullyConnectedProduct: 'f32ThenF64',
     code: { kind: 'q31', rule: 'gemmlowp2' },
     accumulator: { bits: 32, overflow: 'wrap', when: 'end', products: 'exact', biasFirst: false },
     clampRounding: 'halfAway',
@@ -45,9 +49,10 @@ export const tflm: TargetSpec = {
 /** The same sources built with TFLITE_SINGLE_ROUNDING or CMSIS_NN_USE_SINGLE_ROUNDING. */
 export const tflmSingle: TargetSpec = {
   ...tflm,
-  id: 'tflm-single@2024.1',
+  id: 'tflm-single@2026.10',
   aliases: ['tflm-single'],
   summary: 'TFLite Micro and CMSIS-NN built for single rounding (half up)',
+  evidence: 'source',
   provenBy: [],
   arithmetic: {
     ...tflm.arithmetic,
@@ -64,6 +69,7 @@ export const q31PerChannel: TargetSpec = {
   aliases: ['q31-pc'],
   summary: 'as tflm, with a clamp per output channel',
   source: 'defined by lastbit: src/targets/NOTES.md',
+  evidence: 'source',
   provenBy: [],
   constraints: { ...tflm.constraints, perChannelClamp: true },
 };

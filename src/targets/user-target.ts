@@ -61,6 +61,7 @@ const code = z.discriminatedUnion('kind', [
   object({ kind: z.literal('q31'), rule, multiplierBits: whole(4, 32).optional() }),
   object({ kind: z.literal('f32bits'), rule }),
   object({ kind: z.literal('f32') }),
+  object({ kind: z.literal('f64') }),
   object({ kind: z.literal('pow2'), rule: plain }),
 ]);
 
@@ -147,7 +148,7 @@ const profile = object({
 export function parseUserTarget(text: string, file: string): TargetSpec {
   const given = parseObject(text, file);
   const { extends: parent, ...own } = given;
-  const base = parent === undefined ? {} : baseOf(parent, file);
+  const base = parent === undefined ? {} : baseOf(parent, own, file);
   const merged = merge(base, own) as Record<string, unknown>;
   const result = profile.safeParse(merged);
   if (!result.success) throw bad(file, describe(result.error.issues, merged, parent));
@@ -181,15 +182,45 @@ function parseObject(text: string, file: string): Record<string, unknown> {
 }
 
 /** What a user's target takes over from a built-in one: constraints and arithmetic. */
-function baseOf(parent: unknown, file: string): Record<string, unknown> {
+function baseOf(
+  parent: unknown,
+  own: Record<string, unknown>,
+  file: string,
+): Record<string, unknown> {
   if (typeof parent !== 'string') throw bad(file, '"extends": expected the name of a profile');
   try {
     const { constraints, arithmetic } = findTarget(parent);
-    return { constraints, arithmetic };
+    return { constraints, arithmetic: withoutReplaced(arithmetic, own) };
   } catch (error) {
     if (error instanceof LastbitError) throw bad(file, `"extends": ${error.detail}`);
     throw error;
   }
+}
+
+/**
+ * A general `product` or `code` of the user's is for all layers: what the parent says about kinds
+ * of layers gives way to it.
+ */
+function withoutReplaced(
+  arithmetic: TargetSpec['arithmetic'],
+  own: Record<string, unknown>,
+): Record<string, unknown> {
+  const given = isObject(own.arithmetic) ? own.arithmetic : {};
+  const replaced = ['product', 'code'].filter((key) => given[key] !== undefined);
+  const strip = (part: unknown): unknown =>
+    isObject(part)
+      ? Object.fromEntries(
+          Object.entries(part)
+            .filter(([key]) => !replaced.includes(key))
+            .map(([key, value]) => [key, strip(value)]),
+        )
+      : part;
+  const { kinds, u8 } = arithmetic;
+  return {
+    ...arithmetic,
+    ...(kinds ? { kinds: strip(kinds) } : {}),
+    ...(u8 ? { u8: strip(u8) } : {}),
+  };
 }
 
 /** `null` takes an optional part away. */

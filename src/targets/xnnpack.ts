@@ -3,14 +3,15 @@ import type { TargetSpec } from './target.js';
 
 /** TFLite with XNNPACK, float32 requantization: x86, WebAssembly, and all per-channel int8. */
 export const xnnpack: TargetSpec = {
-  id: 'xnnpack@2024.1',
+  id: 'litert-xnnpack@2.3.0',
   aliases: ['xnnpack'],
   summary: 'TFLite with XNNPACK (x86, wasm): float32 scales, half to even; 21-bit add',
   source:
     'google/XNNPACK src/xnnpack/requantization.h, src/microparams-init.c, ' +
-    'src/operators/convolution-nhwc.c, src/qs8-vadd; TFLite for pools and softmax',
-  evidence: 'source',
-  provenBy: [],
+    'src/operators/convolution-nhwc.c, src/qs8-vadd; TFLite for pools and softmax; run as ' +
+    'ai-edge-litert 2.3.0 with its default delegates, on x86 with AVX512',
+  evidence: 'verified',
+  provenBy: ['test/targets/oracle-ties.test.ts', 'test/targets/oracle-nets.test.ts'],
   constraints: {
     activations: ['s8', 'u8'],
     weights: ['s8', 'u8'],
@@ -30,12 +31,15 @@ export const xnnpack: TargetSpec = {
     clampRounding: 'halfAway',
     add: { kind: 'aligned', bits: 21, rule: 'halfUp' },
     averagePool: { kind: 'divide', s8: 'halfAway', u8: 'halfUp' },
-    globalPool: { kind: 'f32' },
+    globalPool: { kind: 'f32ZeroInside' },
     softmax: { kind: 'f32Table', s8: 'halfAway', u8: 'truncHalf' },
     unary: {
-      hardSwish: 'f32HalfEven',
+      // Neither hard-swish nor a clamp on its own is delegated.
+      hardSwish: 'tflite16',
       sigmoid: 'f32HalfAway',
-      requantize: { kind: 'f32', rule: 'halfEven' },
+      requantize: { kind: 'fractional', bits: 8, rule: 'halfUp' },
+      rectify: { kind: 'code', product: 'f32', code: { kind: 'q31', rule: 'gemmlowp2' } },
+      concat: { kind: 'f32Biased' },
     },
     inputQuantization: { form: 'multiplyInverse', rule: 'halfEven' },
   },
@@ -44,9 +48,11 @@ export const xnnpack: TargetSpec = {
 /** XNNPACK's integer rounding, which uint8 nets get on Arm. */
 export const xnnpackRndnu: TargetSpec = {
   ...xnnpack,
-  id: 'xnnpack-rndnu@2024.1',
+  id: 'litert-xnnpack-rndnu@2.3.0',
   aliases: ['xnnpack-rndnu'],
   summary: 'TFLite with XNNPACK on Arm, uint8: 24-bit multipliers, half up',
+  evidence: 'source',
+  provenBy: [],
   constraints: {
     ...xnnpack.constraints,
     activations: ['u8'],

@@ -67,7 +67,7 @@ export function randomQuantGraph(dice: Dice): QuantGraph {
     values: growth.values,
     nodes: growth.nodes,
     metadata: {
-      ...(dice.chance(0.5) ? { target: 'tflm@2024.1', version: '0.1.0' } : {}),
+      ...(dice.chance(0.5) ? { target: 'tflm@2026.10', version: '0.1.0' } : {}),
       ...(dice.chance(0.3) ? { preprocess: 'tf' } : {}),
     },
     origin: dice.pick(['lastbit', 'qdq', 'qop', 'tflite'] as const),

@@ -39,7 +39,8 @@ function addDifferences(stats, name, got, want) {
   const row = stats.get(name) ?? { values: 0, differing: 0, largest: 0 };
   stats.set(name, row);
   row.values += got.length;
-  if (got.length !== want.length) throw new Error(`${name}: ${got.length} codes, not ${want.length}`);
+  if (got.length !== want.length)
+    throw new Error(`${name}: ${got.length} codes, not ${want.length}`);
   for (let i = 0; i < got.length; ++i) {
     if (got[i] === want[i]) continue;
     row.differing += 1;
@@ -89,7 +90,12 @@ function isolated(program, inputs, dump) {
     for (let i = 0; i < dump.images; ++i) {
       const codes = codesOf(from.dtype, slice(sources.get(names[0]), dump.images, i));
       const [{ data }] = engine.runSync(codes).outputs;
-      addDifferences(stats, output, data, codesOf(to.dtype, slice(sources.get(output), dump.images, i)));
+      addDifferences(
+        stats,
+        output,
+        data,
+        codesOf(to.dtype, slice(sources.get(output), dump.images, i)),
+      );
     }
     engine.close();
   }
@@ -120,7 +126,9 @@ function main(args) {
     const kinds = new Map(program.ops.map((op) => [program.tensors[op.output].name, op.op]));
     const bad = [...stats].filter(([, { differing }]) => differing > 0);
     for (const [name, row] of bad.slice(0, args.includes('--all') ? 1000 : 3)) {
-      console.log(`   ${kinds.get(name)} ${name.slice(0, 60)}: ${row.differing}/${row.values}, by ${row.largest}`);
+      console.log(
+        `   ${kinds.get(name)} ${name.slice(0, 60)}: ${row.differing}/${row.values}, by ${row.largest}`,
+      );
     }
     if (args.includes('--missing')) console.log(`   not compared: ${missing.join(', ')}`);
   }

@@ -27,7 +27,12 @@ async function crop(file, height, width) {
   const meta = await sharp(file).metadata();
   const left = (meta.width - width) >> 1;
   const top = (meta.height - height) >> 1;
-  return sharp(file).extract({ left, top, width, height }).removeAlpha().toColourspace('srgb').raw().toBuffer();
+  return sharp(file)
+    .extract({ left, top, width, height })
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer();
 }
 
 /**

@@ -114,6 +114,7 @@ def conv_options(kind, stride=1, padding=NO_PADDING, activation=0):
 
 
 # Products that are 1 in float32 and 1 - 2^-26 in double: at a tie the two part.
+THIRD = np.float32(8 / 3)
 NEAR = (np.float32(1 + 2**-13), np.float32(1 - 2**-13))
 
 
@@ -124,6 +125,12 @@ def layer_scales(form, shifts, rng):
         return 2.0**-5, 2.0 ** (1 - shifts), 2.0**-4
     if form == 'near':
         return NEAR[0], (NEAR[1] * 2.0 ** (-2 - shifts)).astype(np.float32), 2.0**-2
+    if form == 'above':
+        # f32(1/3) is above 1/3: acc * factor is just above a tie, f32(acc * factor) is on it.
+        return 0.5, 2.0 ** (3 - shifts), 3.0
+    if form == 'third':
+        # 1 / THIRD is 3/8 once rounded to float32, and not before.
+        return 0.5, 2.0 ** (3 - shifts), THIRD
     random = rng.uniform(0.5, 1, len(shifts)) * 2.0 ** (1 - shifts)
     return np.float32(rng.uniform(0.02, 0.04)), random.astype(np.float32), np.float32(0.0471)
 
@@ -150,9 +157,11 @@ def layer(op, dtype, form, zero_in, zero_out, per_channel, zero_weight=0, activa
         'depthwise': (1, 3, 3, count),
         'fully_connected': (count, channels),
     }[op]
-    axis = 3 if op == 'depthwise' else 0
+    channel_axis = 3 if op == 'depthwise' else 0
+    # Files with one scale name dimension 0, and XNNPACK takes no other from them.
+    axis = channel_axis if per_channel else 0
     spread = [1] * len(shape)
-    spread[axis] = count
+    spread[channel_axis] = count
     weights = np.rint(rng.uniform(-1, 1, shape) * reach.reshape(spread))
     if dtype == 'u8':
         weights = np.clip(weights + zero_weight, 0, 255)
@@ -265,9 +274,9 @@ def cases():
         low, high = (-128, 127) if dtype == 's8' else (0, 255)
         mid = middle(dtype)
         for op in ('conv', 'depthwise', 'fully_connected'):
-            for form in ('dyadic', 'near', 'random'):
+            for form in ('dyadic', 'near', 'above', 'third', 'random'):
                 per_channel = dtype == 's8' and op != 'fully_connected'
-                zero_weight = 0 if dtype == 's8' else {'dyadic': 131, 'near': 125, 'random': 128}[form]
+                zero_weight = 0 if dtype == 's8' else {'dyadic': 131, 'near': 125}.get(form, 128)
                 made[f'{op}-{dtype}-{form}'] = layer(
                     op, dtype, form, mid + 5, mid - 9, per_channel, zero_weight
                 )
@@ -278,7 +287,7 @@ def cases():
             for op in ('conv', 'depthwise'):
                 for form in ('dyadic', 'near'):
                     made[f'{op}-s8-tensor-{form}'] = layer(op, dtype, form, 5, -9, False)
-            for form in ('dyadic', 'near'):
+            for form in ('dyadic', 'near', 'above'):
                 made[f'fully_connected-s8-channel-{form}'] = layer(
                     'fully_connected', dtype, form, 5, -9, True
                 )
@@ -293,7 +302,11 @@ def cases():
         made[f'add-{dtype}-coarse'] = pair('add', dtype, 2**-6, 4.0, 2**-2, (mid, mid, mid))
         made[f'mul-{dtype}-dyadic'] = pair('mul', dtype, 0.5, 0.5, 16.0, (mid + 3, mid - 7, mid - 2))
         made[f'mul-{dtype}-near'] = pair(
-            'mul', dtype, float(NEAR[0]), 2**-5, float(NEAR[0]) * 8, (mid + 3, mid - 7, mid - 2)
+            'mul', dtype, NEAR[0], NEAR[1] / NEAR[0], 64.0, (mid + 3, mid - 7, mid - 2)
+        )
+        made[f'mul-{dtype}-above'] = pair('mul', dtype, 0.5, 1.0, 12.0, (mid + 3, mid - 7, mid))
+        made[f'mul-{dtype}-third'] = pair(
+            'mul', dtype, 0.5, 0.5, THIRD * 2, (mid + 3, mid - 7, mid - 2)
         )
         made[f'concat-{dtype}-equal'] = pair('concat', dtype, 0.5, 1.0, None, (mid + 3,) * 3)
         if dtype == 'u8':
@@ -306,12 +319,13 @@ def cases():
         made[f'average-{dtype}-4x4'] = average(dtype, 10, 4, 2, valid, mid - 5)
         made[f'average-{dtype}-3x3-padded'] = average(dtype, 7, 3, 1, same, mid + 3)
         made[f'average-{dtype}-7x7'] = average(dtype, 7, 7, 1, valid, mid)
-        for channels, scale in ((10, 0.1), (100, 0.25), (257, 0.0625), (1001, 0.05)):
+        for channels, scale in ((3, 0.010183702), (10, 0.01), (100, 0.02), (257, 0.03125), (1001, 0.05)):
             made[f'softmax-{dtype}-{channels}'] = softmax(dtype, channels, scale)
         for name, scale_in, scale_out in (
             ('coarser', 0.25, 0.5),
             ('coarser4', 0.25, 1.0),
             ('finer', 0.5, 0.25),
+            ('third', 1.0, THIRD),
             ('random', 0.0312, 0.0471),
             ('shifted', 0.5, 0.5),
         ):
@@ -319,8 +333,11 @@ def cases():
                 OPS.QUANTIZE, dtype, scale_in, mid + 3, scale_out, mid - 8,
                 schema.QuantizeOptionsT(), 2,
             )
-        made[f'relu-{dtype}-dyadic'] = unary(OPS.RELU, dtype, 0.25, mid + 3, 0.5, low, None, 2)
-        made[f'relu6-{dtype}-dyadic'] = unary(OPS.RELU6, dtype, 0.0625, mid + 3, 0.125, low, None, 2)
+        made[f'relu-{dtype}-dyadic'] = unary(OPS.RELU, dtype, 0.25, mid + 3, 1.0, mid, None, 2)
+        made[f'relu-{dtype}-third'] = unary(OPS.RELU, dtype, 1.0, mid + 3, THIRD, mid, None, 2)
+        made[f'relu-{dtype}-equal'] = unary(OPS.RELU, dtype, 0.25, mid + 3, 0.25, mid + 3, None, 2)
+        made[f'relu6-{dtype}-dyadic'] = unary(OPS.RELU6, dtype, 0.0625, mid + 3, 0.25, mid, None, 2)
+        made[f'relu6-{dtype}-equal'] = unary(OPS.RELU6, dtype, 0.0625, 3, 0.0625, 3, None, 2)
         for name, scale_in, zero, scale_out in (
             ('sixteenth', 0.0625, 0, 0.0625),
             ('fine', 0.03, 11, 0.02),

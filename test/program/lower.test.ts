@@ -95,7 +95,7 @@ describe('conv', () => {
   test('tflm: layout, multipliers, clamp, facts', () => {
     const program = lower(graphOf([x, y], [conv]), findTarget('tflm'));
     expect(program).toMatchObject({
-      target: 'tflm@2024.1',
+      target: 'tflm@2026.10',
       metadata: { 'lastbit.preprocess': 'tf', 'lastbit.version': '0.1.0' },
       input: 0,
       outputs: [1],

@@ -52,7 +52,7 @@ export function graphOf(values: readonly QuantValue[], nodes: readonly QuantNode
     outputs: [nodes.at(-1)!.output],
     values: new Map(values.map((v) => [v.name, v])),
     nodes,
-    metadata: { target: 'tflm@2024.1', preprocess: 'tf', version: '0.1.0' },
+    metadata: { target: 'tflm@2026.10', preprocess: 'tf', version: '0.1.0' },
     origin: 'lastbit',
   };
 }

@@ -19,7 +19,7 @@ describe('targets', () => {
       expect(findTarget(target.id)).toBe(target);
       for (const alias of target.aliases) expect(findTarget(alias)).toBe(target);
     }
-    expect(findTarget('tflm').id).toBe('tflm@2024.1');
+    expect(findTarget('tflm').id).toBe('tflm@2026.10');
     expect(findTarget('onnxruntime').id).toBe('onnxruntime@1.30');
     expect(findTarget('pow2').id).toBe('pow2@1');
   });

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
+import type { RecipeKind } from '../../targets/target.js';
 import type { Accumulator, ConvOp, Requant } from '../program.js';
 import { codeClamp } from './clamp.js';
 import { requantOf, scaleProduct } from './multipliers.js';
+import { recipeOf } from './recipe.js';
 import { imageOf, type LoweringState } from './state.js';
 
 /** A convolution or fully connected layer; a flattened input becomes a kernel as large as it. */
@@ -30,7 +32,7 @@ export function lowerConv(state: LoweringState, node: QuantConv): void {
     weightType: weight.dtype,
     weights: channelsLast(weight, kernel[0] * kernel[1]),
     weightZeroPoints: collapse(weight.zeroPoints),
-    bias: bias ?? new Int32Array(channels),
+    bias: fitBias(state, node, bias ?? new Int32Array(channels)),
     accumulator: accumulator(state, node, input),
     requant: convRequant(state, node, input, value),
     clamp: codeClamp(state, node, node.clamp, value, true),
@@ -58,12 +60,36 @@ function collapse(zeroPoints: Int32Array): Int32Array {
   return zeroPoints.every((z) => z === zeroPoints[0]) ? zeroPoints.slice(0, 1) : zeroPoints;
 }
 
+/** A bias within the target's width, where that is not 32 bits. */
+function fitBias(state: LoweringState, node: QuantConv, bias: Int32Array): Int32Array {
+  const width = state.target.arithmetic.bias;
+  if (width === undefined) return bias;
+  const greatest = 2 ** (width.bits - 1) - 1;
+  const fitted = bias.map((b) => Math.min(Math.max(b, -greatest - 1), greatest));
+  const channel = fitted.findIndex((b, c) => b !== bias[c]);
+  if (channel < 0 || width.overflow === 'saturate') return fitted;
+  return state.refuse(
+    node,
+    `channel ${channel}: the bias ${bias[channel]!} does not fit ${width.bits} bits; choose larger scales, or set "bias.overflow" to saturate`,
+  );
+}
+
 /** Pairs saturate where u8 codes meet s8 weights, except in depthwise convolutions. */
 function accumulator({ target }: LoweringState, node: QuantConv, input: QuantValue): Accumulator {
   const { accumulator: rule } = target.arithmetic;
-  const depthwise = node.group > 1 && node.weight.shape[1] === 1;
-  const pairs = input.dtype === 'u8' && node.weight.dtype === 's8' && !depthwise;
+  const pairs = input.dtype === 'u8' && node.weight.dtype === 's8' && !isDepthwise(node);
   return { ...rule, products: pairs ? rule.products : 'exact' };
+}
+
+function convKind(node: QuantConv): RecipeKind | 'conv' {
+  if (node.fullyConnected) {
+    return node.weight.scales.length === 1 ? 'fullyConnectedPerTensor' : 'fullyConnected';
+  }
+  return isDepthwise(node) ? 'depthwise' : 'conv';
+}
+
+function isDepthwise({ group, weight }: QuantConv): boolean {
+  return group > 1 && weight.shape[1] === 1;
 }
 
 function convRequant(
@@ -72,12 +98,11 @@ function convRequant(
   input: QuantValue,
   value: QuantValue,
 ): Requant {
-  const { product, fullyConnectedProduct = product, code } = state.target.arithmetic;
   const { scales } = node.weight;
   const raw = scales.every((s) => Math.fround(input.scale * s) === value.scale);
   if (value.dtype === 's32' && value.zeroPoint === 0 && raw) return { kind: 'none' };
-  const form = node.fullyConnected && scales.length === 1 ? fullyConnectedProduct : product;
-  const factors = Array.from(scales, (s) => scaleProduct(form, input.scale, s, value.scale));
+  const { product, code } = recipeOf(state.target.arithmetic, convKind(node), node.weight.dtype);
+  const factors = Array.from(scales, (s) => scaleProduct(product, input.scale, s, value.scale));
   return requantOf(factors, code, (channel, reason) => {
     const wayOut = 'choose another scale for its weights or output';
     return state.refuse(

@@ -4,6 +4,7 @@ import type { AddForm } from '../program.js';
 import { roundHalfEven } from '../rounding.js';
 import { codeClamp } from './clamp.js';
 import { exponentOf, frexp, quantizeMultiplier, requantOf, scaleProduct } from './multipliers.js';
+import { recipeOf } from './recipe.js';
 import { imageOf, type LoweringState } from './state.js';
 
 const f32 = Math.fround;
@@ -119,7 +120,7 @@ function lowerMul(state: LoweringState, node: QuantElementwise): void {
       'multiplies values whose shapes do not fit; expected equal ones, or C x H x W and C',
     );
   }
-  const { product, code } = state.target.arithmetic;
+  const { product, code } = recipeOf(state.target.arithmetic, 'mul', a.dtype);
   const factor = scaleProduct(product, a.scale, b.scale, value.scale);
   state.ops.push({
     op: 'mul',

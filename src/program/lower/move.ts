@@ -6,8 +6,12 @@ import { converted } from './unary.js';
 
 export function lowerConcat(state: LoweringState, node: QuantConcat): void {
   const value = state.value(node.output);
+  const { concat, requantize } = state.target.arithmetic.unary;
+  const form = concat ?? requantize;
   const distinct = Array.from(new Set(node.inputs));
-  const tensors = new Map(distinct.map((name) => [name, converted(state, node, name, value)]));
+  const tensors = new Map(
+    distinct.map((name) => [name, converted(state, node, name, value, form)]),
+  );
   const inputs = node.inputs.map((name) => tensors.get(name)!);
   const output = state.write(node.output);
   state.ops.push({ op: 'concat', name: node.name, inputs, output });

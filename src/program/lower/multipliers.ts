@@ -3,7 +3,7 @@
 // (QuantizeMultiplier), XNNPACK's requantization.h (the bits of a float32 scale).
 import type { ScaleCode, ScaleProduct } from '../../targets/target.js';
 import type { Requant } from '../program.js';
-import { roundHalfAway } from '../rounding.js';
+import { fixedPoint, roundHalfAway } from '../rounding.js';
 
 const f32 = Math.fround;
 
@@ -22,13 +22,18 @@ export interface Multiplier {
   readonly shift: number;
 }
 
-/** QuantizeMultiplier: 31 bits, rounded half away from zero; factors below 2^-32 become 0. */
-export function quantizeMultiplier(factor: number): Multiplier {
-  if (factor === 0) return { multiplier: 0, shift: 31 };
+/**
+ * QuantizeMultiplier: rounded half away from zero; factors below 2^-32 become 0.
+ * @param width of the signed multiplier; 32 gives TFLite's Q31
+ */
+export function quantizeMultiplier(factor: number, width = 32): Multiplier {
+  const digits = width - 1;
+  if (factor === 0) return { multiplier: 0, shift: digits };
   const [q, exponent] = frexp(factor);
-  const rounded = roundHalfAway(q * 2 ** 31);
-  const [multiplier, e] = rounded === 2 ** 31 ? [2 ** 30, exponent + 1] : [rounded, exponent];
-  return e < -31 ? { multiplier: 0, shift: 31 } : { multiplier, shift: 31 - e };
+  const one = 2 ** digits;
+  const rounded = roundHalfAway(q * one);
+  const [multiplier, e] = rounded === one ? [one / 2, exponent + 1] : [rounded, exponent];
+  return e < -31 ? { multiplier: 0, shift: digits } : { multiplier, shift: digits - e };
 }
 
 const asFloat = new Float32Array(1);
@@ -59,6 +64,36 @@ export function scaleProduct(form: ScaleProduct, si: number, sw: number, so: num
   }
 }
 
+/** Results of 8-bit layers, before the zero point, lie within this. */
+const greatestResult = 256;
+
+/**
+ * A multiplier that, rounding half away, gives what C's round(double(a) * factor) gives for every
+ * 32-bit accumulator a whose result fits 8 bits. Both are monotone steps, so it is enough that they
+ * agree around each step. The nearest Q31 multiplier can miss a near-tie; then a neighbour hits it.
+ */
+function likeDouble(factor: number): Multiplier | undefined {
+  const nearest = quantizeMultiplier(factor);
+  if (nearest.shift < 1 || nearest.shift > 62) return undefined;
+  const { shift } = nearest;
+  return [0, 1, -1, 2, -2]
+    .map((step) => nearest.multiplier + step)
+    .filter((multiplier) => multiplier > 0 && multiplier < 2 ** 31)
+    .map((multiplier) => ({ multiplier, shift }))
+    .find((candidate) => agreesAtSteps(factor, candidate));
+}
+
+function agreesAtSteps(factor: number, { multiplier, shift }: Multiplier): boolean {
+  for (let step = -greatestResult; step < greatestResult; ++step) {
+    const near = Math.round((step + 0.5) / factor);
+    for (let a = near - 2; a <= near + 2; ++a) {
+      if (Math.abs(a) >= 2 ** 31) continue;
+      if (fixedPoint(a, multiplier, shift, 'halfAway') !== roundHalfAway(a * factor)) return false;
+    }
+  }
+  return true;
+}
+
 /**
  * The requantization by these factors (one, or one per channel).
  *
@@ -76,8 +111,9 @@ export function requantOf(
   switch (code.kind) {
     case 'q31':
     case 'f32bits': {
-      const encode = code.kind === 'q31' ? quantizeMultiplier : (x: number) => significand(f32(x));
-      const pairs = factors.map(encode);
+      const pairs = factors.map((x) =>
+        code.kind === 'q31' ? quantizeMultiplier(x, code.multiplierBits) : significand(f32(x)),
+      );
       pairs.forEach(({ shift }, channel) => {
         if (shift < 1 || shift > 62) refuse(channel, `needs a shift of ${shift}, outside [1, 62]`);
       });
@@ -86,6 +122,19 @@ export function requantOf(
         multiplier: Int32Array.from(pairs, ({ multiplier }) => multiplier),
         shift: Uint8Array.from(pairs, ({ shift }) => shift),
         rule: code.rule,
+      };
+    }
+    case 'f64': {
+      const pairs = factors.map(
+        (factor, channel) =>
+          likeDouble(factor) ??
+          refuse(channel, `has a factor ${factor} that no 31-bit multiplier reproduces`),
+      );
+      return {
+        kind: 'fixed',
+        multiplier: Int32Array.from(pairs, ({ multiplier }) => multiplier),
+        shift: Uint8Array.from(pairs, ({ shift }) => shift),
+        rule: 'halfAway',
       };
     }
     case 'f32': {

@@ -2,12 +2,12 @@
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { Window } from '../../graph/graph.js';
 import type { QuantGlobalPool, QuantNode, QuantPool, QuantValue } from '../../graph/quant-graph.js';
-import type { MeanForm } from '../../targets/target.js';
+import type { FixedRule, MeanForm } from '../../targets/target.js';
 import type { AverageForm, Requant } from '../program.js';
-import { roundHalfAway } from '../rounding.js';
+import { fixedPoint, roundHalfAway, roundHalfEven } from '../rounding.js';
 import { codeClamp } from './clamp.js';
-import { exponentOf, quantizeMultiplier } from './multipliers.js';
-import { imageOf, type LoweringState } from './state.js';
+import { exponentOf, quantizeMultiplier, significand } from './multipliers.js';
+import { imageOf, limitsOf, type LoweringState } from './state.js';
 import { converted } from './unary.js';
 
 const f32 = Math.fround;
@@ -42,8 +42,63 @@ export function lowerGlobalPool(state: LoweringState, node: QuantGlobalPool): vo
   const { height, width } = imageOf(input)!;
   const window: Window = { kernel: [height, width], strides: [1, 1], pads: [0, 0, 0, 0] };
   const { globalPool } = state.target.arithmetic;
-  const form = meanForm(state, node, globalPool, input, state.value(node.output), height * width);
+  const value = state.value(node.output);
+  if (globalPool.kind === 'rawMean') {
+    lowerRawMean(state, node, input, value, globalPool.rule);
+    return;
+  }
+  const form = meanForm(state, node, globalPool, input, value, height * width);
   average(state, node, window, form);
+}
+
+/**
+ * TensorFlow Lite's optimized MEAN (optimized_ops.h): fixed(raw sum) + zero point out -
+ * trunc(f32(f32(zero point in * si) / so)). As a program: a depthwise convolution by ones, whose
+ * bias restores the raw sum and whose zero point is that constant; then the codes are renamed.
+ */
+function lowerRawMean(
+  state: LoweringState,
+  node: QuantGlobalPool,
+  input: QuantValue,
+  value: QuantValue,
+  rule: FixedRule,
+): void {
+  const { height, width, channels } = imageOf(input)!;
+  const n = height * width;
+  const { multiplier, shift } = quantizeMultiplier(f32(input.scale / f32(n * value.scale)));
+  const offset = Math.trunc(f32(f32(input.zeroPoint * input.scale) / value.scale));
+  const zeroPoint = value.zeroPoint - offset;
+  const [least, greatest] = limitsOf(value);
+  if (zeroPoint < least || zeroPoint > greatest || (value.dtype !== 'u8' && value.dtype !== 's8')) {
+    state.refuse(
+      node,
+      `its mean needs a zero point of ${zeroPoint} on the way, outside [${least}, ${greatest}]; choose another scale or zero point`,
+    );
+  }
+  const inputs = [state.read(node, node.inputs[0]!)];
+  const clamp = codeClamp(state, node, undefined, value, false);
+  const sum = state.append({ ...value, zeroPoint }, `${node.name}/sum`);
+  const output = state.write(node.output);
+  state.ops.push({
+    op: 'conv',
+    name: `${node.name}/sum`,
+    inputs,
+    output: sum,
+    kernel: [height, width],
+    strides: [1, 1],
+    dilations: [1, 1],
+    pads: [0, 0, 0, 0],
+    groups: channels,
+    weightType: 's8',
+    weights: new Int8Array(channels * n).fill(1),
+    weightZeroPoints: Int32Array.of(0),
+    bias: new Int32Array(channels).fill(n * input.zeroPoint),
+    accumulator: { ...state.target.arithmetic.accumulator, products: 'exact' },
+    requant: fixed(state, node, multiplier, shift, rule),
+    clamp,
+  });
+  const table = Int32Array.from({ length: 256 }, (_, i) => least + i);
+  state.ops.push({ op: 'lut', name: node.name, inputs: [sum], output, table });
 }
 
 function average(
@@ -121,6 +176,10 @@ function meanForm(
   n: number,
 ): AverageForm {
   if (form.kind !== 'divide') {
+    if (form.kind === 'f32ZeroInside') return zeroInside(state, node, input, value, n);
+    if (form.kind === 'rawMean') {
+      return state.refuse(node, 'changes the scale in a window, which the target cannot');
+    }
     const requant = meanRequant(state, node, form, input.scale, value.scale, n);
     return { kind: 'requant', requant };
   }
@@ -133,10 +192,47 @@ function meanForm(
   return { kind: 'divide', rule: input.dtype === 'u8' ? form.u8 : form.s8 };
 }
 
+/**
+ * RNE(f32(f32(sum * factor) + zero point)), which XNNPACK's mean computes. A program adds zero
+ * points after rounding; the two agree but for ties. So this takes the form that gives the same
+ * code for every sum that can occur, tried one by one, and refuses where there is none.
+ */
+function zeroInside(
+  state: LoweringState,
+  node: QuantNode,
+  input: QuantValue,
+  value: QuantValue,
+  n: number,
+): AverageForm {
+  const factor = f32(input.scale / f32(value.scale * n));
+  const exact = (a: number): number => roundHalfEven(f32(f32(f32(a) * factor) + value.zeroPoint));
+  const fits = (after: (a: number) => number): boolean => {
+    const [lo, hi] = limitsOf(value);
+    const [least, greatest] = limitsOf(input);
+    const clamp = (code: number): number => Math.min(Math.max(code, lo), hi);
+    for (let a = n * (least - input.zeroPoint); a <= n * (greatest - input.zeroPoint); ++a) {
+      if (clamp(after(a) + value.zeroPoint) !== clamp(exact(a))) return false;
+    }
+    return true;
+  };
+  if (fits((a) => roundHalfEven(f32(f32(a) * factor)))) {
+    return { kind: 'requant', requant: { kind: 'f32', scale: Float32Array.of(factor) } };
+  }
+  const { multiplier, shift } = significand(factor);
+  const rule = value.zeroPoint % 2 === 0 ? 'halfEven' : 'halfOdd';
+  if (shift < 1 || shift > 62 || !fits((a) => fixedPoint(a, multiplier, shift, rule))) {
+    state.refuse(
+      node,
+      `rounds ties of a mean over ${n} codes with the zero point ${value.zeroPoint} inside, which a program cannot; choose another output scale or an even zero point`,
+    );
+  }
+  return { kind: 'requant', requant: fixed(state, node, multiplier, shift, rule) };
+}
+
 function meanRequant(
   state: LoweringState,
   node: QuantNode,
-  form: Exclude<MeanForm, { kind: 'divide' }>,
+  form: Exclude<MeanForm, { kind: 'divide' | 'rawMean' | 'f32ZeroInside' }>,
   si: number,
   so: number,
   n: number,

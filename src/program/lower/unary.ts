@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of one 8-bit value, computed once for all 256 codes.
 import type { QuantNode, QuantUnary, QuantValue } from '../../graph/quant-graph.js';
+import { sameQuantization } from '../../graph/quant-types.js';
+import type { RequantizeForm } from '../../targets/target.js';
 import { codeRange, type Requant } from '../program.js';
 import { fixedPoint, roundHalfAway, roundHalfEven, roundShift } from '../rounding.js';
 import { codeClamp } from './clamp.js';
@@ -49,13 +51,14 @@ export function converted(
   node: QuantNode,
   name: string,
   to: QuantValue,
+  form: RequantizeForm = state.target.arithmetic.unary.requantize,
 ): number {
   const from = state.value(name);
   const index = state.read(node, name);
   if (from.dtype === to.dtype && from.scale === to.scale && from.zeroPoint === to.zeroPoint)
     return index;
   const [least, greatest] = limitsOf(to);
-  const compute = requantizer(state, node, from, to);
+  const compute = requantizer(state, node, from, to, form);
   const label = `${node.name}/requantize${node.inputs.indexOf(name)}`;
   const table = tableOf(state, node, from, (code) =>
     Math.min(Math.max(compute(code), least), greatest),
@@ -71,13 +74,19 @@ function codeFunction(
   from: QuantValue,
   to: QuantValue,
 ): CodeFunction {
-  const { hardSwish, sigmoid } = state.target.arithmetic.unary;
+  const { hardSwish, sigmoid, requantize, rectify } = state.target.arithmetic.unary;
   const alpha = f32(node.alpha ?? 1 / 6);
   const beta = f32(node.beta ?? 0.5);
   const ramp = (x: number): number => Math.max(0, Math.min(1, f32(f32(alpha * x) + beta)));
   switch (node.op) {
     case 'Requantize':
-      return requantizer(state, node, from, to);
+      return requantizer(
+        state,
+        node,
+        from,
+        to,
+        node.clamp === undefined ? requantize : (rectify ?? requantize),
+      );
     case 'HardSwish':
       if (hardSwish !== 'tflite16')
         return realFunction(from, to, (x) => f32(x * ramp(x)), hardSwish);
@@ -114,15 +123,37 @@ function requantizer(
   node: QuantNode,
   from: QuantValue,
   to: QuantValue,
+  form: RequantizeForm,
 ): CodeFunction {
-  const { unary, product, code } = state.target.arithmetic;
-  if (unary.requantize.kind === 'f32') {
-    const rounding = unary.requantize.rule === 'halfAway' ? 'f32HalfAway' : 'f32HalfEven';
-    return realFunction(from, to, (x) => x, rounding);
+  switch (form.kind) {
+    case 'f32': {
+      const rounding = form.rule === 'halfAway' ? 'f32HalfAway' : 'f32HalfEven';
+      return realFunction(from, to, (x) => x, rounding);
+    }
+    case 'f32Biased': {
+      // TensorFlow Lite's ConcatenationWithScaling; equal operands are copied.
+      if (sameQuantization(from, to)) return (code) => code;
+      const ratio = f32(from.scale * f32(1 / to.scale));
+      const bias = f32(-from.zeroPoint * ratio);
+      return (code) => roundHalfAway(f32(f32(code * ratio) + bias)) + to.zeroPoint;
+    }
+    case 'fractional': {
+      const ratio = f32(from.scale / to.scale);
+      const multiplier = roundHalfEven(ratio * 2 ** form.bits);
+      if (multiplier < 1 || multiplier > 2 ** 15) {
+        state.refuse(node, `changes the scale by ${ratio}, outside of what the target converts`);
+      }
+      return (code) =>
+        fixedPoint(code - from.zeroPoint, multiplier, form.bits, form.rule) + to.zeroPoint;
+    }
+    case 'code': {
+      const { arithmetic } = state.target;
+      const factor = scaleProduct(form.product ?? arithmetic.product, from.scale, 1, to.scale);
+      const code = form.code ?? arithmetic.code;
+      const requant = requantOf([factor], code, (_, reason) => state.refuse(node, reason));
+      return (x) => requantizeOne(requant, x - from.zeroPoint) + to.zeroPoint;
+    }
   }
-  const factor = scaleProduct(product, from.scale, 1, to.scale);
-  const requant = requantOf([factor], code, (_, reason) => state.refuse(node, reason));
-  return (x) => requantizeOne(requant, x - from.zeroPoint) + to.zeroPoint;
 }
 
 function requantizeOne(requant: Requant, a: number): number {
