@@ -32,8 +32,6 @@ export const recipeSchema = z.strictObject({
       }),
     ])
     .default(false),
-  /** Moves biases that keep a channel far from zero into the next layer. */
-  absorbBias: z.boolean().default(false),
   activations: activationSchema.prefault({}),
   weights: weightSchema.prefault({}),
   /** `analytic` matches the means of each layer by itself, `iterated` those of the quantized network. */
@@ -52,7 +50,6 @@ const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
     name: 'best',
     repairVariance: true,
     equalize: {},
-    absorbBias: false,
     activations: { method: 'mse' },
     weights: { method: 'minmax' },
     correctBias: 'iterated',
