@@ -20,7 +20,7 @@ interface Variant {
 export class Experiments {
   private readonly variants: Variant[] = [];
   private readonly names = new Map<string, string>();
-  private opened: { readonly key: string; readonly executor: OpenedProgram } | undefined;
+  private readonly opened = new Map<string, OpenedProgram>();
 
   constructor(
     readonly base: Program,
@@ -44,40 +44,59 @@ export class Experiments {
 
   /** Results by tensor name; what comes after a trap of the program itself is missing. */
   async run(codes: Codes): Promise<ReadonlyMap<string, Outcome>> {
-    const traps = new Map<string, Trap>();
-    for (;;) {
-      const executor = await this.executor(traps);
-      const { taps, trap } = executor
-        ? await executor.run(codes)
-        : { taps: new Map<string, CodeTensor>(), trap: undefined };
-      if (trap === undefined) return new Map<string, Outcome>([...taps, ...traps]);
-      const variant = this.variants.find(({ name }) => name === trap.layer);
-      const own = this.base.ops.find(({ name }) => name === trap.layer);
-      if (variant) traps.set(variant.name, { ...trap, layer: this.base.ops[variant.index]!.name });
-      else traps.set(this.base.tensors[own!.output]!.name, trap);
+    const { base } = this;
+    let run = await this.runTogether(codes, undefined);
+    if (run.trap) {
+      const { trap } = run;
+      const stop = base.ops.findIndex(({ name }) => name === trap.layer);
+      run = await this.runTogether(codes, stop);
+      run.outcomes.set(base.tensors[base.ops[stop]!.output]!.name, trap);
     }
+    for (const { index, op, name } of this.variants.filter((one) => canTrap(one.op))) {
+      const input = op.inputs[0]!;
+      const given = run.outcomes.get(base.tensors[input]!.name);
+      const own = input === base.input ? codes : given && 'data' in given ? given.data : undefined;
+      if (own) run.outcomes.set(name, await this.runAlone(index, op, name, own));
+    }
+    return run.outcomes;
   }
 
   close(): void {
-    this.opened?.executor.close();
-    this.opened = undefined;
+    for (const executor of this.opened.values()) executor.close();
+    this.opened.clear();
   }
 
-  /** Without the operations that trapped, and without what the program does after a trap. */
-  private async executor(traps: ReadonlyMap<string, Trap>): Promise<OpenedProgram | undefined> {
-    const key = [...traps.keys()].join('\n');
-    if (this.opened?.key === key) return this.opened.executor;
-    this.close();
-    const program = this.program(traps);
-    if (program.ops.length === 0) return undefined;
-    this.opened = { key, executor: await this.open(program) };
-    return this.opened.executor;
+  /** The program up to operation `stop`, and all forms that read no more than that. */
+  private async runTogether(
+    codes: Codes,
+    stop: number | undefined,
+  ): Promise<{ outcomes: Map<string, Outcome>; trap: Trap | undefined }> {
+    const program = this.program(stop);
+    if (program.ops.length === 0) return { outcomes: new Map(), trap: undefined };
+    const executor = await this.executor(`up to ${stop ?? 'the end'}`, () => program);
+    const { taps, trap } = await executor.run(codes);
+    return { outcomes: new Map<string, Outcome>(taps), trap };
   }
 
-  private program(traps: ReadonlyMap<string, Trap>): Program {
+  /** A form that may trap runs by itself, so that the others still run. */
+  private async runAlone(index: number, op: Op, name: string, codes: Codes): Promise<Outcome> {
     const { base } = this;
-    const stop = base.ops.findIndex(({ output }) => traps.has(base.tensors[output]!.name));
-    const kept = stop < 0 ? base.ops : base.ops.slice(0, stop);
+    const tensors = [base.tensors[op.inputs[0]!]!, { ...base.tensors[op.output]!, name }];
+    const alone = { ...op, inputs: [0], output: 1 };
+    const executor = await this.executor(name, () => this.part(tensors, [alone]));
+    const { taps, trap } = await executor.run(codes);
+    return trap ? { ...trap, layer: base.ops[index]!.name } : taps.get(name)!;
+  }
+
+  private async executor(key: string, program: () => Program): Promise<OpenedProgram> {
+    const known = this.opened.get(key) ?? (await this.open(program()));
+    this.opened.set(key, known);
+    return known;
+  }
+
+  private program(stop = this.base.ops.length): Program {
+    const { base } = this;
+    const kept = base.ops.slice(0, stop);
     const tensors: ProgramTensor[] = kept.map((op) => base.tensors[op.output]!);
     tensors.unshift(base.tensors[base.input]!);
     const place = new Map([base.input, ...kept.map((op) => op.output)].map((old, i) => [old, i]));
@@ -88,21 +107,22 @@ export class Experiments {
       output: place.get(op.output)!,
     }));
     for (const { index, op, name } of this.variants) {
-      if (traps.has(name) || (stop >= 0 && index > stop)) continue;
+      if (canTrap(op) || index > stop) continue;
       tensors.push({ ...base.tensors[op.output]!, name });
       ops.push({ ...op, name, inputs: moved(op), output: tensors.length - 1 });
     }
-    const { target, metadata, inputQuantization } = base;
-    return {
-      target,
-      metadata,
-      inputQuantization,
-      tensors,
-      ops,
-      input: 0,
-      outputs: [tensors.length - 1],
-    };
+    return this.part(tensors, ops);
   }
+
+  private part(tensors: readonly ProgramTensor[], ops: readonly Op[]): Program {
+    const { target, metadata, inputQuantization } = this.base;
+    const outputs = [tensors.length - 1];
+    return { target, metadata, inputQuantization, tensors, ops, input: 0, outputs };
+  }
+}
+
+function canTrap(op: Op): boolean {
+  return op.op === 'conv' && op.accumulator.overflow === 'trap';
 }
 
 /** Weights belong to the model and are the same under all targets. */

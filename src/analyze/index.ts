@@ -20,6 +20,8 @@ export type {
 } from './diff-layers.js';
 export { stepsBetween } from './diff-steps.js';
 export type { Ingredient, Step } from './diff-steps.js';
+export { explainTrap } from './explain-trap.js';
+export type { TrapOperands } from './explain-trap.js';
 export { ErrorSums, cosine, errorOf, sqnrDb } from './error-sums.js';
 export type { TensorError } from './error-sums.js';
 export { SaturationCount } from './saturation.js';

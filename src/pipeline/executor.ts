@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 
+import type { TrapOperands } from '../analyze/index.js';
 import type { LoadedSample, Preprocessing } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import type { Codes, CodeTensor, RunResult } from '../program/executor.js';
@@ -67,9 +68,22 @@ export function tensorFacts(tensor: CodeTensor): TensorFacts {
 }
 
 /** A trap for a document. */
-export function trapFacts({ trap }: Pick<RunResult, 'trap'>): { trap?: TrapFacts } {
+export function trapFacts(
+  { trap }: Pick<RunResult, 'trap'>,
+  operands?: TrapOperands,
+): { trap?: TrapFacts } {
   if (!trap) return {};
-  return { trap: { layer: trap.layer, element: trap.element, value: trap.value.toString() } };
+  const { layer, element, value } = trap;
+  const facts = { layer, element, value: value.toString() };
+  if (!operands) return { trap: facts };
+  return { trap: { ...facts, position: operands.position, operands: inWords(operands) } };
+}
+
+function inWords({ sum, added }: TrapOperands): string {
+  if (sum === undefined) return 'bias and all products';
+  if (added.kind !== 'product') return `${sum} + bias ${added.value}`;
+  const { input, weight, at } = added;
+  return `${sum} + ${input} * ${weight} (input at y ${at[0]}, x ${at[1]}, channel ${at[2]}, less its zero point, times the weight)`;
 }
 
 export function sha256(bytes: Uint8Array | string): string {

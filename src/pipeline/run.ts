@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path';
 
+import { explainTrap } from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
 import { readNames, writeFileAtomic, writeNpy } from '../data/index.js';
 import { topClasses } from '../evaluate/index.js';
 import type { CodeTensor, RunResult } from '../program/executor.js';
 import { encode } from '../program/encode.js';
 import type { Program } from '../program/program.js';
-import type { ImageResult, RunDocument, TensorFacts, TopEntry } from '../report/index.js';
+import type {
+  ImageResult,
+  RunDocument,
+  TensorFacts,
+  TopEntry,
+  TrapFacts,
+} from '../report/index.js';
 import { toJson } from '../report/index.js';
 import { notesOf, presetOf, programOf } from './choose-program.js';
+import type { SampleExecutor } from './executor.js';
 import { openExecutor, sha256, tensorFacts, trapFacts } from './executor.js';
 import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import { loadQuantizedModel } from './load-model.js';
 import { requireFreeFolder } from './output-folder.js';
 import type { ProgressListener } from './progress.js';
+import { evidenceOf } from './target-choice.js';
 
 export interface RunModelOptions extends InputOptions {
   /** Any quantized model. */
@@ -65,7 +74,8 @@ export async function runModel(options: RunModelOptions): Promise<RunDocument> {
       const started = performance.now();
       const result = await executor.run(sample, taps);
       const latencyMs = performance.now() - started;
-      images.push(imageResult(sample, result, latencyMs, options.top ?? 5, names));
+      const trap = await trapOf(program, executor, sample, result);
+      images.push({ ...imageResult(sample, result, latencyMs, options.top ?? 5, names), ...trap });
       if (images.length === 1) tapped = [...result.taps.values()].map(tensorFacts);
       if (out !== undefined) {
         const folder = inputs.source.count === 1 ? '' : fileName(images.length - 1, sample.name);
@@ -80,6 +90,7 @@ export async function runModel(options: RunModelOptions): Promise<RunDocument> {
   if (out !== undefined) writeManifest(out, options.model, program, entries);
   return {
     target: program.target,
+    evidence: evidenceOf(program.target),
     notes: notesOf(model),
     ...images[0]!,
     ...inputs.facts(),
@@ -113,8 +124,21 @@ function imageResult(
     outputs: result.outputs.map(tensorFacts),
     top: scores ? topOf(scores, top, names) : [],
     latencyMs,
-    ...trapFacts(result),
   };
+}
+
+/** Where an accumulator left its range, and what was added to what. */
+async function trapOf(
+  program: Program,
+  executor: SampleExecutor,
+  sample: LoadedSample,
+  { trap }: RunResult,
+): Promise<{ trap?: TrapFacts }> {
+  if (!trap) return {};
+  const op = program.ops.find(({ name }) => name === trap.layer)!;
+  const input = program.tensors[op.inputs[0]!]!.name;
+  const { taps } = await executor.run(sample, [input]);
+  return trapFacts({ trap }, explainTrap(program, trap, taps.get(input)!.data));
 }
 
 function topOf(

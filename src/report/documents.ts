@@ -98,6 +98,10 @@ export interface TrapFacts {
   readonly element: number;
   /** In decimal, for it may exceed a JSON number. */
   readonly value: string;
+  /** Row, column and channel of the output element. */
+  readonly position?: readonly [number, number, number];
+  /** What was added to what, in words. */
+  readonly operands?: string;
 }
 
 export interface ImageResult {
@@ -110,6 +114,8 @@ export interface ImageResult {
 
 export interface RunDocument extends PreprocessFacts, ImageResult {
   readonly target: string;
+  /** How well the target's profile is known. */
+  readonly evidence: 'verified' | 'source' | 'unverified';
   /** What the importer left out of the file. */
   readonly notes: readonly string[];
   /** Every image, where there are several; the fields above are the first one's. */

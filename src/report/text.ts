@@ -13,6 +13,7 @@ import type {
   RunDocument,
   TargetFacts,
   TargetsDocument,
+  TrapFacts,
   ValueFacts,
 } from './documents.js';
 import type { Column } from './text-table.js';
@@ -60,7 +61,10 @@ export function quantizeText(document: QuantizeDocument): string {
 
 export function runText(document: RunDocument): string {
   const results = document.images ?? [document];
-  const target = `target  ${document.target}\n`;
+  // Only what is proven or read in its source is said to be the target; the rest emulates it.
+  const emulated =
+    document.evidence === 'unverified' ? ' (emulated: the profile is unverified)' : '';
+  const target = `target  ${document.target}${emulated}\n`;
   const written = document.out === undefined ? '' : `\nwritten to ${document.out}\n`;
   return target + results.map(imageText).join('') + written;
 }
@@ -225,8 +229,12 @@ function imageText({ input, outputs, top, latencyMs, trap }: ImageResult): strin
   return `\n${facts}${top.length === 0 ? '' : table}`;
 }
 
-function describeTrap(trap: { layer: string; element: number; value: string }): string {
-  return `accumulator overflow in "${trap.layer}", output element ${trap.element}: ${trap.value}`;
+function describeTrap({ layer, element, value, position, operands }: TrapFacts): string {
+  const where = position
+    ? `y ${position[0]}, x ${position[1]}, channel ${position[2]} (element ${element})`
+    : `element ${element}`;
+  const how = operands === undefined ? '' : ` = ${operands}`;
+  return `accumulator overflow in "${layer}", output ${where}: ${value}${how}`;
 }
 
 function describeState({ state, target, perChannel }: InspectDocument['quantization']): string {

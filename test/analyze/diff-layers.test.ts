@@ -213,7 +213,7 @@ describe('causes, each provoked', () => {
 });
 
 const node = (given: object): QuantNode =>
-  ({ name: 'op', inputs: ['x'], output: 'y', ...given }) as QuantNode;
+  ({ name: 'op', inputs: ['x'], output: 'y', ...given }) as unknown as QuantNode;
 
 describe('other operations', () => {
   test('add form', async () => {
