@@ -201,7 +201,7 @@ describe('conv', () => {
     expect(op!.requant).toEqual({ kind: 'none' });
   });
 
-  test('fully connected with one scale: tflm rounds the product of scales to float32', () => {
+  test('fully connected with one scale: tflite-builtin rounds the product of scales to float32', () => {
     const scales = { si: 0.1, sw: 0.7, so: 0.3 };
     const values = [
       value('x', [1, 1], { scale: scales.si }),
@@ -210,7 +210,7 @@ describe('conv', () => {
     const multiplierOf = (fullyConnected: boolean): number => {
       const [op] = lowered(
         graphOf(values, [convNode(1, 1, { fullyConnected }, [scales.sw])]),
-        'tflm',
+        'tflite-builtin',
         'conv',
       );
       return op!.requant.kind === 'fixed' ? op!.requant.multiplier[0]! : NaN;
