@@ -26,10 +26,16 @@ export function findNativePeer(name: string): string | undefined {
  * Starts a peer and waits until it is ready.
  *
  * @param args the program, the input codes, further ones
+ * @param environment variables to add to this process's own
  * @throws Error with the peer's own reason where it refuses the program
  */
-export async function openNativePeer(file: string, args: readonly string[]): Promise<NativePeer> {
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+export async function openNativePeer(
+  file: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<NativePeer> {
+  const env = { ...process.env, ...environment };
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
   const ask = lineReader(child);
   const ready = JSON.parse(await ask()) as {
     refused?: string;

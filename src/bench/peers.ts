@@ -42,6 +42,8 @@ export interface PeerSetup {
   /** Whether the inputs are real images: then the float network says what is right. */
   readonly realImages: boolean;
   readonly threads: number;
+  /** lastbit's instruction set, if it was forced: oneDNN is held to the same. */
+  readonly forcedIsa: string | undefined;
   /** The program and the first input's codes as files, for peers in other processes. */
   readonly programFile: string;
   readonly codesFile: string;
@@ -162,13 +164,24 @@ export function argmax(values: ArrayLike<number>): number {
 
 // --- programs of their own ---------------------------------------------------------------------
 
+/** oneDNN's words for instruction sets, by lastbit's. */
+const oneDnnIsa: Readonly<Record<string, string | undefined>> = {
+  sse41: 'SSE41',
+  avx2: 'AVX2',
+  avx512: 'AVX512_CORE',
+  vnni: 'AVX512_CORE_VNNI',
+  avxvnni: 'AVX2_VNNI',
+};
+
 async function openOneDnn(setup: PeerSetup): Promise<OpenPeer> {
   const args = [setup.programFile, setup.codesFile, String(setup.threads)];
-  const peer = await openNativePeer(requirePeer('onednn'), args);
+  const isa = oneDnnIsa[setup.forcedIsa ?? ''];
+  const environment: Record<string, string> = isa === undefined ? {} : { DNNL_MAX_CPU_ISA: isa };
+  const peer = await openNativePeer(requirePeer('onednn'), args, environment);
   const right = argmax(peer.output) === argmax(setup.inputs[0]!.output);
   return {
     name: 'onednn-int8',
-    version: peer.version,
+    version: isa === undefined ? peer.version : `${peer.version}, at most ${isa}`,
     top1Agreement: right ? 100 : 0,
     contender: { name: 'onednn-int8', runBlock: (count) => peer.runBlock(count) },
     close: () => {

@@ -58,7 +58,7 @@ export function toQopModel(graph: QuantGraph): OnnxModel {
   const clamps = new Map<string, Clamp>();
   const singleZero = new Set<string>();
   for (const node of integer) {
-    if ('clamp' in node && node.clamp !== undefined) clamps.set(node.name, node.clamp);
+    if ('clamp' in node) clamps.set(node.name, node.clamp);
     if (node.op !== 'Conv' || !isGemm(graph, node)) continue;
     if (impliesZero(node.weight)) singleZero.add(node.name);
   }

@@ -88,6 +88,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
       inputs: inputs.map((input) => peerInput(engine, input)),
       realImages: options.images !== undefined,
       threads,
+      forcedIsa: options.isa,
       ...files,
     });
     try {
