@@ -22,6 +22,8 @@ export { stepsBetween } from './diff-steps.js';
 export type { Ingredient, Step } from './diff-steps.js';
 export { explainTrap } from './explain-trap.js';
 export type { TrapOperands } from './explain-trap.js';
+export { matchDump } from './match-dump.js';
+export type { Dump, DumpLayout, DumpMatch, DumpPosition } from './match-dump.js';
 export { ErrorSums, cosine, errorOf, sqnrDb } from './error-sums.js';
 export type { TensorError } from './error-sums.js';
 export { SaturationCount } from './saturation.js';

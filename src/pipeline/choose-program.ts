@@ -3,6 +3,7 @@ import { UsageError } from '../errors.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { lower } from '../program/lower.js';
 import type { Program } from '../program/program.js';
+import { allTargets } from '../targets/index.js';
 import type { TargetSpec } from '../targets/target.js';
 import type { ProgramModel, QuantizedModel } from './load-model.js';
 import { resolveTarget } from './target-choice.js';
@@ -16,7 +17,18 @@ export const defaultFloatTarget = 'tflm';
  * @throws UsageError `unknown-target`
  */
 export function chooseTarget(quantGraph: QuantGraph, wish: string | undefined): TargetSpec {
-  return resolveTarget(wish ?? quantGraph.metadata.target ?? defaultTargetOf(quantGraph));
+  const { target } = quantGraph.metadata;
+  if (wish !== undefined || target === undefined) {
+    return resolveTarget(wish ?? defaultTargetOf(quantGraph));
+  }
+  if (allTargets.some(({ id, aliases }) => id === target || aliases.includes(target))) {
+    return resolveTarget(target);
+  }
+  throw new UsageError(
+    'unknown-target',
+    `target "${target}"`,
+    'the model was quantized for it and it is no built-in profile; give its file (--target FILE.json) or another target',
+  );
 }
 
 function defaultTargetOf({ origin, values, input }: QuantGraph): string {

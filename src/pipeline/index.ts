@@ -6,6 +6,8 @@ export { compareModels } from './compare.js';
 export type { CompareModelsOptions } from './compare.js';
 export { convertModel } from './convert.js';
 export type { ConvertModelOptions } from './convert.js';
+export { compareDump } from './compare-dump.js';
+export type { CompareDumpOptions } from './compare-dump.js';
 export { diffTargets } from './diff.js';
 export type { DiffOptions } from './diff.js';
 export { runDemo } from './demo.js';

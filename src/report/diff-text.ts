@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Comparisons of targets for people. Nothing is computed here; figures are only formatted.
-import type { DiffDocument, DiffLayer, FirstDifference } from './documents.js';
+import type { CompareDumpDocument, DiffDocument, DiffLayer, FirstDifference } from './documents.js';
 import { factList, textTable } from './text-table.js';
 
 export function diffText(document: DiffDocument): string {
@@ -22,6 +22,44 @@ export function diffText(document: DiffDocument): string {
   // Of several targets the document has the layers; a page of them would hide the answer.
   const table = firsts.length === 1 ? layerTable(layers) : '';
   return facts + parts.join('') + (table === '' ? '' : `\n${table}`);
+}
+
+export function compareDumpText(document: CompareDumpDocument): string {
+  const { first, layers, trap } = document;
+  const facts = factList([
+    ['target', `${document.target} (${document.evidence})`],
+    ['input', document.input],
+    [
+      'first difference',
+      first
+        ? `${shortName(first.name)} (${first.op}): ${first.differing} of ${first.elements} codes, at most ${first.maxLsb} LSB`
+        : `none: ${layers.length} dumps equal the target`,
+    ],
+    ...(first?.positions ?? []).map(
+      ({ y, x, channel, expected, got }) =>
+        ['  at', `y ${y}, x ${x}, channel ${channel}: expected ${expected}, got ${got}`] as const,
+    ),
+    ...(first?.hints ?? []).map((hint) => ['  hint', hint] as const),
+    ['trap', trap && `"${trap.layer}", output element ${trap.element}: ${trap.value}`],
+    ...document.unmatched.map((file) => ['no layer for', file] as const),
+    [
+      'no dump of',
+      document.missing.length === 0
+        ? undefined
+        : `${document.missing.length} layers: ${document.missing.map(shortName).join(', ')}`,
+    ],
+  ]);
+  const table = textTable(layers, [
+    { title: 'layer', value: ({ name }) => shortName(name) },
+    { title: 'file', value: ({ file }) => shortName(file) },
+    { title: 'read as', value: (layer) => `${layer.dtype} ${layer.read}, ${layer.layout}` },
+    { title: 'layout from', value: ({ layoutFrom }) => layoutFrom },
+    { title: 'differing', value: ({ differing }) => String(differing), align: 'right' },
+    { title: 'of', value: ({ elements }) => String(elements), align: 'right' },
+    { title: 'LSB', value: ({ maxLsb }) => String(maxLsb), align: 'right' },
+    { title: 'hints', value: ({ hints }) => hints.join('; ') },
+  ]);
+  return `${facts}\n${table}`;
 }
 
 function firstText(first: FirstDifference): string {

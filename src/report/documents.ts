@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The results of the commands, as scripts read them: JSON with these fields. Fields may be added,
 // never renamed. Shares are percent (0 to 100), a delta is in points of percent.
-import type { CauseStep, LayerComparison, LayerDifference, NetworkSize } from '../analyze/index.js';
+import type {
+  CauseStep,
+  LayerComparison,
+  LayerDifference,
+  NetworkSize,
+  DumpMatch,
+} from '../analyze/index.js';
 import type { Accuracy } from '../evaluate/index.js';
 import type { TargetConstraints } from '../targets/target.js';
 
@@ -181,6 +187,32 @@ export interface DiffLayer extends Pick<LayerDifference, 'name' | 'op'> {
 export type DiffEntry = Omit<LayerDifference['others'][number], 'trap'> & {
   readonly trap?: TrapFacts;
 };
+
+/** A layer of which there is a dump. */
+export interface DumpLayer extends DumpMatch {
+  readonly name: string;
+  readonly op: string;
+  readonly file: string;
+  /** Of the numbers in the file. */
+  readonly dtype: string;
+}
+
+export interface CompareDumpDocument extends PreprocessFacts {
+  readonly model: string;
+  readonly target: string;
+  readonly evidence: 'verified' | 'source' | 'unverified';
+  readonly input: string;
+  /** The first layer that differs. */
+  readonly first: DumpLayer | null;
+  /** In program order. */
+  readonly layers: readonly DumpLayer[];
+  /** Files that belong to no layer. */
+  readonly unmatched: readonly string[];
+  /** Tensors without a file. */
+  readonly missing: readonly string[];
+  readonly notes: readonly string[];
+  readonly trap?: TrapFacts;
+}
 
 export interface EvaluateDocument extends PreprocessFacts, Accuracy {
   readonly model: string;

@@ -2,7 +2,7 @@
 export type * from './documents.js';
 export { benchText } from './bench-text.js';
 export { schemaVersion } from './documents.js';
-export { diffText } from './diff-text.js';
+export { compareDumpText, diffText } from './diff-text.js';
 export { toJson } from './json.js';
 export {
   compareText,

@@ -2,6 +2,7 @@
 import type { CommandSpec } from '../command.js';
 import { benchCommand } from './bench.js';
 import { compareCommand } from './compare.js';
+import { compareDumpCommand } from './compare-dump.js';
 import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
 import { diffCommand } from './diff.js';
@@ -19,6 +20,7 @@ export const commands: readonly CommandSpec[] = [
   runCommand,
   compareCommand,
   diffCommand,
+  compareDumpCommand,
   evaluateCommand,
   benchCommand,
   targetsCommand,

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tensor that someone else's device or simulation wrote, against the codes of a target.
+import type { CodeTensor } from '../program/executor.js';
+
+/** A dump as it was read; numbers in the order of the file. */
+export interface Dump {
+  /** Without batch; undefined where the file does not say. */
+  readonly shape: readonly number[] | undefined;
+  readonly dtype: string;
+  readonly values: ArrayLike<number>;
+}
+
+export type DumpLayout = 'NHWC' | 'NCHW';
+
+export interface DumpPosition {
+  readonly y: number;
+  readonly x: number;
+  readonly channel: number;
+  readonly expected: number;
+  readonly got: number;
+}
+
+export interface DumpMatch {
+  readonly elements: number;
+  readonly differing: number;
+  readonly maxLsb: number;
+  readonly layout: DumpLayout;
+  /** Whether the shape decided the layout, or the number of equal codes. */
+  readonly layoutFrom: 'shape' | 'values' | 'either';
+  /** What the numbers are: codes, or reals that were divided by the scale. */
+  readonly read: 'codes' | 'reals';
+  readonly positions: readonly DumpPosition[];
+  /** What the differences look like. */
+  readonly hints: readonly string[];
+}
+
+const shownPositions = 5;
+
+/** @returns undefined where the dump has another number of elements than the tensor */
+export function matchDump(dump: Dump, tensor: CodeTensor): DumpMatch | undefined {
+  if (dump.values.length !== tensor.data.length) return undefined;
+  const read = readingOf(dump, tensor);
+  const codes = read === 'reals' ? toCodes(dump.values, tensor) : dump.values;
+  const { layout, from } = layoutOf(dump, tensor, codes);
+  const ordered = layout === 'NHWC' ? codes : fromNchw(codes, tensor);
+  const differing = countDifferent(ordered, tensor.data);
+  return {
+    elements: tensor.data.length,
+    differing,
+    maxLsb: largest(ordered, tensor.data),
+    layout,
+    layoutFrom: from,
+    read,
+    positions: positionsOf(ordered, tensor),
+    hints: differing === 0 ? [] : hintsOf(ordered, tensor),
+  };
+}
+
+/**
+ * Floating-point numbers are reals where all of them are a multiple of the scale (to a thousandth
+ * of it), unless as codes they already agree better.
+ */
+function readingOf({ dtype, values }: Dump, tensor: CodeTensor): 'codes' | 'reals' {
+  if (!dtype.startsWith('f')) return 'codes';
+  const whole = Array.from(values).every(Number.isInteger);
+  if (!whole) return 'reals';
+  const asReals = toCodes(values, tensor);
+  return sameMany(values, tensor) >= sameMany(asReals, tensor) ? 'codes' : 'reals';
+}
+
+/** In the better of both layouts. */
+function sameMany(codes: ArrayLike<number>, tensor: CodeTensor): number {
+  const { data } = tensor;
+  const other = countDifferent(fromNchw(codes, tensor), data);
+  return data.length - Math.min(countDifferent(codes, data), other);
+}
+
+/** code = real / scale + zero point; rounded only where it is as good as whole. */
+function toCodes(values: ArrayLike<number>, { scale, zeroPoint }: CodeTensor): Float64Array {
+  return Float64Array.from(values, (real) => {
+    const code = real / scale + zeroPoint;
+    const nearest = Math.round(code);
+    return Math.abs(code - nearest) < 1e-3 ? nearest : code;
+  });
+}
+
+function layoutOf(
+  { shape }: Dump,
+  tensor: CodeTensor,
+  codes: ArrayLike<number>,
+): { layout: DumpLayout; from: DumpMatch['layoutFrom'] } {
+  const { height, width, channels, data } = tensor;
+  if (channels === 1 || height * width === 1) return { layout: 'NHWC', from: 'either' };
+  const sides = String(shape);
+  const fits = { NHWC: [height, width, channels], NCHW: [channels, height, width] };
+  const nhwc = sides === String(fits.NHWC);
+  const nchw = sides === String(fits.NCHW);
+  if (nhwc !== nchw) return { layout: nhwc ? 'NHWC' : 'NCHW', from: 'shape' };
+  const swapped = countDifferent(fromNchw(codes, tensor), data);
+  return { layout: swapped < countDifferent(codes, data) ? 'NCHW' : 'NHWC', from: 'values' };
+}
+
+function fromNchw(codes: ArrayLike<number>, { height, width, channels }: CodeTensor): Float64Array {
+  const area = height * width;
+  const ordered = new Float64Array(codes.length);
+  for (let i = 0, at = 0; i < area; i++) {
+    for (let c = 0; c < channels; c++, at++) ordered[at] = codes[c * area + i]!;
+  }
+  return ordered;
+}
+
+function countDifferent(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let count = 0;
+  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) count++;
+  return count;
+}
+
+function largest(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < b.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
+  return most;
+}
+
+function positionsOf(codes: ArrayLike<number>, tensor: CodeTensor): DumpPosition[] {
+  const { width, channels, data } = tensor;
+  const found: DumpPosition[] = [];
+  for (let i = 0; i < data.length && found.length < shownPositions; i++) {
+    if (codes[i] === data[i]) continue;
+    const pixel = Math.floor(i / channels);
+    found.push({
+      y: Math.floor(pixel / width),
+      x: pixel % width,
+      channel: i % channels,
+      expected: data[i]!,
+      got: codes[i]!,
+    });
+  }
+  return found;
+}
+
+function hintsOf(codes: ArrayLike<number>, tensor: CodeTensor): string[] {
+  const { data, zeroPoint, height, width } = tensor;
+  const differing = countDifferent(codes, data);
+  const hints: string[] = [];
+  const offset = constantOffset(codes, data);
+  if (offset !== undefined) {
+    const why =
+      offset === -zeroPoint
+        ? ': the zero point was subtracted'
+        : Math.abs(offset) === 128
+          ? ': signed against unsigned codes, the zero point is shifted by 128'
+          : ': another zero point';
+    hints.push(`all codes are off by ${offset > 0 ? '+' : ''}${offset}${why}`);
+  }
+  const better = (other: ArrayLike<number>): boolean => countDifferent(other, data) < differing / 2;
+  if (height > 1 && width > 1 && better(transposed(codes, tensor))) {
+    hints.push('height and width are swapped: fewer codes differ when the image is transposed');
+  }
+  if (better(fromNchw(codes, tensor))) {
+    hints.push('the numbers are in NCHW order, whatever the shape says');
+  }
+  const [least, greatest] = rangeOf(data);
+  if (
+    onlyWhere(
+      codes,
+      data,
+      (code, own) => (code < least || code > greatest) && (own === least || own === greatest),
+    )
+  ) {
+    hints.push(`only codes beyond [${least}, ${greatest}] differ: a clamp is missing or wider`);
+  }
+  if (onlyWhere(codes, data, (code, own) => Math.abs(code - own) <= 1)) {
+    hints.push('differences of 1: a rounding; lastbit diff with other targets names the rule');
+  }
+  if (Array.from(codes).every((code) => code === codes[0])) {
+    hints.push('the dump is constant');
+  }
+  return hints;
+}
+
+function constantOffset(a: ArrayLike<number>, b: ArrayLike<number>): number | undefined {
+  const offset = a[0]! - b[0]!;
+  if (offset === 0) return undefined;
+  for (let i = 1; i < b.length; i++) if (a[i]! - b[i]! !== offset) return undefined;
+  return offset;
+}
+
+/** As if the file were written column after column. */
+function transposed(
+  codes: ArrayLike<number>,
+  { height, width, channels }: CodeTensor,
+): Float64Array {
+  const ordered = new Float64Array(codes.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < channels; c++) {
+        ordered[(y * width + x) * channels + c] = codes[(x * height + y) * channels + c]!;
+      }
+    }
+  }
+  return ordered;
+}
+
+function rangeOf(data: ArrayLike<number>): [number, number] {
+  let [least, greatest] = [Infinity, -Infinity];
+  for (let i = 0; i < data.length; i++) {
+    least = Math.min(least, data[i]!);
+    greatest = Math.max(greatest, data[i]!);
+  }
+  return [least, greatest];
+}
+
+function onlyWhere(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  holds: (code: number, own: number) => boolean,
+): boolean {
+  for (let i = 0; i < b.length; i++) if (a[i] !== b[i] && !holds(a[i]!, b[i]!)) return false;
+  return true;
+}

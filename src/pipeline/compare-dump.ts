@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+
+import type { Dump } from '../analyze/index.js';
+import { matchDump } from '../analyze/index.js';
+import { readNpy } from '../data/index.js';
+import { ModelError, UsageError } from '../errors.js';
+import type { CodeTensor } from '../program/executor.js';
+import type { Program } from '../program/program.js';
+import type { CompareDumpDocument, DumpLayer } from '../report/index.js';
+import { notesOf, presetOf, programOf } from './choose-program.js';
+import { openExecutor, trapFacts } from './executor.js';
+import type { InputOptions } from './inputs.js';
+import { openInputs, programInput } from './inputs.js';
+import { loadQuantizedModel } from './load-model.js';
+import { evidenceOf } from './target-choice.js';
+
+export interface CompareDumpOptions extends Omit<InputOptions, 'images' | 'limit'> {
+  /** Any quantized model. */
+  readonly model: string;
+  /** Folder of .npy or .bin files named after layers or tensors. */
+  readonly dumps: string;
+  readonly target?: string | undefined;
+  readonly threads?: number | undefined;
+}
+
+/**
+ * Compares what a device or a simulation wrote with a target, layer by layer.
+ * @throws UsageError, ModelError; `no-dumps` where no file belongs to a layer
+ */
+export async function compareDump(options: CompareDumpOptions): Promise<CompareDumpDocument> {
+  const model = await loadQuantizedModel(options.model);
+  const program = programOf(model, options.target);
+  const files = listFiles(options.dumps);
+  const { byTensor, unmatched } = assign(files, program);
+  if (byTensor.size === 0) {
+    const [first] = program.ops;
+    throw new ModelError(
+      'no-dumps',
+      options.dumps,
+      `none of its ${files.length} files (.npy, .bin) is named after a layer; expected names such as "${plainName(first!.name)}.npy" or "${plainName(program.tensors[first!.output]!.name)}.npy"`,
+    );
+  }
+  const inputs = openInputs(programInput(program), presetOf(model), options);
+  const executor = openExecutor(program, inputs.preprocessing, { threads: options.threads });
+  try {
+    for await (const sample of inputs.source) {
+      inputs.note(sample);
+      const result = await executor.run(sample, 'all');
+      const taps = new Map(result.taps);
+      const given = program.tensors[program.input]!;
+      taps.set(given.name, { ...given, data: executor.codesOf(sample) });
+      const layers = compareAll(program, taps, byTensor, options.dumps);
+      const named = program.ops.map((op) => program.tensors[op.output]!.name);
+      return {
+        model: options.model,
+        target: program.target,
+        evidence: evidenceOf(program.target),
+        input: sample.name,
+        first: layers.find(({ differing }) => differing > 0) ?? null,
+        layers,
+        unmatched,
+        missing: named.filter((name) => !byTensor.has(name)),
+        notes: notesOf(model),
+        ...trapFacts(result),
+        ...inputs.facts(),
+      };
+    }
+    throw new ModelError('no-input', options.input ?? '', 'there is no input to run');
+  } finally {
+    executor.close();
+  }
+}
+
+function compareAll(
+  program: Program,
+  taps: ReadonlyMap<string, CodeTensor>,
+  byTensor: ReadonlyMap<string, string>,
+  folder: string,
+): DumpLayer[] {
+  const places = [
+    { name: program.tensors[program.input]!.name, op: 'input' as const, tensor: program.input },
+    ...program.ops.map(({ name, op, output }) => ({ name, op, tensor: output })),
+  ];
+  return places.flatMap(({ name, op, tensor: index }): DumpLayer[] => {
+    const tensor = program.tensors[index]!;
+    const file = byTensor.get(tensor.name);
+    const own = taps.get(tensor.name);
+    if (file === undefined || own === undefined) return [];
+    const path = join(folder, file);
+    const dump = readDump(path, own);
+    const match = matchDump(dump, own);
+    if (match) return [{ name, op, file, dtype: dump.dtype, ...match }];
+    const { height, width, channels } = own;
+    throw new ModelError(
+      'dump-size',
+      path,
+      `expected ${own.data.length} numbers for layer "${name}" (${height} x ${width} x ${channels}), got ${dump.values.length}${dump.shape ? ` ([${dump.shape.join(', ')}])` : ''}; dump one image of this layer`,
+    );
+  });
+}
+
+/** Which file belongs to which tensor, by the names of tensors and operations. */
+function assign(
+  files: readonly string[],
+  program: Program,
+): { byTensor: Map<string, string>; unmatched: string[] } {
+  const tensors = new Map<string, string>();
+  const claim = (name: string, tensor: string): void => {
+    for (const key of [name, plainName(name), plainName(name.split(';')[0]!)]) {
+      if (!tensors.has(key.toLowerCase())) tensors.set(key.toLowerCase(), tensor);
+    }
+  };
+  const outputs = [program.input, ...program.ops.map(({ output }) => output)];
+  for (const index of outputs) claim(program.tensors[index]!.name, program.tensors[index]!.name);
+  for (const op of program.ops) claim(op.name, program.tensors[op.output]!.name);
+  const byTensor = new Map<string, string>();
+  const unmatched: string[] = [];
+  for (const file of files) {
+    const base = file.slice(0, -extname(file).length).toLowerCase();
+    // `lastbit run --out` puts a number before the name.
+    const tensor = tensors.get(base) ?? tensors.get(base.replace(/^\d{3}-/, ''));
+    if (tensor === undefined) unmatched.push(file);
+    else if (byTensor.has(tensor)) {
+      throw new UsageError(
+        'two-dumps',
+        file,
+        `"${byTensor.get(tensor)!}" is a dump of "${tensor}" as well; leave one of them`,
+      );
+    } else byTensor.set(tensor, file);
+  }
+  return { byTensor, unmatched };
+}
+
+/** As `lastbit run --out` names files. */
+function plainName(name: string): string {
+  return name
+    .replace(/[^A-Za-z0-9._-]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+    .slice(-80);
+}
+
+function listFiles(folder: string): string[] {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError('no-such-folder', folder, 'expected a folder of .npy or .bin dumps');
+  }
+  return readdirSync(folder)
+    .filter((name) => ['.npy', '.bin'].includes(extname(name).toLowerCase()))
+    .sort();
+}
+
+function readDump(path: string, tensor: CodeTensor): Dump {
+  const bytes = new Uint8Array(readFileSync(path));
+  if (extname(path).toLowerCase() === '.bin') return fromBytes(bytes, path, tensor);
+  const { dtype, shape, data } = readNpy(bytes, path);
+  const values = data instanceof BigInt64Array ? Float64Array.from(data, Number) : data;
+  const sides = shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
+  return { dtype, shape: sides, values };
+}
+
+/** A .bin says nothing of its type: the size of a number tells, and for 4 bytes what they hold. */
+function fromBytes(bytes: Uint8Array, path: string, tensor: CodeTensor): Dump {
+  const count = tensor.data.length;
+  const { buffer } = Uint8Array.from(bytes);
+  const as = (dtype: string, values: ArrayLike<number>): Dump => {
+    return { dtype, shape: undefined, values };
+  };
+  switch (bytes.length / count) {
+    case 1:
+      return tensor.dtype === 'u8'
+        ? as('u8', new Uint8Array(buffer))
+        : as('s8', new Int8Array(buffer));
+    case 2:
+      return as('s16', new Int16Array(buffer));
+    case 4: {
+      const reals = new Float32Array(buffer);
+      const limit = 2 ** 16 * Math.max(tensor.scale, 1);
+      // Small integers read as float32 are denormal or NaN; reals of a layer are neither.
+      const real = reals.every((x) => x === 0 || (Math.abs(x) > 1e-30 && Math.abs(x) < limit));
+      return real ? as('f32', reals) : as('s32', new Int32Array(buffer));
+    }
+  }
+  throw new ModelError(
+    'dump-size',
+    path,
+    `expected 1, 2 or 4 bytes for each of the ${count} codes of "${tensor.name}", got ${bytes.length} bytes; dump one image of this layer`,
+  );
+}
