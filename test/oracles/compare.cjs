@@ -2,10 +2,10 @@
 // Compares what a runtime computed (a folder of tflite_run.py or ort_run.py) with lastbit's engine
 // under one or more targets. Needs the built package.
 //
-//     node compare.cjs MODEL INPUTS FOLDER TARGET... [--isolated]
+//     node compare.cjs MODEL INPUTS FOLDER TARGET... [--isolated] [--reals]
 //
 // Accumulated: every tensor follows from the image. --isolated instead feeds each operation the
-// runtime's own inputs, which tells whose fault a difference is.
+// runtime's own inputs, which tells whose fault a difference is. --reals: INPUTS holds f32, NCHW.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 
@@ -13,6 +13,7 @@ const dist = join(__dirname, '../../dist');
 const { importTflite } = require(join(dist, 'tflite/import.js'));
 const { importQuantized } = require(join(dist, 'onnx/quantized-import.js'));
 const { readOnnxFile } = require(join(dist, 'onnx/reader.js'));
+const { quantizeInput } = require(join(dist, 'program/input.js'));
 const { lower } = require(join(dist, 'program/lower.js'));
 const { Engine } = require(join(dist, 'engine/engine.js'));
 const { findTarget } = require(join(dist, 'targets/index.js'));
@@ -31,7 +32,11 @@ const codesOf = (dtype, buffer) =>
 /** The runtime's codes by tensor name. */
 function readDump(folder) {
   const { tensors, images } = JSON.parse(readFileSync(join(folder, 'tensors.json'), 'utf8'));
-  const byName = new Map(tensors.map((t) => [t.name, readFileSync(join(folder, t.file))]));
+  const byName = new Map();
+  for (const { name, file, aliases = [] } of tensors) {
+    const codes = readFileSync(join(folder, file));
+    for (const known of [name, ...aliases]) byName.set(known, codes);
+  }
   return { byName, images };
 }
 
@@ -52,6 +57,16 @@ const slice = (buffer, images, i) => {
   const size = buffer.length / images;
   return buffer.subarray(i * size, (i + 1) * size);
 };
+
+/** f32 NCHW images as the codes of a program's input. */
+function quantized(program, raw, images) {
+  const reals = new Float32Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.length));
+  const size = reals.length / images;
+  const codes = Array.from({ length: images }, (_, i) =>
+    Buffer.from(quantizeInput(program, reals.subarray(i * size, (i + 1) * size))),
+  );
+  return Buffer.concat(codes);
+}
 
 function accumulated(program, inputs, dump) {
   const engine = Engine.load(program);
@@ -104,7 +119,7 @@ function isolated(program, inputs, dump) {
 
 function main(args) {
   const [file, inputFile, folder, ...targets] = args.filter((arg) => !arg.startsWith('--'));
-  const inputs = readFileSync(inputFile);
+  const raw = readFileSync(inputFile);
   const dump = readDump(folder);
   const graph = load(file);
   for (const target of targets) {
@@ -115,6 +130,7 @@ function main(args) {
       console.log(`${target}: ${error.message.slice(0, 300)}`);
       continue;
     }
+    const inputs = args.includes('--reals') ? quantized(program, raw, dump.images) : raw;
     const run = args.includes('--isolated') ? isolated : accumulated;
     const stats = run(program, inputs, dump);
     const missing = program.tensors.filter(({ name }) => !stats.has(name)).map(({ name }) => name);
@@ -134,4 +150,9 @@ function main(args) {
   }
 }
 
-main(process.argv.slice(2));
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  console.error(`error: ${error.message}`);
+  process.exitCode = 1;
+}
