@@ -92,7 +92,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
       ...files,
     });
     try {
-      const machine = measureQuietness();
+      const machine = await measureQuietness();
       const outputs = engine.outputs.map((tensor) => randomCodes(tensor, 0));
       const subject = {
         name: 'lastbit',

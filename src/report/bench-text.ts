@@ -27,9 +27,9 @@ export function benchText(document: BenchDocument): string {
   return `${facts}\n${table}${peers.length === 0 ? '' : `\n${peerTable(peers)}`}`;
 }
 
-function quietness({ jitter, quiet }: BenchDocument['machine']): string {
+function quietness({ jitter, othersBusyCores, quiet }: BenchDocument['machine']): string {
   const state = quiet ? 'quiet' : 'NOT QUIET, times are unreliable';
-  return `${state} (p90/p50 of fixed work ${jitter.toFixed(2)})`;
+  return `${state} (others keep ${othersBusyCores.toFixed(1)} cores busy, p90/p50 of fixed work ${jitter.toFixed(2)})`;
 }
 
 function times({ p50Ms, p90Ms, p99Ms }: Record<'p50Ms' | 'p90Ms' | 'p99Ms', number>): string {

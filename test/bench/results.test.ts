@@ -34,7 +34,7 @@ const document = (peers: readonly Peer[], quiet: boolean): BenchDocument => ({
   arenaMiB: 1,
   layers: [],
   exact: { compared: 100, differing: 0, against: ['reference'], inputs: 1 },
-  machine: { jitter: quiet ? 1 : 3, quiet },
+  machine: { jitter: quiet ? 1 : 3, othersBusyCores: 0, quiet },
   node: 'v20',
   peers,
 });
