@@ -100,7 +100,7 @@ function install(tarball) {
 const use = `
   for (const name of ['Engine', 'ModelError', 'findTarget', 'lower', 'quantizeGraph'])
     if (typeof api[name] !== 'function') throw new Error('no ' + name);
-  try { api.Engine.load(new Uint8Array(16)); } catch (error) { console.log(error.message); }`;
+  try { api.Engine.load(new Uint8Array(16)); } catch (error) { console.log(error.name, error.message); }`;
 
 function checkUse(project) {
   const cjs = `const api = require('lastbit'); ${use}`;
