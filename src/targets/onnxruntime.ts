@@ -8,9 +8,10 @@ export const onnxruntime: TargetSpec = {
   summary: 'ONNX Runtime on x86 with VNNI: float32 scales, half to even, fused add',
   source:
     'microsoft/onnxruntime onnxruntime/core/mlas/lib (quantize.cpp, qladd.cpp, qlgavgpool.cpp), ' +
-    'onnxruntime/core/providers/cpu/quantization/qlinearconv.cc',
-  evidence: 'source',
-  provenBy: [],
+    'onnxruntime/core/providers/cpu/quantization/qlinearconv.cc; run as onnxruntime-node 1.30.0 on ' +
+    'AVX512-VNNI, and emulated (qemu 7.2) as Haswell and Nehalem',
+  evidence: 'verified',
+  provenBy: ['test/targets/oracle-ort.test.ts'],
   constraints: {
     activations: ['u8', 's8'],
     weights: ['s8', 'u8'],
@@ -69,5 +70,7 @@ export const onnxruntimeArm64: TargetSpec = {
   id: 'onnxruntime-arm64@1.16',
   aliases: ['onnxruntime-arm64'],
   summary: 'ONNX Runtime on 64-bit Arm: as onnxruntime, 22-bit integer add',
+  evidence: 'source',
+  provenBy: [],
   arithmetic: { ...onnxruntime.arithmetic, add: { kind: 'aligned', bits: 22, rule: 'halfAway' } },
 };

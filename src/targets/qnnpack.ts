@@ -11,6 +11,7 @@ export const qnnpack: TargetSpec = {
   source:
     'pytorch/QNNPACK src/qnnpack/requantization.h and PyTorch 1.13; its average pool has not been run',
   evidence: 'unverified',
+  provenBy: [],
   constraints: {
     ...onnxruntime.constraints,
     activations: ['u8'],

@@ -31,8 +31,13 @@ function tapsOf(graph) {
     if (constants.has(input[0])) continue;
     types.set(output[0], type);
     // lastbit calls codes by the real value that they stand for.
-    const reals = graph.node.filter((n) => n.opType === 'DequantizeLinear' && n.input[0] === output[0]);
-    const aliases = [...(opType === 'QuantizeLinear' ? [input[0]] : []), ...reals.map((n) => n.output[0])];
+    const reals = graph.node.filter(
+      (n) => n.opType === 'DequantizeLinear' && n.input[0] === output[0],
+    );
+    const aliases = [
+      ...(opType === 'QuantizeLinear' ? [input[0]] : []),
+      ...reals.map((n) => n.output[0]),
+    ];
     taps.push({ name: output[0], type, aliases });
   }
   return taps;
@@ -91,7 +96,13 @@ async function main(args) {
   const tensors = [...parts].map(([name, list], i) => {
     const data = Buffer.concat(list);
     writeFileSync(join(out, `${i}.bin`), data);
-    return { name, file: `${i}.bin`, values: data.length, sha256: sha256(data), aliases: taps[i].aliases };
+    return {
+      name,
+      file: `${i}.bin`,
+      values: data.length,
+      sha256: sha256(data),
+      aliases: taps[i].aliases,
+    };
   });
   const { version } = require('onnxruntime-node/package.json');
   const record = {
