@@ -201,11 +201,11 @@ function transposed(
   return ordered;
 }
 
-function rangeOf(data: ArrayLike<number>): [number, number] {
+function rangeOf(data: CodeTensor['data']): [number, number] {
   let [least, greatest] = [Infinity, -Infinity];
-  for (let i = 0; i < data.length; i++) {
-    least = Math.min(least, data[i]!);
-    greatest = Math.max(greatest, data[i]!);
+  for (const code of data) {
+    least = Math.min(least, code);
+    greatest = Math.max(greatest, code);
   }
   return [least, greatest];
 }
