@@ -24,7 +24,10 @@ function prebuiltLoads() {
 }
 
 function hasCommand(command) {
-  return spawnSync(command, ['--version'], { stdio: 'ignore', shell: process.platform === 'win32' }).status === 0;
+  return (
+    spawnSync(command, ['--version'], { stdio: 'ignore', shell: process.platform === 'win32' })
+      .status === 0
+  );
 }
 
 function buildWithCMake() {
@@ -40,7 +43,8 @@ function buildWithNodeGyp() {
 }
 
 function install() {
-  const fromSource = existsSync(join(root, '.git')) || process.env.npm_config_build_from_source === 'true';
+  const fromSource =
+    existsSync(join(root, '.git')) || process.env.npm_config_build_from_source === 'true';
   if (!fromSource && prebuiltLoads()) return 0;
   if (buildWithCMake() || buildWithNodeGyp()) return 0;
   console.error(

@@ -5,9 +5,13 @@ const { execFileSync, spawnSync } = require('node:child_process');
 const program = ['clang-format-19', 'clang-format'].find(
   (name) => spawnSync(name, ['--version']).status === 0,
 );
-const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.cc', '*.h', '*.inc'], {
-  encoding: 'utf8',
-})
+const files = execFileSync(
+  'git',
+  ['ls-files', '-co', '--exclude-standard', '*.cc', '*.h', '*.inc'],
+  {
+    encoding: 'utf8',
+  },
+)
   .split('\n')
   .filter((file) => file !== '' && !file.endsWith('variants.inc'));
 

@@ -15,10 +15,10 @@ struct Pads {
 // code + 128 for s8, so one set of kernels serves both (VNNI multiplies u8 by s8). Zero points and
 // clamps given to kernels are in the stored domain too.
 //
-// `data` is pixel (0, 0). Pixels of a row are `channels` bytes apart, rows `row_stride` bytes. Around
-// the image there are `halo` rows and columns of readable bytes that hold the stored zero point, so
-// that a padded convolution needs no bounds checks. Past the last byte of the buffer 64 more bytes
-// are readable (never written).
+// `data` is pixel (0, 0). Pixels of a row are `channels` bytes apart, rows `row_stride` bytes.
+// Around the image there are `halo` rows and columns of readable bytes that hold the stored zero
+// point, so that a padded convolution needs no bounds checks. Past the last byte of the buffer 64
+// more bytes are readable (never written).
 struct View {
   uint8_t* data = nullptr;
   int32_t height = 0, width = 0, channels = 0;

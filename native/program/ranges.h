@@ -19,13 +19,13 @@ struct Range {
 Range accumulator_range(const Conv& conv, const Tensor& input, int32_t oc);
 
 // True if no pair of raw products x0 * w0 + x1 * w1 (x in [0, 255], in the order of the
-// specification) of channel oc, or of any channel, leaves 16 bits: products = satPairs16 then equals
-// the exact sum.
+// specification) of channel oc, or of any channel, leaves 16 bits: products = satPairs16 then
+// equals the exact sum.
 bool pairs_never_saturate(const Conv& conv, int32_t oc);
 bool pairs_never_saturate(const Conv& conv);
 
-// True if no partial sum of channel oc can leave min(accumulator bits, 32) bits, nor a pair saturate:
-// order and overflow cannot matter then, and plain int32 addition never overflows.
+// True if no partial sum of channel oc can leave min(accumulator bits, 32) bits, nor a pair
+// saturate: order and overflow cannot matter then, and plain int32 addition never overflows.
 bool stays_in_int32(const Conv& conv, const Tensor& input, int32_t oc);
 
 // True if two's complement int32 sums, in any order, followed by the requantization of the int32

@@ -188,6 +188,11 @@ std::unique_ptr<FastAdd> make_fast_add(const program::Add& add, const Tensor& a,
   const int32_t offset = program::stored_offset(output.type);
   fast->lo_ = static_cast<uint8_t>(add.lo + offset);
   fast->hi_ = static_cast<uint8_t>(add.hi + offset);
+  // An epilogue states its own bounds: where all sums end at one code, they are that code.
+  if (!plan.epilogue.channels.empty()) {
+    fast->lo_ = plan.epilogue.channels[0].lo;
+    fast->hi_ = plan.epilogue.channels[0].hi;
+  }
   const auto lanes = static_cast<size_t>(kernel->lanes);
   fast->parameters_ = aligned_bytes(6 * lanes * 4 + 64);
   auto* parameters = reinterpret_cast<int32_t*>(fast->parameters_.get());

@@ -107,6 +107,38 @@ bool make_f32(float scale, const Channel& channel, ChannelFinish* finish) {
   return true;
 }
 
+// The specification's result before the clamp, zero point included.
+Int128 exact_result(const program::Requant& requant, size_t oc, int64_t acc, int32_t zero_point) {
+  switch (requant.kind) {
+    case RequantKind::fixed:
+      return zero_point + apply_fixed(acc, program::of_channel(requant.multiplier, oc),
+                                      program::of_channel(requant.shift, oc), requant.rule);
+    case RequantKind::shift:
+      return zero_point + apply_shift(acc, program::of_channel(requant.shift, oc), requant.rule);
+    case RequantKind::f32:
+      return Int128{zero_point} + apply_f32(acc, program::of_channel(requant.scale, oc));
+    case RequantKind::none:
+      break;
+  }
+  return acc;
+}
+
+// A channel whose every accumulator ends at one code, whatever the image. Each requantization and
+// the clamp are monotone, so the two ends of the range decide. Channels that a trained net has
+// left dead are such: a scale next to nothing and a bias that saturates, hence shifts beyond what
+// the forms below take, which would send the whole layer to the slow form.
+bool make_constant(const program::Requant& requant, size_t oc, const Channel& channel,
+                   ChannelFinish* finish) {
+  const auto code = [&](int64_t acc) {
+    const Int128 y = exact_result(requant, oc, acc, channel.zero_point);
+    return std::min<Int128>(std::max<Int128>(y, finish->lo), finish->hi);
+  };
+  const Int128 least = code(channel.range.min);
+  if (least != code(channel.range.max)) return false;
+  finish->lo = finish->hi = static_cast<uint8_t>(least);
+  return true;
+}
+
 // A bare shift is also a multiplication by 2^30 and a shift by 30 more: the same quotient, so the
 // same rounding. It serves shifts of 0, left shifts and large ones.
 bool make(Form form, const program::Requant& requant, size_t oc, const Channel& channel,
@@ -143,7 +175,11 @@ bool make_all(Form form, const program::Requant& requant, const std::vector<Chan
     ChannelFinish finish;
     finish.lo = (*finishes)[oc].lo;
     finish.hi = (*finishes)[oc].hi;
-    if (!make(form, requant, oc, channels[oc], &finish)) return false;
+    // With lo = hi the numbers before the clamp, all 0 here, do not matter.
+    if (!make_constant(requant, oc, channels[oc], &finish) &&
+        !make(form, requant, oc, channels[oc], &finish)) {
+      return false;
+    }
     (*finishes)[oc] = finish;
   }
   return true;
