@@ -171,7 +171,7 @@ void run_op(const Program& program, const Op& op, Memory* memory) {
   } else if (const auto* softmax = std::get_if<program::Softmax>(&op.body)) {
     const std::vector<int32_t> logits = codes_of(in, x);
     std::vector<int32_t> shares(out.codes());
-    softmax_ref(*softmax, out, logits.data(), logits.size(), shares.data());
+    SoftmaxRef(*softmax, out).run(logits.data(), logits.size(), shares.data());
     put_codes(out, shares.data(), shares.size(), 0, y);
   } else {
     *y = x;  // Reshape: the same codes in the same order
