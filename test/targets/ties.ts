@@ -15,6 +15,8 @@ export type Runtime = 'litert-ref' | 'litert-builtin' | 'litert-xnnpack' | 'tflm
 
 export interface TieCase {
   readonly name: string;
+  /** The .tflite file. */
+  readonly model: Uint8Array;
   readonly graph: QuantGraph;
   readonly inputs: readonly (Uint8Array | Int8Array)[];
   /** Codes of all images, as bytes. */
@@ -44,7 +46,8 @@ export function tieCases(): readonly TieCase[] {
   const models = readFileSync(join(folder, 'models.bin'));
   const { cases } = JSON.parse(readFileSync(join(folder, 'goldens.json'), 'utf8')) as Goldens;
   return Object.entries(cases).map(([name, { offset, length, images, results }]) => {
-    const graph = importTflite(models.subarray(offset, offset + length), name);
+    const model = models.subarray(offset, offset + length);
+    const graph = importTflite(model, name);
     const { shape, dtype } = graph.values.get(graph.input)!;
     const size = shape.reduce((product, n) => product * n, 1);
     const inputs = Array.from({ length: images }, (_, i) => {
@@ -56,7 +59,7 @@ export function tieCases(): readonly TieCase[] {
       const bytes = new Uint8Array(inflateSync(Buffer.from(codes, 'base64')));
       for (const runtime of runtimes) expected.set(runtime, bytes);
     }
-    return { name, graph, inputs, expected };
+    return { name, model, graph, inputs, expected };
   });
 }
 
