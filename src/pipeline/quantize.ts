@@ -11,7 +11,7 @@ import { writeQdq } from '../onnx/qdq-write.js';
 import { writeQop } from '../onnx/qop-write.js';
 import { lower } from '../program/lower.js';
 import { quantizeGraph } from '../quantize/quantize.js';
-import { findRecipe } from '../quantize/recipe.js';
+import { findRecipe, withChanges, type RecipeChanges } from '../quantize/recipe.js';
 import type { QuantizeDocument } from '../report/index.js';
 import { defaultFloatTarget } from './choose-program.js';
 import { floatInput, openInputs } from './inputs.js';
@@ -20,7 +20,7 @@ import type { ProgressListener } from './progress.js';
 import { resolveTarget } from './target-choice.js';
 import { version } from './version.js';
 
-export interface QuantizeModelOptions {
+export interface QuantizeModelOptions extends RecipeChanges {
   /** Float ONNX. */
   readonly model: string;
   readonly output: string;
@@ -69,7 +69,7 @@ export async function quantizeInMemory(
 ): Promise<QuantizedResult> {
   const started = performance.now();
   const target = resolveTarget(options.target ?? defaultFloatTarget);
-  const recipe = findRecipe(options.recipe ?? 'best');
+  const recipe = withChanges(findRecipe(options.recipe ?? 'best'), options);
   if (options.calib === undefined) {
     throw new UsageError('missing-option', '--calib', 'give a folder of calibration images');
   }

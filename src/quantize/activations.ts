@@ -22,8 +22,6 @@ export interface ActivationOptions {
   readonly method: RangeMethod;
   /** For `percentile`. */
   readonly percentile: number;
-  /** The output's type, where it may be wider than an activation. */
-  readonly wideOutput?: 's16' | undefined;
 }
 
 /**
@@ -58,12 +56,7 @@ export function chooseActivations(
     });
     const range = ranges.reduce(union);
     const given = members.map((value) => fixed.get(value)).find((one) => one !== undefined);
-    const wide = members.some((value) => outputs.has(value)) ? options.wideOutput : undefined;
-    const quantization =
-      given ??
-      (wide === undefined
-        ? quantizationOf(range, activationDType(range, scheme), scheme)
-        : quantizationOf(widened(range), wide, scheme));
+    const quantization = given ?? quantizationOf(range, activationDType(range, scheme), scheme);
     for (const value of members) chosen.set(value, quantization);
   }
   return new Map([...histograms.keys()].map((value) => [value, chosen.get(value)!]));
@@ -83,11 +76,6 @@ function rangeOf(
   if (options.method === 'percentile') return percentileRange(histogram, options.percentile);
   const dtype = activationDType(fullRange(histogram), scheme);
   return leastErrorRange(histogram, (range) => quantizationOf(range, dtype, scheme));
-}
-
-/** Room for unseen images: with 16 bits a coarser step costs nothing, saturation a wrong answer. */
-function widened(range: RealRange): RealRange {
-  return { min: 2 * range.min, max: 2 * range.max };
 }
 
 function union(a: RealRange, b: RealRange): RealRange {
@@ -112,11 +100,18 @@ function fixedQuantizations(
   graph: Graph,
   scheme: ActivationScheme,
 ): ReadonlyMap<string, Quantization> {
-  const isUnit = (node: Node): boolean =>
-    node.op === 'Softmax' || node.op === 'Sigmoid' || node.op === 'HardSigmoid';
   return new Map(
     graph.nodes.filter(isUnit).map((node) => [node.outputs[0]!, unitQuantization(scheme)] as const),
   );
+}
+
+function isUnit(node: Node): boolean {
+  return node.op === 'Softmax' || node.op === 'Sigmoid' || node.op === 'HardSigmoid';
+}
+
+/** Whether the operator that writes `value` dictates its quantization. */
+export function isFixed(graph: Graph, value: string): boolean {
+  return graph.nodes.some((node) => isUnit(node) && node.outputs[0] === value);
 }
 
 function unitQuantization(scheme: ActivationScheme): Quantization {

@@ -6,7 +6,7 @@ import { clampMismatch, type ClampMismatch } from './clamp-mismatch.js';
 import { convolutionsOf } from './connections.js';
 import { minimizeNoise, type Bounds, type NoiseOptions } from './minimize-noise.js';
 import { noiseModel, type NoiseModel } from './noise-model.js';
-import { exposePreActivations, preActivationOf } from './pre-activations.js';
+import { preActivationOf } from './pre-activations.js';
 import { scaleChannels } from './scale-channels.js';
 
 export interface EqualizeOptions extends NoiseOptions {
@@ -25,15 +25,12 @@ export interface Equalization {
   readonly factors: ReadonlyMap<string, Float64Array>;
 }
 
-/** The graph to collect from and what `equalize` needs to know of it. */
-export function equalizeNeeds(
-  graph: Graph,
-  perChannelClamp: boolean,
-): { readonly graph: Graph; readonly needs: Needs } {
+/** What `equalize` needs to know; `tail` is of the graph with its pre-activations exposed. */
+export function equalizeNeeds(graph: Graph, perChannelClamp: boolean): Needs {
   const values = [graph.inputs[0]!.name, ...graph.nodes.flatMap((node) => node.outputs)];
   const active = graph.nodes.flatMap((node) => (clampedBy(node) === undefined ? [] : node.outputs));
   const needs = { moments: values, channelRange: values, active };
-  if (perChannelClamp) return { graph, needs };
+  if (perChannelClamp) return needs;
   const tail = new Map<string, Float32Array>();
   for (const conv of convolutionsOf(graph)) {
     const bound = conv.clamp?.hi;
@@ -41,7 +38,7 @@ export function equalizeNeeds(
       tail.set(preActivationOf(conv), bound);
     }
   }
-  return { graph: exposePreActivations(graph), needs: { ...needs, tail } };
+  return { ...needs, tail };
 }
 
 /**

@@ -42,6 +42,60 @@ export const recipeSchema = z.strictObject({
 
 export type Recipe = z.output<typeof recipeSchema>;
 
+/** Single keys given beside a recipe; they go before it. `true` asks for a step's own defaults. */
+export interface RecipeChanges {
+  readonly repairVariance?: boolean | undefined;
+  readonly equalize?: boolean | undefined;
+  readonly ranges?: Recipe['activations']['method'] | undefined;
+  readonly weightRanges?: Recipe['weights']['method'] | undefined;
+  readonly biasCorrection?: Recipe['correctBias'] | undefined;
+  readonly wideOutput?: boolean | undefined;
+}
+
+/** The recipe with the changes made; its name says so. */
+export function withChanges(recipe: Recipe, changes: RecipeChanges): Recipe {
+  const { repairVariance, ranges, weightRanges, biasCorrection, wideOutput } = changes;
+  const changed: Recipe = {
+    ...recipe,
+    repairVariance: repairVariance ?? recipe.repairVariance,
+    equalize: switched(recipe.equalize, changes.equalize, recipeSchema.shape.equalize),
+    activations: { ...recipe.activations, method: ranges ?? recipe.activations.method },
+    weights: { ...recipe.weights, method: weightRanges ?? recipe.weights.method },
+    correctBias: biasCorrection ?? recipe.correctBias,
+    wideOutput: wideOutput ?? recipe.wideOutput,
+  };
+  return { ...changed, name: [recipe.name, ...namesOf(changes)].join(' ') };
+}
+
+/** A step that is off or has settings: `true` keeps those it has, or takes the defaults. */
+function switched<Settings extends object>(
+  present: false | Settings,
+  change: boolean | undefined,
+  schema: z.ZodType<false | Settings>,
+): false | Settings {
+  if (change === undefined || (change && present !== false)) return present;
+  return change ? schema.parse({}) : false;
+}
+
+const changeKeys = [
+  'repairVariance',
+  'equalize',
+  'ranges',
+  'weightRanges',
+  'biasCorrection',
+  'wideOutput',
+] as const satisfies readonly (keyof RecipeChanges)[];
+
+/** As on the command line: `no-equalize`, `ranges=percentile`. */
+function namesOf(changes: RecipeChanges): string[] {
+  return changeKeys.flatMap((key) => {
+    const value = changes[key];
+    if (value === undefined) return [];
+    const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    return [typeof value === 'string' ? `${flag}=${value}` : value ? flag : `no-${flag}`];
+  });
+}
+
 /** Names that `--recipe` takes besides a file. */
 export const recipeNames = ['best', 'naive'] as const;
 

@@ -5,6 +5,7 @@ import type { Graph } from '../../src/graph/graph.js';
 import type { SampleSource } from '../../src/graph/samples.js';
 import { channelGroups } from '../../src/quantize/channel-groups.js';
 import { equalize, equalizeNeeds } from '../../src/quantize/equalize.js';
+import { exposePreActivations } from '../../src/quantize/pre-activations.js';
 import { scaleChannels } from '../../src/quantize/scale-channels.js';
 import { GraphBuilder, randomNumbers, randomSamples, relu6, separableNet } from './small-graphs.js';
 
@@ -97,7 +98,8 @@ describe('equalize', () => {
   it.each([true, false])('lowers the noise; clamp per channel: %s', async (perChannelClamp) => {
     const graph = separableNet(5);
     const samples = randomSamples(graph, 8);
-    const { graph: tapped, needs } = equalizeNeeds(graph, perChannelClamp);
+    const needs = equalizeNeeds(graph, perChannelClamp);
+    const tapped = perChannelClamp ? graph : exposePreActivations(graph);
     const statistics = await collect(tapped, samples, openFloatRunner, needs);
     const result = equalize(graph, statistics, { ...options, perChannelClamp });
     expect(result.noiseRatio).toBeLessThan(0.7);
@@ -139,7 +141,7 @@ describe('equalize', () => {
       );
     const graph = builder.graph(conv('b', conv('a', 'x', 'w1'), 'w2'));
     const samples = randomSamples(graph, 4);
-    const { needs } = equalizeNeeds(graph, true);
+    const needs = equalizeNeeds(graph, true);
     const statistics = await collect(graph, samples, openFloatRunner, needs);
     const { graph: equalized } = equalize(graph, statistics, { ...options, iterations: 300 });
     const [first, second] = equalized.constants.get('a/weight')!.data;
@@ -150,7 +152,7 @@ describe('equalize', () => {
   it('is deterministic', async () => {
     const graph = separableNet(6);
     const samples = randomSamples(graph, 4);
-    const { needs } = equalizeNeeds(graph, true);
+    const needs = equalizeNeeds(graph, true);
     const once = equalize(graph, await collect(graph, samples, openFloatRunner, needs), options);
     const twice = equalize(graph, await collect(graph, samples, openFloatRunner, needs), options);
     expect(once.graph.constants).toEqual(twice.graph.constants);

@@ -6,7 +6,7 @@ import type { QuantGraph } from '../../src/graph/quant-graph.js';
 import type { SampleSource } from '../../src/graph/samples.js';
 import { lower, interpret, quantizeInput } from '../../src/program/index.js';
 import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
-import { findRecipe, parseRecipe, type Recipe } from '../../src/quantize/recipe.js';
+import { findRecipe, parseRecipe, withChanges, type Recipe } from '../../src/quantize/recipe.js';
 import { simulate } from '../../src/quantize/simulate.js';
 import { findTarget } from '../../src/targets/index.js';
 import { GraphBuilder, randomSamples, relu6, separableNet } from './small-graphs.js';
@@ -219,7 +219,71 @@ describe('quantizeGraph', () => {
   });
 });
 
+describe('steps', () => {
+  const collected = async (recipe: Recipe): Promise<number> => {
+    const graph = separableNet(2);
+    let passes = 0;
+    await quantizeGraph({
+      graph,
+      samples: randomSamples(graph, 8),
+      constraints: findTarget('tflm').constraints,
+      recipe,
+      openFloatRunner: (part, taps) => {
+        passes++;
+        return openFloatRunner(part, taps);
+      },
+    });
+    return passes;
+  };
+
+  it('share passes over the images until the network is rewritten', async () => {
+    const ranges = parseRecipe('{"weights":{"method":"mse"}}', 'r.json');
+    expect(await collected(ranges)).toBe(1);
+    expect(await collected(withChanges(ranges, { equalize: true }))).toBe(2);
+    // One for the errors of rounded weights, one for the float means, three for the corrections.
+    expect(await collected(withChanges(ranges, { biasCorrection: 'iterated' }))).toBe(6);
+  });
+
+  it('that were switched off are not reported', async () => {
+    const recipe = withChanges(findRecipe('best'), { equalize: false, biasCorrection: 'none' });
+    const { steps } = await quantize(separableNet(2), 'pow2', recipe);
+    expect(steps.map(({ name }) => name)).toEqual([
+      'repair-variance',
+      'activation-ranges',
+      'wide-output',
+      'weights',
+    ]);
+  });
+
+  it('give the layers of one warning', async () => {
+    const graph = separableNet(2);
+    const constants = new Map(graph.constants);
+    for (const name of ['dw1', 'down']) {
+      const tensor = constants.get(`${name}/w`)!;
+      const bias = constants.get(`${name}/b`)!;
+      constants.set(`${name}/w`, { ...tensor, data: tensor.data.map(() => 1e-9) });
+      constants.set(`${name}/b`, { ...bias, data: bias.data.map(() => 3) });
+    }
+    const { warnings } = await quantize({ ...graph, constants }, 'tflm', findRecipe('naive'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/raised .*; layers: dw1, down/);
+  });
+});
+
 describe('recipes', () => {
+  it('take single changes, which their name tells', () => {
+    const best = findRecipe('best');
+    const changed = withChanges(best, { equalize: false, ranges: 'minmax', wideOutput: true });
+    expect(changed).toEqual({
+      ...best,
+      name: 'best no-equalize ranges=minmax wide-output',
+      equalize: false,
+      activations: { ...best.activations, method: 'minmax' },
+    });
+    expect(withChanges(findRecipe('naive'), { equalize: true }).equalize).toEqual(best.equalize);
+    expect(withChanges(best, { equalize: true }).equalize).toBe(best.equalize);
+  });
+
   it('fill in what a file leaves out', () => {
     const recipe = parseRecipe('{"correctBias":"analytic"}', 'r.json');
     expect(recipe).toMatchObject({ equalize: false, correctBias: 'analytic' });

@@ -16,6 +16,7 @@ import {
   text,
   threads,
 } from '../options.js';
+import { recipeOptions } from '../recipe-options.js';
 import { saveConfigBeside } from '../save-config.js';
 
 export const quantizeCommand = defineCommand({
@@ -37,6 +38,7 @@ export const quantizeCommand = defineCommand({
       z.enum(['per-channel', 'per-tensor']).optional(),
     ),
     weightBits: option('--weight-bits <n>', 'bits of the weights', integer(2, 16).optional()),
+    ...recipeOptions,
     threads,
     overwrite,
   },

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+
+import { option } from './options.js';
+
+const step = z.boolean().optional();
+
+/** Steps of the recipe, one by one; the names are those of `RecipeChanges`. */
+export const recipeOptions = {
+  repairVariance: option('--repair-variance', 'step: channels without variance', step),
+  equalize: option('--equalize', 'step: rescale channels between layers', step),
+  ranges: option(
+    '--ranges <method>',
+    'step: ranges of activations, minmax, percentile or mse',
+    z.enum(['minmax', 'percentile', 'mse']).optional(),
+  ),
+  weightRanges: option(
+    '--weight-ranges <method>',
+    'step: ranges of weights, minmax or mse',
+    z.enum(['minmax', 'mse']).optional(),
+  ),
+  biasCorrection: option(
+    '--bias-correction <method>',
+    'step: none, analytic or iterated',
+    z.enum(['none', 'analytic', 'iterated']).optional(),
+  ),
+  wideOutput: option('--wide-output', 'step: 16-bit logits where the target has them', step),
+} as const;

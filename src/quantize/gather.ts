@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import { collect } from '../calibrate/collect.js';
+import type { Needs, Statistics } from '../calibrate/statistics.js';
+import type { Graph } from '../graph/graph.js';
+import { exposePreActivations } from './pre-activations.js';
+import type { Context, State, Step } from './steps/index.js';
+
+const none: Statistics = {
+  images: 0,
+  range: new Map(),
+  histogram: new Map(),
+  channelRange: new Map(),
+  moments: new Map(),
+  active: new Map(),
+  tail: new Map(),
+};
+
+/** Statistics for the steps: one pass over the images for each form that the float network takes. */
+export class Gatherer {
+  readonly #context: Context;
+  #graph: Graph | undefined;
+  #served: readonly Step[] = [];
+  #statistics = none;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** @param ahead the step whose turn it is, and those after it */
+  async for(ahead: readonly Step[], state: State): Promise<Statistics> {
+    const context = this.#context;
+    if (isEmpty(ahead[0]!.needs?.(state, context) ?? {})) return none;
+    if (this.#graph === state.graph && this.#served.includes(ahead[0]!)) return this.#statistics;
+    const sharing = untilRewritten(ahead);
+    const needs = sharing.map((step) => step.needs?.(state, context) ?? {}).reduce(merge, {});
+    // Named for the user by the step that the pass is for.
+    const { name } = sharing.at(-1)!;
+    const label = sharing.at(-1)!.rewrites === true ? name : 'calibrate';
+    this.#graph = state.graph;
+    this.#served = sharing;
+    this.#statistics = await collect(
+      needs.tail === undefined ? state.graph : exposePreActivations(state.graph),
+      context.samples,
+      context.openFloatRunner,
+      needs,
+      (done) => {
+        context.onProgress(label, done, context.samples.count);
+      },
+    );
+    return this.#statistics;
+  }
+}
+
+/** The steps that see the network as it is now: up to the first that replaces it. */
+function untilRewritten(ahead: readonly Step[]): readonly Step[] {
+  const last = ahead.findIndex((step) => step.rewrites === true);
+  return last < 0 ? ahead : ahead.slice(0, last + 1);
+}
+
+const lists = ['range', 'histogram', 'channelRange', 'moments', 'active'] as const;
+
+function merge(a: Needs, b: Needs): Needs {
+  const merged = Object.fromEntries(
+    lists.map((kind) => [kind, [...new Set([...(a[kind] ?? []), ...(b[kind] ?? [])])]]),
+  );
+  if (a.tail === undefined && b.tail === undefined) return merged;
+  return { ...merged, tail: new Map([...(a.tail ?? []), ...(b.tail ?? [])]) };
+}
+
+function isEmpty(needs: Needs): boolean {
+  return needs.tail === undefined && lists.every((kind) => (needs[kind] ?? []).length === 0);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Graph } from '../../graph/graph.js';
+import { convolutionsOf } from '../connections.js';
+import { correctBiasAnalytic, correctBiasIterated } from '../correct-bias.js';
+import type { Choices } from '../state.js';
+import type { Step } from './step.js';
+
+const name = 'bias-correction';
+
+/** Biases moved so that the means of the quantized network are the float network's. */
+export const biasCorrectionStep: Step = {
+  name,
+  wanted: ({ recipe }) => recipe.correctBias !== 'none',
+  needs: ({ graph }, { recipe }) =>
+    recipe.correctBias === 'iterated' ? { active: clampedValues(graph) } : {},
+  apply: async (state, { active }, { recipe, samples, openFloatRunner, onProgress }) => {
+    let biases = await correctBiasAnalytic(state, samples, openFloatRunner);
+    if (recipe.correctBias === 'iterated') {
+      const onPass = (done: number, count: number): void => {
+        onProgress(name, done, count);
+      };
+      const corrected = { ...state, biases };
+      biases = await correctBiasIterated(corrected, active, samples, openFloatRunner, onPass);
+    }
+    return { state: { biases }, changed: describe(state, biases, recipe.correctBias) };
+  },
+};
+
+function clampedValues(graph: Graph): string[] {
+  return graph.nodes.flatMap((node) => ('clamp' in node ? node.outputs : []));
+}
+
+/** The largest move of a bias, in steps of the layer's output. */
+function describe(
+  choices: Choices,
+  biases: ReadonlyMap<string, Float64Array>,
+  how: string,
+): string {
+  let largest = 0;
+  let where = '';
+  for (const conv of convolutionsOf(choices.graph)) {
+    const before = choices.biases.get(conv.name)!;
+    const { scale } = choices.activations.get(conv.outputs[0]!)!;
+    biases.get(conv.name)!.forEach((bias, c) => {
+      const steps = Math.abs(bias - before[c]!) / scale;
+      if (steps > largest) [largest, where] = [steps, conv.name];
+    });
+  }
+  return `${biases.size} layers, ${how}; largest move ${largest.toFixed(1)} output steps (${where})`;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+import { activationRangesStep } from './activation-ranges.js';
+import { biasCorrectionStep } from './bias-correction.js';
+import { equalizeStep } from './equalize.js';
+import { repairVarianceStep } from './repair-variance.js';
+import type { Step } from './step.js';
+import { weightsStep } from './weights.js';
+import { wideOutputStep } from './wide-output.js';
+
+export type { Context, Outcome, State, Step } from './step.js';
+
+/** All steps in the order in which they run; the recipe says which of them do. */
+export const steps: readonly Step[] = [
+  repairVarianceStep,
+  equalizeStep,
+  activationRangesStep,
+  wideOutputStep,
+  weightsStep,
+  biasCorrectionStep,
+];

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+import { repairVariance } from '../repair-variance.js';
+import type { Step } from './step.js';
+
+/** Channels whose batch norm saw no variance (Sheng et al. 2018). */
+export const repairVarianceStep: Step = {
+  name: 'repair-variance',
+  rewrites: true,
+  wanted: ({ recipe }) => recipe.repairVariance,
+  apply: (state) => {
+    const { graph, repaired } = repairVariance(state.graph);
+    const channels = [...repaired.values()].reduce((a, b) => a + b, 0);
+    return { state: { graph }, changed: `${channels} channels in ${repaired.size} layers` };
+  },
+};
