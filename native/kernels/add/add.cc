@@ -17,7 +17,7 @@ using program::Tensor;
 
 constexpr size_t entries = 256;
 
-const AddKernel* pick_add(uint32_t cpu_flags) {
+const AddKernel* pick_add([[maybe_unused]] uint32_t cpu_flags) {
 #define VARIANT(name, needs) \
   if ((cpu_flags & (needs)) == (needs)) return &name;
 #include "kernels/add/variants.inc"

@@ -2,6 +2,7 @@
 #include "kernels/conv/fast_conv.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "kernels/conv/fast_conv_plan.h"
 #include "program/ranges.h"
@@ -100,6 +101,15 @@ ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
     least_weight = std::min<int32_t>(least_weight, c.least);
     greatest_weight = std::max<int32_t>(greatest_weight, c.greatest);
   }
+}
+
+int32_t ConvPlan::bias_for(size_t oc, int32_t offset, int32_t correction) const {
+  if (offset == 0) return bias[oc];
+  const int16_t* v = &weights[oc * reduction];
+  const int64_t sum =
+      std::accumulate(v, v + reduction, int64_t{0}) - int64_t(reduction) * correction;
+  return static_cast<int32_t>(static_cast<uint32_t>(bias[oc]) +
+                              static_cast<uint32_t>(offset) * static_cast<uint32_t>(sum));
 }
 
 RawFinish::RawFinish(const ConvPlan& plan, int32_t first, int32_t count)

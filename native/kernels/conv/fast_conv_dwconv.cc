@@ -138,7 +138,8 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
     }
     for (size_t i = 0; i < lane_channels.size(); ++i) {
       if (lane_channels[i] < 0) continue;
-      std::memcpy(bias_.get() + panel.bias + i * 4, &plan.bias[size_t(lane_channels[i])], 4);
+      const int32_t bias = plan.bias_for(size_t(lane_channels[i]), kernel_.activation_offset, 0);
+      std::memcpy(bias_.get() + panel.bias + i * 4, &bias, 4);
     }
     for (int32_t v = 0; v < vectors; ++v) {
       const size_t slots = size_t(form_slots(form_)) * vector;

@@ -197,11 +197,15 @@ void GemmConv::pack(const ConvPlan& plan) {
       const bool exists = oc < size_t(out_channels_);
       lane_channels[i] = exists ? int32_t(oc) : -1;
       if (!exists) continue;
-      std::memcpy(bias_.get() + (p * order_.size() + i) * 4, &plan.bias[oc], 4);
+      const int32_t bias = plan.bias_for(oc, kernel_.activation_offset, correction_);
+      std::memcpy(bias_.get() + (p * order_.size() + i) * 4, &bias, 4);
       operands_of(&plan.weights[oc * reduction_], row.data());
       uint8_t* to = weights_.get() + p * panel_bytes() + i * 4;
       const size_t step = order_.size() * 4;
       for (size_t g = 0; g < groups_; ++g) std::memcpy(to + g * step, &row[g * 4], 4);
+    }
+    if (kernel_.repack != nullptr) {
+      kernel_.repack(weights_.get() + p * panel_bytes(), groups_, vectors_);
     }
     for (int32_t v = 0; v < vectors_; ++v) {
       pack_parameters(plan.epilogue, &lane_channels[size_t(v * lanes)], lanes,

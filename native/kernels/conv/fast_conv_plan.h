@@ -31,6 +31,9 @@ struct ConvPlan {
   int32_t out_zero_point = 0, out_offset = 0;  // of codes; from codes to stored ones
 
   ConvPlan(const program::Conv& conv, const program::Tensor& input, const program::Tensor& output);
+
+  // The bias for kernels that multiply x - offset by v - c: more by offset * sum (v - c).
+  int32_t bias_for(size_t oc, int32_t offset, int32_t correction) const;
 };
 
 // Form::raw: accumulators of channels [first, first + count) of one pixel -> stored codes, by the

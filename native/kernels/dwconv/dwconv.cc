@@ -5,7 +5,7 @@
 
 namespace lastbit {
 
-const DwKernel* pick_dwconv(uint32_t cpu_flags) {
+const DwKernel* pick_dwconv([[maybe_unused]] uint32_t cpu_flags) {
 #define VARIANT(name, needs) \
   if ((cpu_flags & (needs)) == (needs)) return &name;
 #include "kernels/dwconv/variants.inc"

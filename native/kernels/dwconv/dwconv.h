@@ -48,6 +48,7 @@ struct DwKernel {
   const DwBlock* blocks;  // by falling size
   int32_t block_count;
   int32_t (*channel)(int32_t vectors, int32_t v, int32_t lane);
+  int32_t activation_offset = 0;  // what the rows subtract from activations; part of the bias
 };
 
 #define VARIANT(name, needs) extern const DwKernel name;

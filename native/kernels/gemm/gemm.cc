@@ -5,7 +5,7 @@
 
 namespace lastbit {
 
-const GemmKernel* pick_gemm(uint32_t cpu_flags) {
+const GemmKernel* pick_gemm([[maybe_unused]] uint32_t cpu_flags) {
 #define VARIANT(name, needs) \
   if ((cpu_flags & (needs)) == (needs)) return &name;
 #include "kernels/gemm/variants.inc"

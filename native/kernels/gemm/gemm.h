@@ -45,6 +45,8 @@ using Gather = void (*)(const uint8_t* source, ptrdiff_t source_step, const ptrd
 // Sums of k bytes of each row.
 using RowSums = void (*)(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t rows,
                          int32_t* sums);
+// Reorders the weights of one packed panel, where the instructions want another order.
+using Repack = void (*)(uint8_t* weights, size_t groups, int32_t vectors);
 
 struct GemmKernel {
   const char* name;
@@ -55,6 +57,8 @@ struct GemmKernel {
   int32_t shape_count;
   Gather gather;
   RowSums row_sums;
+  int32_t activation_offset = 0;  // what the tiles subtract from activations; part of the bias
+  Repack repack = nullptr;        // may be null
 };
 
 constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane) {

@@ -13,6 +13,7 @@ namespace lastbit {
 namespace {
 #include "kernels/isa/arch_avx512.inc"
 #include "kernels/requant/epilogue.inc"
+#include "kernels/gemm/multiply_broadcast.inc"
 #include "kernels/gemm/tile.inc"
 // clang-format on
 

@@ -187,8 +187,15 @@ bool make_all(Form form, const program::Requant& requant, const std::vector<Chan
 
 void put(int32_t* slot, int32_t lane, int32_t value) { slot[lane] = value; }
 
-void put64(int32_t* even, int32_t* odd, int32_t lane, int64_t value) {
-  std::memcpy((lane % 2 == 0 ? even : odd) + lane / 2 * 2, &value, sizeof value);
+// The two vectors of 64-bit numbers that go with one of 32-bit lanes: its even and odd lanes for
+// x86, whose widening multiplication takes those, its two halves for arm64.
+void put64(int32_t* first, int32_t* second, int32_t lane, int64_t value) {
+#if defined(__aarch64__)
+  int32_t* slot = (lane < 2 ? first : second) + lane % 2 * 2;
+#else
+  int32_t* slot = (lane % 2 == 0 ? first : second) + lane / 2 * 2;
+#endif
+  std::memcpy(slot, &value, sizeof value);
 }
 
 }  // namespace
