@@ -195,6 +195,8 @@ function requantSteps(a: Requant, b: Requant, slot: Slot): Step[] {
 function asFixed(requant: Requant): Fixed | undefined {
   switch (requant.kind) {
     case 'none':
+    case 'stages':
+    case 'f32Rule':
       return undefined;
     case 'fixed':
       return requant;
@@ -308,10 +310,10 @@ function addSteps({ form: a }: AddOp, { form: b }: AddOp): Step[] {
     detail: `${describe(a)} to ${describe(b)}`,
     apply: (op) => set(op, b),
   };
-  if (a.kind === 'f32' || b.kind === 'f32' || a.kind !== b.kind) return [other];
+  if (!rounds(a) || !rounds(b) || a.kind !== b.kind) return [other];
   const rules = ruleSteps(a.rule, b.rule, (change) => (op) => {
     const { form } = op as AddOp;
-    if (form.kind === 'f32') return undefined;
+    if (!rounds(form)) return undefined;
     const rule = change(form.rule);
     return rule === undefined ? undefined : set(op, { ...form, rule } as AddForm);
   });
@@ -320,11 +322,16 @@ function addSteps({ form: a }: AddOp, { form: b }: AddOp): Step[] {
     detail: 'other multipliers of the operands',
     apply: (op) => {
       const { form } = op as AddOp;
-      return form.kind === 'f32' ? undefined : set(op, { ...b, rule: form.rule } as AddForm);
+      return rounds(form) ? set(op, { ...b, rule: form.rule } as AddForm) : undefined;
     },
   };
   const changed = same({ ...a, rule: b.rule }, b) ? [] : [factors];
   return [...rules.leave, ...changed, ...rules.enter];
+}
+
+/** Whether one rule rounds everywhere in an addition. */
+function rounds(form: AddForm): form is Extract<AddForm, { kind: 'rescaled' | 'aligned' }> {
+  return form.kind === 'rescaled' || form.kind === 'aligned';
 }
 
 /** Whatever differs in a mean is its rounding; the detail says which part of it. */

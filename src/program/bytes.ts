@@ -2,7 +2,8 @@
 // The elements of the byte layout in NOTES.md: little-endian, everything at a multiple of 4.
 import { ModelError } from '../errors.js';
 
-type Elements = Uint8Array | Int8Array | Int16Array | Int32Array | Uint32Array | Float32Array;
+type Elements =
+  Uint8Array | Int8Array | Int16Array | Int32Array | Uint32Array | Float32Array | BigInt64Array;
 
 type ArrayType =
   | typeof Uint8Array
@@ -10,7 +11,8 @@ type ArrayType =
   | typeof Int16Array
   | typeof Int32Array
   | typeof Uint32Array
-  | typeof Float32Array;
+  | typeof Float32Array
+  | typeof BigInt64Array;
 
 /** Builds a file front to back. */
 export class ByteWriter {

@@ -9,6 +9,7 @@ import {
   codeTypes,
   divideRules,
   f32AddForms,
+  floatRules,
   headerBytes,
   inputForms,
   inputRules,
@@ -20,6 +21,7 @@ import {
   requantKinds,
   softmaxKinds,
   softmaxRules,
+  stageKinds,
   weightTypes,
 } from './format.js';
 import {
@@ -36,6 +38,7 @@ import {
   type ProgramTensor,
   type Requant,
   type SoftmaxForm,
+  type Stage,
 } from './program.js';
 import { fixedRules, roundRules } from './rounding.js';
 
@@ -212,6 +215,51 @@ function readRequant(reader: ByteReader): Requant {
       const rule = word(reader, roundRules);
       return { kind, shift: reader.array(Int8Array), rule };
     }
+    case 'stages':
+      return {
+        kind,
+        stages: Array.from({ length: reader.count(leastStageBytes) }, () => readStage(reader)),
+      };
+    case 'f32Rule': {
+      const rule = word(reader, floatRules);
+      return { kind, scale: reader.array(Float32Array), rule };
+    }
+  }
+}
+
+/** A kind, and a number of bits or of entries. */
+const leastStageBytes = 8;
+
+function readStage(reader: ByteReader): Stage {
+  const kind = word(reader, stageKinds);
+  switch (kind) {
+    case 'add':
+      return { kind, value: reader.array(BigInt64Array) };
+    case 'multiply':
+      return { kind, factor: reader.array(Int32Array) };
+    case 'shift': {
+      const rule = word(reader, roundRules);
+      return { kind, shift: reader.array(Int8Array), rule };
+    }
+    case 'saturate':
+      return { kind, bits: reader.u32() };
+    case 'clamp':
+      return { kind, lo: reader.array(BigInt64Array), hi: reader.array(BigInt64Array) };
+    case 'segments': {
+      const rule = word(reader, roundRules);
+      return {
+        kind,
+        start: reader.array(BigInt64Array),
+        multiplier: reader.array(Int32Array),
+        shift: reader.array(Uint8Array),
+        offset: reader.array(BigInt64Array),
+        rule,
+      };
+    }
+    case 'thresholds': {
+      const strict = word(reader, ['no', 'yes']) === 'yes';
+      return { kind, strict, count: reader.u32(), values: reader.array(BigInt64Array) };
+    }
   }
 }
 
@@ -250,13 +298,26 @@ function readAddForm(reader: ByteReader): AddForm {
         scaleB: reader.f32(),
         scaleOut: reader.f32(),
       };
+    case 'requant':
+      return {
+        kind,
+        multiplierA: reader.i32(),
+        multiplierB: reader.i32(),
+        requant: readRequant(reader),
+      };
   }
 }
 
 function readAverageForm(reader: ByteReader): AverageForm {
   const kind = word(reader, averageKinds);
-  if (kind === 'divide') return { kind, rule: word(reader, divideRules) };
-  return { kind, requant: readRequant(reader) };
+  switch (kind) {
+    case 'divide':
+      return { kind, rule: word(reader, divideRules) };
+    case 'requant':
+      return { kind, requant: readRequant(reader) };
+    case 'f32Window':
+      return { kind, scaleIn: reader.f32(), scaleOut: reader.f32() };
+  }
 }
 
 function readSoftmaxForm(reader: ByteReader): SoftmaxForm {

@@ -8,6 +8,7 @@ import {
   codeTypes,
   divideRules,
   f32AddForms,
+  floatRules,
   headerBytes,
   inputForms,
   inputRules,
@@ -19,6 +20,7 @@ import {
   requantKinds,
   softmaxKinds,
   softmaxRules,
+  stageKinds,
   weightTypes,
 } from './format.js';
 import {
@@ -31,6 +33,7 @@ import {
   type Program,
   type Requant,
   type SoftmaxForm,
+  type Stage,
 } from './program.js';
 import { fixedRules, roundRules } from './rounding.js';
 
@@ -159,6 +162,48 @@ function writeRequant(writer: ByteWriter, requant: Requant): void {
       writer.u32(number(roundRules, requant.rule));
       writer.array(requant.shift);
       break;
+    case 'stages':
+      writer.u32(requant.stages.length);
+      for (const stage of requant.stages) writeStage(writer, stage);
+      break;
+    case 'f32Rule':
+      writer.u32(number(floatRules, requant.rule));
+      writer.array(requant.scale);
+      break;
+  }
+}
+
+function writeStage(writer: ByteWriter, stage: Stage): void {
+  writer.u32(number(stageKinds, stage.kind));
+  switch (stage.kind) {
+    case 'add':
+      writer.array(stage.value);
+      break;
+    case 'multiply':
+      writer.array(stage.factor);
+      break;
+    case 'shift':
+      writer.u32(number(roundRules, stage.rule));
+      writer.array(stage.shift);
+      break;
+    case 'saturate':
+      writer.u32(stage.bits);
+      break;
+    case 'clamp':
+      writer.array(stage.lo);
+      writer.array(stage.hi);
+      break;
+    case 'segments':
+      writer.u32(number(roundRules, stage.rule));
+      writer.array(stage.start);
+      writer.array(stage.multiplier);
+      writer.array(stage.shift);
+      writer.array(stage.offset);
+      break;
+    case 'thresholds':
+      writer.u32(stage.strict ? 1 : 0, stage.count);
+      writer.array(stage.values);
+      break;
   }
 }
 
@@ -187,13 +232,26 @@ function writeAddForm(writer: ByteWriter, form: AddForm): void {
       writer.u32(number(f32AddForms, form.form));
       writer.f32(form.scaleA, form.scaleB, form.scaleOut);
       break;
+    case 'requant':
+      writer.i32(form.multiplierA, form.multiplierB);
+      writeRequant(writer, form.requant);
+      break;
   }
 }
 
 function writeAverageForm(writer: ByteWriter, form: AverageForm): void {
   writer.u32(number(averageKinds, form.kind));
-  if (form.kind === 'divide') writer.u32(number(divideRules, form.rule));
-  else writeRequant(writer, form.requant);
+  switch (form.kind) {
+    case 'divide':
+      writer.u32(number(divideRules, form.rule));
+      break;
+    case 'requant':
+      writeRequant(writer, form.requant);
+      break;
+    case 'f32Window':
+      writer.f32(form.scaleIn, form.scaleOut);
+      break;
+  }
 }
 
 function writeSoftmaxForm(writer: ByteWriter, form: SoftmaxForm): void {

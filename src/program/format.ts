@@ -7,10 +7,12 @@ import type {
   AverageForm,
   CodeType,
   ConvOp,
+  FloatRule,
   InputQuantization,
   Op,
   Requant,
   SoftmaxForm,
+  Stage,
 } from './program.js';
 
 /** The first four bytes of a file. */
@@ -57,17 +59,39 @@ export const requantKinds = [
   'fixed',
   'f32',
   'shift',
+  'stages',
+  'f32Rule',
 ] as const satisfies readonly Requant['kind'][];
+export const stageKinds = [
+  'add',
+  'multiply',
+  'shift',
+  'saturate',
+  'clamp',
+  'segments',
+  'thresholds',
+] as const satisfies readonly Stage['kind'][];
+export const floatRules = [
+  'halfEven',
+  'halfAway',
+  'halfUp',
+  'addHalfFloor',
+] as const satisfies readonly FloatRule[];
 export const addKinds = [
   'rescaled',
   'aligned',
   'f32',
+  'requant',
 ] as const satisfies readonly AddForm['kind'][];
 export const f32AddForms = ['separate', 'fused', 'direct'] as const satisfies readonly Extract<
   AddForm,
   { kind: 'f32' }
 >['form'][];
-export const averageKinds = ['divide', 'requant'] as const satisfies readonly AverageForm['kind'][];
+export const averageKinds = [
+  'divide',
+  'requant',
+  'f32Window',
+] as const satisfies readonly AverageForm['kind'][];
 export const divideRules = ['halfAway', 'halfUp', 'trunc0'] as const satisfies readonly Extract<
   AverageForm,
   { kind: 'divide' }

@@ -23,6 +23,43 @@ export interface ProgramTensor {
   readonly scale: number;
 }
 
+/** One step of a hardware pipeline behind the accumulator, on exact integers. */
+export type Stage =
+  | { readonly kind: 'add'; readonly value: BigInt64Array }
+  | { readonly kind: 'multiply'; readonly factor: Int32Array }
+  | {
+      readonly kind: 'shift';
+      /** Right shift, -31 to 62; negative shifts left. */
+      readonly shift: Int8Array;
+      readonly rule: RoundRule;
+    }
+  /** To the range of `bits` signed bits, 2 to 62. */
+  | { readonly kind: 'saturate'; readonly bits: number }
+  | { readonly kind: 'clamp'; readonly lo: BigInt64Array; readonly hi: BigInt64Array }
+  | {
+      /** A piecewise linear function, the same for all channels; one entry per segment. */
+      readonly kind: 'segments';
+      /** Strictly ascending; segment k holds from `start[k]` on, the first also below. */
+      readonly start: BigInt64Array;
+      readonly multiplier: Int32Array;
+      /** 0 to 62. */
+      readonly shift: Uint8Array;
+      readonly offset: BigInt64Array;
+      readonly rule: RoundRule;
+    }
+  | {
+      /** How many of the thresholds a value reaches (or, if strict, exceeds). */
+      readonly kind: 'thresholds';
+      /** Thresholds of one channel. */
+      readonly count: number;
+      /** [count], or [channels][count]; ascending within a channel. */
+      readonly values: BigInt64Array;
+      readonly strict: boolean;
+    };
+
+/** Rounding of a float32 to an integer; `addHalfFloor` is floor(f32(v + 0.5)). */
+export type FloatRule = 'halfEven' | 'halfAway' | 'halfUp' | 'addHalfFloor';
+
 /** From an accumulator to a code, before the zero point and the clamp. Arrays: 1 or per channel. */
 export type Requant =
   | { readonly kind: 'none' }
@@ -39,7 +76,11 @@ export type Requant =
       /** Right shift, -31 to 62; negative shifts left. */
       readonly shift: Int8Array;
       readonly rule: RoundRule;
-    };
+    }
+  /** Steps after one another, each exact. At least one. */
+  | { readonly kind: 'stages'; readonly stages: readonly Stage[] }
+  /** As `f32`, with another rounding than half to even. */
+  | { readonly kind: 'f32Rule'; readonly scale: Float32Array; readonly rule: FloatRule };
 
 /** Bounds on codes, one for all channels or one per channel; within the output's type. */
 export interface CodeClamp {
@@ -116,6 +157,13 @@ export type AddForm =
       readonly scaleA: number;
       readonly scaleB: number;
       readonly scaleOut: number;
+    }
+  | {
+      /** A weighted sum through any requantization. */
+      readonly kind: 'requant';
+      readonly multiplierA: number;
+      readonly multiplierB: number;
+      readonly requant: Requant;
     };
 
 export interface AddOp extends OpBase {
@@ -135,7 +183,9 @@ export type AverageForm =
   /** The sum of raw codes divided by the number of positions inside the image. */
   | { readonly kind: 'divide'; readonly rule: 'halfAway' | 'halfUp' | 'trunc0' }
   /** The sum of (code - zero point) over the window, padding contributing 0, requantized. */
-  | { readonly kind: 'requant'; readonly requant: Requant };
+  | { readonly kind: 'requant'; readonly requant: Requant }
+  /** Dequantized, summed in window order, divided and quantized in float32. */
+  | { readonly kind: 'f32Window'; readonly scaleIn: number; readonly scaleOut: number };
 
 export interface AveragePoolOp extends OpBase {
   readonly op: 'averagePool';

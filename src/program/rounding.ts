@@ -2,7 +2,7 @@
 // NOTES.md, "Rounding rules": the one place in TypeScript where rounding is spelled out.
 // Each function exists twice: on BigInt, which is the definition, and on numbers, which is the same
 // while every intermediate stays below 2^53 and calls the definition where it would not.
-import type { FixedRule, RoundRule } from './program.js';
+import type { FixedRule, FloatRule, RoundRule } from './program.js';
 
 /** The plain rules in the order of their numbers in a file. */
 export const roundRules: readonly RoundRule[] = [
@@ -130,4 +130,19 @@ export function roundHalfAway(x: number): number {
   const down = Math.floor(Math.abs(x));
   const nearest = Math.abs(x) - down >= 0.5 ? down + 1 : down;
   return x < 0 ? -nearest : nearest;
+}
+
+/** A float32 to an integer by a named rule. Exact for every float32; infinities stay. */
+export function roundFloat(x: number, rule: FloatRule): number {
+  switch (rule) {
+    case 'halfEven':
+      return roundHalfEven(x);
+    case 'halfAway':
+      return roundHalfAway(x);
+    case 'halfUp':
+      // Exact in binary64 but for |x| below 2^-29, where the rounded sum still has the floor 0.
+      return Math.floor(x + 0.5);
+    case 'addHalfFloor':
+      return Math.floor(Math.fround(x + 0.5));
+  }
 }

@@ -4,7 +4,7 @@ import { decode } from '../../src/program/decode.js';
 import { encode } from '../../src/program/encode.js';
 import type { RunResult } from '../../src/program/executor.js';
 import { interpret } from '../../src/program/interpret.js';
-import { codeRange, type Op, type Program } from '../../src/program/program.js';
+import { codeRange, type AddForm, type Op, type Program } from '../../src/program/program.js';
 import { fixedRules, roundRules } from '../../src/program/rounding.js';
 import { randomCodes, randomProgram } from './random-program.js';
 
@@ -21,7 +21,7 @@ function features(op: Op): string[] {
         `weights ${op.weightType}`,
       ];
     case 'add':
-      return [`add ${op.form.kind} ${op.form.kind === 'f32' ? op.form.form : op.form.rule}`];
+      return addFeatures(op.form);
     case 'mul':
       return requantFeatures(op.requant);
     case 'averagePool':
@@ -35,6 +35,11 @@ function features(op: Op): string[] {
     case 'lut':
       return [];
   }
+}
+
+function addFeatures(form: AddForm): string[] {
+  if (form.kind === 'requant') return ['add requant', ...requantFeatures(form.requant)];
+  return [`add ${form.kind} ${form.kind === 'f32' ? form.form : form.rule}`];
 }
 
 function requantFeatures(requant: Extract<Op, { op: 'mul' }>['requant']): string[] {

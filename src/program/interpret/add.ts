@@ -4,7 +4,7 @@ import type { Codes } from '../executor.js';
 import { fmaF32 } from '../float32.js';
 import type { AddForm, AddOp, MulOp, ProgramTensor } from '../program.js';
 import { fixedPoint, roundHalfEven, roundShift } from '../rounding.js';
-import { clamper, finisher } from './finish.js';
+import { clamper, finisher, requantizer } from './finish.js';
 
 const f32 = Math.fround;
 
@@ -48,6 +48,10 @@ function adder(form: AddForm, za: number, zb: number, z: number): (a: number, b:
     }
     case 'f32':
       return f32Adder(form.form, form, za, zb, z);
+    case 'requant': {
+      const requantize = requantizer(form.requant);
+      return (a, b) => requantize((a - za) * form.multiplierA + (b - zb) * form.multiplierB, 0) + z;
+    }
   }
 }
 

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "Requantization": from an accumulator to a code.
 import { bigToF32 } from '../float32.js';
-import type { CodeClamp, Requant } from '../program.js';
-import {
-  fixedPoint,
-  fixedPointBig,
-  roundHalfEven,
-  roundShift,
-  roundShiftBig,
-} from '../rounding.js';
+import type { CodeClamp, FloatRule, Requant } from '../program.js';
+import { fixedPoint, fixedPointBig, roundFloat, roundShift, roundShiftBig } from '../rounding.js';
+import { applyStage } from '../stages.js';
 
 /** An exact integer: a number while it stays within 2^53, else a BigInt. */
 export type Integer = number | bigint;
@@ -33,8 +28,11 @@ export function clamper({ lo, hi }: CodeClamp): (code: number, channel: number) 
   return (code, channel) => Math.min(Math.max(code, entry(lo, channel)), entry(hi, channel));
 }
 
-// Results beyond 2^53 are rounded on their way into a number; the clamp to 32 bits hides that.
-function requantizer(requant: Requant): Finish {
+/**
+ * `requantize(a, c)`. Results beyond 2^53 are rounded on their way into a number; the clamp to 32
+ * bits hides that.
+ */
+export function requantizer(requant: Requant): Finish {
   switch (requant.kind) {
     case 'none':
       return (a) => Number(a);
@@ -47,10 +45,9 @@ function requantizer(requant: Requant): Finish {
           : Number(fixedPointBig(a, BigInt(m), s, requant.rule));
       };
     case 'f32':
-      return (a, c) => {
-        const value = typeof a === 'number' ? Math.fround(a) : bigToF32(a);
-        return roundHalfEven(Math.fround(value * entry(requant.scale, c)));
-      };
+      return floatRequantizer(requant.scale, 'halfEven');
+    case 'f32Rule':
+      return floatRequantizer(requant.scale, requant.rule);
     case 'shift':
       return (a, c) => {
         const s = entry(requant.shift, c);
@@ -59,5 +56,15 @@ function requantizer(requant: Requant): Finish {
           ? roundShift(a, s, requant.rule)
           : Number(roundShiftBig(a, s, requant.rule));
       };
+    case 'stages':
+      return (a, c) =>
+        Number(requant.stages.reduce((v, stage) => applyStage(stage, v, c), BigInt(a)));
   }
+}
+
+function floatRequantizer(scale: Float32Array, rule: FloatRule): Finish {
+  return (a, c) => {
+    const value = typeof a === 'number' ? Math.fround(a) : bigToF32(a);
+    return roundFloat(Math.fround(value * entry(scale, c)), rule);
+  };
 }

@@ -2,8 +2,11 @@
 // NOTES.md, "averagePool" and "maxPool".
 import type { Codes } from '../executor.js';
 import type { AveragePoolOp, MaxPoolOp, ProgramTensor } from '../program.js';
+import { roundHalfEven } from '../rounding.js';
 import { clamper, finisher } from './finish.js';
 import { forEachPixel, type WindowShape } from './window.js';
+
+const f32 = Math.fround;
 
 export function averagePool(
   op: AveragePoolOp,
@@ -12,21 +15,45 @@ export function averagePool(
   x: Codes,
   y: Codes,
 ): void {
-  const { form } = op;
-  if (form.kind === 'divide') {
-    const clamp = clamper(op.clamp);
-    overWindows(op, input, output, y, (codes, c) => {
-      const sum = codes.reduce((total, i) => total + x[i]!, 0);
-      return clamp(divide(sum, codes.length, form.rule), c);
-    });
-  } else {
-    const finish = finisher(form.requant, op.clamp, output.zeroPoint);
-    overWindows(op, input, output, y, (codes, c) =>
-      finish(
-        codes.reduce((total, i) => total + (x[i]! - input.zeroPoint), 0),
-        c,
-      ),
-    );
+  const reduce = average(op, input, output);
+  overWindows(op, input, output, y, (codes, c) =>
+    reduce(
+      codes.map((i) => x[i]!),
+      c,
+    ),
+  );
+}
+
+/** The codes inside one window of one channel, in row order, to the code of their mean. */
+function average(
+  { form, clamp }: AveragePoolOp,
+  input: ProgramTensor,
+  output: ProgramTensor,
+): (codes: readonly number[], channel: number) => number {
+  const bound = clamper(clamp);
+  switch (form.kind) {
+    case 'divide':
+      return (codes, c) => {
+        const sum = codes.reduce((total, code) => total + code, 0);
+        return bound(divide(sum, codes.length, form.rule), c);
+      };
+    case 'requant': {
+      const finish = finisher(form.requant, clamp, output.zeroPoint);
+      return (codes, c) =>
+        finish(
+          codes.reduce((total, code) => total + (code - input.zeroPoint), 0),
+          c,
+        );
+    }
+    case 'f32Window':
+      return (codes, c) => {
+        const sum = codes.reduce(
+          (total, code) => f32(total + f32((code - input.zeroPoint) * form.scaleIn)),
+          0,
+        );
+        const mean = f32(sum / f32(codes.length));
+        return bound(roundHalfEven(f32(f32(mean / form.scaleOut) + output.zeroPoint)), c);
+      };
   }
 }
 

@@ -3,7 +3,8 @@
 import type { QuantNode, QuantUnary, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { RequantizeForm } from '../../targets/target.js';
-import { codeRange, type Requant } from '../program.js';
+import { requantizer } from '../interpret/finish.js';
+import { codeRange } from '../program.js';
 import { fixedPoint, roundHalfAway, roundHalfEven, roundShift } from '../rounding.js';
 import { codeClamp } from './clamp.js';
 import { quantizeMultiplier, requantOf, scaleProduct } from './multipliers.js';
@@ -58,7 +59,7 @@ export function converted(
   if (from.dtype === to.dtype && from.scale === to.scale && from.zeroPoint === to.zeroPoint)
     return index;
   const [least, greatest] = limitsOf(to);
-  const compute = requantizer(state, node, from, to, form);
+  const compute = rescaling(state, node, from, to, form);
   const label = `${node.name}/requantize${node.inputs.indexOf(name)}`;
   const table = tableOf(state, node, from, (code) =>
     Math.min(Math.max(compute(code), least), greatest),
@@ -80,7 +81,7 @@ function codeFunction(
   const ramp = (x: number): number => Math.max(0, Math.min(1, f32(f32(alpha * x) + beta)));
   switch (node.op) {
     case 'Requantize':
-      return requantizer(
+      return rescaling(
         state,
         node,
         from,
@@ -118,7 +119,7 @@ function realFunction(
   };
 }
 
-function requantizer(
+function rescaling(
   state: LoweringState,
   node: QuantNode,
   from: QuantValue,
@@ -151,22 +152,8 @@ function requantizer(
       const factor = scaleProduct(form.product ?? arithmetic.product, from.scale, 1, to.scale);
       const code = form.code ?? arithmetic.code;
       const requant = requantOf([factor], code, (_, reason) => state.refuse(node, reason));
-      return (x) => requantizeOne(requant, x - from.zeroPoint) + to.zeroPoint;
-    }
-  }
-}
-
-function requantizeOne(requant: Requant, a: number): number {
-  switch (requant.kind) {
-    case 'none':
-      return a;
-    case 'fixed':
-      return fixedPoint(a, requant.multiplier[0]!, requant.shift[0]!, requant.rule);
-    case 'f32':
-      return roundHalfEven(f32(a * requant.scale[0]!));
-    case 'shift': {
-      const s = requant.shift[0]!;
-      return s <= 0 ? a * 2 ** -s : roundShift(a, s, requant.rule);
+      const requantize = requantizer(requant);
+      return (x) => requantize(x - from.zeroPoint, 0) + to.zeroPoint;
     }
   }
 }
