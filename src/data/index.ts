@@ -16,6 +16,7 @@ export { resolvePreprocessing } from './preprocessing.js';
 export type { NetworkInput, Preprocessing, PreprocessingWishes } from './preprocessing.js';
 export { findPreset, normalize, pixelValues, presetNames, presets } from './presets.js';
 export type { Preset, PresetName } from './presets.js';
+export { remember } from './remember.js';
 export { fileSource, folderSource, itemSource, labelledSource, withLabel } from './source.js';
 export type { FolderOptions, LabelledOptions, LoadedSource, SourceItem } from './source.js';
 export { requireFree, writeFileAtomic } from './write-file.js';
