@@ -17,17 +17,19 @@ export interface ConstantOperand extends Pick<
  * every rounding to nearest returns the bias: the codes come out as stored.
  *
  * @param like the other operand, [1,C,H,W] or [1,C]; the constant is repeated over its image
+ * @param unsignedWeights whether layers over u8 codes have u8 weights, as in uint8 TFLite files
  * @returns the layers and values to add, in order; the last value is `constant.name`
  */
 export function constantLike(
   like: QuantValue,
   constant: ConstantOperand,
+  unsignedWeights = false,
 ): { readonly nodes: readonly QuantNode[]; readonly values: readonly QuantValue[] } {
   const { name, codes } = constant;
   const { dtype, bits, scale, zeroPoint } = constant;
   const output: QuantValue = { name, shape: like.shape, dtype, bits, scale, zeroPoint };
   if (like.shape.length !== 2) {
-    return { nodes: [repeat(name, like, output, codes)], values: [output] };
+    return { nodes: [repeat(name, like, output, codes, unsignedWeights)], values: [output] };
   }
   const image = [1, like.shape[1]!, 1, 1];
   const input = { ...like, name: `${name}/operand`, shape: image };
@@ -41,7 +43,7 @@ export function constantLike(
   return {
     nodes: [
       reshape(like, input),
-      repeat(`${name}/constant`, input, constantImage, codes),
+      repeat(`${name}/constant`, input, constantImage, codes, unsignedWeights),
       reshape(constantImage, output),
     ],
     values: [input, constantImage, output],
@@ -53,6 +55,7 @@ function repeat(
   input: QuantValue,
   output: QuantValue,
   codes: ArrayLike<number>,
+  unsignedWeights: boolean,
 ): QuantConv {
   const channels = input.shape[1]!;
   const bias = Int32Array.from(
@@ -70,10 +73,11 @@ function repeat(
     dilations: [1, 1],
     group: channels,
     weight: {
-      dtype: 's8',
+      ...(input.dtype === 'u8' && unsignedWeights
+        ? { dtype: 'u8', data: new Uint8Array(channels) }
+        : { dtype: 's8', data: new Int8Array(channels) }),
       bits: 8,
       shape: [channels, 1, 1, 1],
-      data: new Int8Array(channels),
       scales: Float32Array.of(output.scale / input.scale),
       zeroPoints: Int32Array.of(0),
     },

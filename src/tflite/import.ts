@@ -4,6 +4,7 @@
 import { ModelError } from '../errors.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { operators } from './ops/index.js';
+import { readShapeValue } from './ops/shape-values.js';
 import { TfliteState } from './ops/state.js';
 import { type TfliteModel, readTflite } from './reader.js';
 
@@ -33,8 +34,9 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
   requireQuantized(model, file);
   const state = new TfliteState(model);
   // A float input starts at its QUANTIZE.
-  if (model.tensors[input]?.type !== 'f32') state.makeInput(input);
+  if (!state.isRealInput(input)) state.makeInput(input);
   for (const operator of model.operators) {
+    if (readShapeValue(state, operator)) continue;
     const read = operators.get(operator.op);
     if (read === undefined) {
       state.fail(

@@ -21,8 +21,19 @@ TYPES = {
     'u8': (schema.TensorType.UINT8, np.uint8),
     's32': (schema.TensorType.INT32, np.int32),
     's16': (schema.TensorType.INT16, np.int16),
+    's64': (schema.TensorType.INT64, np.int64),
+    's4': (schema.TensorType.INT4, np.int8),
 }
 NO_PADDING = schema.Padding.VALID
+
+
+def packed(dtype, data):
+    """The bytes of a constant; 4-bit codes two to a byte, the first in the low half."""
+    codes = np.asarray(data, TYPES[dtype][1])
+    if dtype == 's4':
+        halves = np.append(codes.ravel(), np.zeros(codes.size % 2, np.int8)) & 15
+        codes = (halves[0::2] | halves[1::2] << 4).astype(np.int8)
+    return np.frombuffer(codes.tobytes(), np.uint8)
 
 
 def stream(seed):
@@ -48,13 +59,13 @@ class File:
     def add_tensor(self, name, dtype, shape, scale, zero, data=None, axis=0):
         tensor = schema.TensorT()
         tensor.name = name
-        tensor.type, numpy_type = TYPES[dtype]
+        tensor.type = TYPES[dtype][0]
         tensor.shape = np.array(shape, np.int32)
         tensor.shapeSignature = None
         tensor.buffer = 0
         if data is not None:
             buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.asarray(data, numpy_type).tobytes(), np.uint8)
+            buffer.data = packed(dtype, data)
             tensor.buffer = len(self.model.buffers)
             self.model.buffers.append(buffer)
         if scale is not None:

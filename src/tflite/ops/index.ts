@@ -19,7 +19,10 @@ import {
   reluN1To1,
   reshape,
   softmax,
+  sub,
+  transpose,
 } from './plain.js';
+import { slice, split, splitV, stridedSlice } from './selections.js';
 import type { ReadOperator } from './state.js';
 
 export const operators: ReadonlyMap<string, ReadOperator> = new Map([
@@ -27,6 +30,7 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['DEPTHWISE_CONV_2D', depthwiseConv2d],
   ['FULLY_CONNECTED', fullyConnected],
   ['ADD', add],
+  ['SUB', sub],
   ['MUL', mul],
   ['AVERAGE_POOL_2D', averagePool],
   ['MAX_POOL_2D', maxPool],
@@ -34,6 +38,11 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['RESHAPE', reshape],
   ['SQUEEZE', reshape],
   ['EXPAND_DIMS', reshape],
+  ['TRANSPOSE', transpose],
+  ['SPLIT', split],
+  ['SPLIT_V', splitV],
+  ['SLICE', slice],
+  ['STRIDED_SLICE', stridedSlice],
   ['SOFTMAX', softmax],
   ['PAD', pad],
   ['CONCATENATION', concatenation],

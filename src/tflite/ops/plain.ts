@@ -5,12 +5,17 @@ import type { QuantUnary, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { TfliteOperator } from '../reader.js';
 import { readClamp, readWindow } from './convolutions.js';
+import { pointwise } from './selections.js';
 import { type ReadOperator, type TfliteState, codesOf } from './state.js';
 
-/** Activation field 0 in both AddOptions and MulOptions. */
-function elementwise(op: 'Add' | 'Mul'): ReadOperator {
+/**
+ * Activation field 0 in AddOptions, MulOptions and SubOptions.
+ *
+ * @param negate whether the second operand is subtracted
+ */
+function elementwise(op: 'Add' | 'Mul', negate = false): ReadOperator {
   return (state, operator) => {
-    const operands = readOperands(state, operator);
+    const operands = readOperands(state, operator, negate);
     const output = operands && state.output(operator);
     const clamp = output && readClamp(state, operator, 0);
     if (operands === undefined || output === undefined || clamp === undefined) return;
@@ -40,6 +45,7 @@ function elementwise(op: 'Add' | 'Mul'): ReadOperator {
 function readOperands(
   state: TfliteState,
   operator: TfliteOperator,
+  negate: boolean,
 ): readonly [QuantValue, QuantValue] | undefined {
   const isConstant = (i: number) => {
     const index = operator.inputs[i] ?? -1;
@@ -48,14 +54,37 @@ function readOperands(
   if (isConstant(0)) {
     const b = state.operand(operator, 1, undefined);
     const a = b && state.operand(operator, 0, b);
-    return a && [a, b];
+    return a && [a, negate ? negated(state, operator, b) : b];
   }
   const a = state.operand(operator, 0, undefined);
-  const b = a && state.operand(operator, 1, a);
-  return b && [a, b];
+  const b = a && state.operand(operator, 1, a, negate);
+  return b && [a, negate && !isConstant(1) ? negated(state, operator, b) : b];
+}
+
+/** Minus an activation, exactly: weights of -1, and the zero point mirrored within the type. */
+function negated(state: TfliteState, operator: TfliteOperator, value: QuantValue): QuantValue {
+  const { dtype, zeroPoint } = value;
+  const isRow = value.shape.length !== 4;
+  const label = `${state.tensor(operator.outputs[0]!).name}/negated`;
+  const image = isRow ? state.reshaped(value, `${label}/operand`) : value;
+  const channels = image.shape[1]!;
+  const mirrored = dtype === 'u8' ? 255 - zeroPoint : dtype === 's8' ? -1 - zeroPoint : -zeroPoint;
+  const result = { ...image, name: label, zeroPoint: mirrored };
+  const layer = pointwise(state.layerName(label), image, label, channels, channels, () => -1);
+  state.addInner(result, layer);
+  if (!isRow) return result;
+  const row = { ...result, name: `${label}/row`, shape: value.shape };
+  state.addInner(row, {
+    op: 'Reshape',
+    name: state.layerName(row.name),
+    inputs: [label],
+    output: row.name,
+  });
+  return row;
 }
 
 export const add = elementwise('Add');
+export const sub = elementwise('Add', true);
 export const mul = elementwise('Mul');
 
 /** Pool2DOptions: padding 0, stride w 1, h 2, filter w 3, h 4, activation 5. */
@@ -342,8 +371,7 @@ const requantize = unary('Requantize');
 /** The float input's QUANTIZE is where the integer network begins; others change the scale. */
 export const quantize: ReadOperator = (state, operator) => {
   const [index] = operator.inputs;
-  const isInput = index !== undefined && index === state.model.inputs[0];
-  if (!isInput || state.tensor(index).type !== 'f32') {
+  if (index === undefined || !state.isRealInput(index)) {
     requantize(state, operator);
     return;
   }
@@ -353,6 +381,34 @@ export const quantize: ReadOperator = (state, operator) => {
   }
   const output = operator.outputs[0];
   if (output !== undefined) state.makeInput(output);
+};
+
+/**
+ * From NCHW at the network's input, which is left out: quantized graphs are NCHW and programs NHWC
+ * by themselves. Elsewhere only where it moves no element.
+ */
+export const transpose: ReadOperator = (state, operator) => {
+  const [index = -1] = operator.inputs;
+  const order = state.constant(operator, 1);
+  if (order === undefined || index === -1) return;
+  const axes = codesOf(order);
+  const toChannelsLast = axes.join() === '0,2,3,1';
+  if (toChannelsLast && state.isRealInput(index)) {
+    state.realInput = operator.outputs[0];
+    return;
+  }
+  if (toChannelsLast && state.replaceInput(operator)) return;
+  const { shape } = state.tensor(index);
+  const long = axes.filter((axis) => shape[axis] !== 1);
+  if (long.every((axis, i) => i === 0 || axis > long[i - 1]!)) {
+    reshape(state, operator);
+    return;
+  }
+  state.fail(
+    operator,
+    'unsupported-shape',
+    `expected a change to NHWC at the input, got axes ${axes.join(', ')} of [${shape.join(', ')}]`,
+  );
 };
 
 /** Ends the integer network; whatever float operators follow must be its tail. */

@@ -20,6 +20,8 @@ export class TfliteState {
   readonly notes: string[] = [];
   /** Name of the network's input value, once known. */
   input: string | undefined;
+  /** Tensors that hold sizes computed from shapes. */
+  readonly shapeValues = new Set<number>();
   /** Value of each tensor that has been made. */
   private readonly made = new Map<number, string>();
   /** Tensors after a DEQUANTIZE: the value that they hold as float. */
@@ -29,7 +31,29 @@ export class TfliteState {
   private readonly failed = new Set<number>();
   private readonly layers = new Set<string>();
 
-  constructor(readonly model: TfliteModel) {}
+  /** The float tensor, at or behind the model's input, whose QUANTIZE begins the network. */
+  realInput: number | undefined;
+
+  constructor(readonly model: TfliteModel) {
+    const [input] = model.inputs;
+    if (input !== undefined && model.tensors[input]?.type === 'f32') this.realInput = input;
+  }
+
+  isRealInput(index: number): boolean {
+    return index === this.realInput;
+  }
+
+  /** Lets the network begin at an operator's output instead, if nothing else reads its input. */
+  replaceInput(operator: TfliteOperator): boolean {
+    const [from, to] = [operator.inputs[0]!, operator.outputs[0]];
+    const isInput = this.input !== undefined && this.made.get(from) === this.input;
+    const readers = this.model.operators.filter(({ inputs }) => inputs.includes(from));
+    if (!isInput || this.nodes.length > 0 || readers.length !== 1 || to === undefined) return false;
+    this.values.delete(this.input!);
+    this.made.delete(from);
+    this.makeInput(to);
+    return true;
+  }
 
   tensor(index: number): TfliteTensor {
     return this.model.tensors[index]!;
@@ -124,10 +148,14 @@ export class TfliteState {
     this.input = value.name;
   }
 
-  /** The operator's output as a value, not added yet; undefined where it is none, reported. */
-  output(operator: TfliteOperator): QuantValue | undefined {
-    const index = operator.outputs[0];
-    if (index === undefined || operator.outputs.length !== 1) {
+  /**
+   * An output of the operator as a value, not added yet; undefined where it is none, reported.
+   *
+   * @param position which one, of an operator that may have several
+   */
+  output(operator: TfliteOperator, position?: number): QuantValue | undefined {
+    const index = operator.outputs[position ?? 0];
+    if (index === undefined || (position === undefined && operator.outputs.length !== 1)) {
       this.fail(operator, 'bad-operator', `expected one output, got ${operator.outputs.length}`);
       return;
     }
@@ -142,11 +170,28 @@ export class TfliteState {
     return undefined;
   }
 
+  /** Channels of an output that has been added. */
+  outputChannels(operator: TfliteOperator, position: number): number {
+    return this.values.get(this.made.get(operator.outputs[position]!)!)!.shape[1]!;
+  }
+
   /** Adds an operator's output value and the layer that makes it. */
-  add(operator: TfliteOperator, value: QuantValue, node: QuantNode): void {
+  add(operator: TfliteOperator, value: QuantValue, node: QuantNode, position = 0): void {
     this.values.set(value.name, value);
     this.nodes.push(node);
-    this.made.set(operator.outputs[0]!, value.name);
+    this.made.set(operator.outputs[position]!, value.name);
+  }
+
+  /** The row `value` as an image of one pixel, by a layer of its own. */
+  reshaped(value: QuantValue, name: string): QuantValue {
+    const image = { ...value, name, shape: [1, value.shape[1]!, 1, 1] };
+    this.addInner(image, {
+      op: 'Reshape',
+      name: this.layerName(name),
+      inputs: [value.name],
+      output: name,
+    });
+    return image;
   }
 
   /** Adds a value that the file does not name, and its layer. */
@@ -191,11 +236,17 @@ export class TfliteState {
     return value;
   }
 
-  /** The operand of an addition or product, as a value; constants become layers. */
+  /**
+   * The operand of an addition or product, as a value; constants become layers.
+   *
+   * @param like what a constant is added to
+   * @param negate whether to give minus the constant
+   */
   operand(
     operator: TfliteOperator,
     position: number,
     like: QuantValue | undefined,
+    negate = false,
   ): QuantValue | undefined {
     const index = operator.inputs[position] ?? -1;
     const tensor = index === -1 ? undefined : this.tensor(index);
@@ -219,7 +270,8 @@ export class TfliteState {
       );
       return;
     }
-    const made = constantLike(like, { ...value, name: this.layerName(tensor.name), codes });
+    const constant = { ...value, name: this.layerName(tensor.name), codes };
+    const made = constantLike(like, negate ? negative(constant) : constant, true);
     this.nodes.push(...made.nodes);
     for (const inner of made.values) this.values.set(inner.name, inner);
     return made.values.at(-1);
@@ -250,6 +302,21 @@ export class TfliteState {
     }
     return { name, shape: image, dtype, bits, scale: scale!, zeroPoint };
   }
+}
+
+/** The same real values with the other sign, exactly: codes mirrored within their type. */
+function negative<C extends Pick<QuantValue, 'dtype' | 'zeroPoint'> & { codes: readonly number[] }>(
+  constant: C,
+): C {
+  const { dtype } = constant;
+  // 16-bit codes have no zero point.
+  const sum = dtype === 'u8' ? 255 : dtype === 's8' ? -1 : 0;
+  const mirror = (code: number) => sum - code;
+  return {
+    ...constant,
+    zeroPoint: mirror(constant.zeroPoint),
+    codes: constant.codes.map(mirror),
+  };
 }
 
 /** [1,H,W,C] -> [1,C,H,W]; vectors and scalars -> [1,C]. */

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators that take some of an image's channels. A quantized graph has no such layer; a 1 x 1
+// convolution whose weights are one and zero, at scale 1, returns exactly the codes that it takes.
+import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
+import { sameQuantization } from '../../graph/quant-types.js';
+import type { TfliteOperator } from '../reader.js';
+import { type ReadOperator, type TfliteState, codesOf } from './state.js';
+
+/** A 1 x 1 convolution without bias, of scale 1. */
+export function pointwise(
+  name: string,
+  input: QuantValue,
+  output: string,
+  outputs: number,
+  group: number,
+  weightAt: (o: number, i: number) => number,
+): QuantConv {
+  const inputs = input.shape[1]! / group;
+  const codes = Array.from({ length: outputs * inputs }, (_, at) =>
+    weightAt(Math.floor(at / inputs), at % inputs),
+  );
+  return {
+    op: 'Conv',
+    name,
+    inputs: [input.name],
+    output,
+    kernel: [1, 1],
+    strides: [1, 1],
+    pads: [0, 0, 0, 0],
+    dilations: [1, 1],
+    group,
+    weight: unitWeight(input, [outputs, inputs, 1, 1], codes),
+    bias: undefined,
+    fullyConnected: false,
+  };
+}
+
+/** Weights of scale 1, of the signedness that layers over such codes have. */
+function unitWeight(
+  { dtype }: QuantValue,
+  shape: readonly number[],
+  codes: readonly number[],
+): QuantWeight {
+  const common = { bits: 8, shape, scales: Float32Array.of(1) };
+  if (dtype !== 'u8') {
+    return { ...common, dtype: 's8', data: Int8Array.from(codes), zeroPoints: Int32Array.of(0) };
+  }
+  const data = Uint8Array.from(codes, (code) => code + 1);
+  return { ...common, dtype: 'u8', data, zeroPoints: Int32Array.of(1) };
+}
+
+/** Makes output `position` of the operator from `count` channels of `input`, from `first` on. */
+function select(
+  state: TfliteState,
+  operator: TfliteOperator,
+  position: number,
+  input: QuantValue,
+  first: number,
+): boolean {
+  const output = state.output(operator, position);
+  if (output === undefined) return false;
+  const count = output.shape[1]!;
+  const keepsImage = [2, 3].every((axis) => output.shape[axis] === input.shape[axis]);
+  if (!keepsImage || first + count > input.shape[1]! || !sameQuantization(input, output)) {
+    state.fail(
+      operator,
+      'unsupported-shape',
+      `expected channels of [${input.shape.join(', ')}] with the same scale, got [${output.shape.join(', ')}] (NCHW)`,
+    );
+    return false;
+  }
+  const name = state.layerName(output.name);
+  const isImage = input.shape.length === 4;
+  const image = isImage ? input : state.reshaped(input, `${output.name}/operand`);
+  const target = isImage
+    ? output
+    : { ...output, name: `${output.name}/image`, shape: [1, count, 1, 1] };
+  const layer = pointwise(name, image, target.name, count, 1, (o, i) => (i === first + o ? 1 : 0));
+  if (isImage) {
+    state.add(operator, output, layer, position);
+    return true;
+  }
+  state.addInner(target, layer);
+  const reshape = state.layerName(`${output.name}/reshape`);
+  state.add(
+    operator,
+    output,
+    { op: 'Reshape', name: reshape, inputs: [target.name], output: output.name },
+    position,
+  );
+  return true;
+}
+
+/** Whether a dimension of the file's layout is the channels'. */
+function isChannels(state: TfliteState, operator: TfliteOperator, at: number, axis: number) {
+  const rank = state.tensor(operator.inputs[at]!).shape.length;
+  return (axis < 0 ? axis + rank : axis) === rank - 1;
+}
+
+function splitChannels(state: TfliteState, operator: TfliteOperator, at: number, axisAt: number) {
+  const input = state.activation(operator, at);
+  const axis = input && state.constant(operator, axisAt);
+  if (input === undefined || axis === undefined) return;
+  const [along] = codesOf(axis);
+  if (along === undefined || !isChannels(state, operator, at, along)) {
+    state.fail(
+      operator,
+      'unsupported-axis',
+      `expected a split along channels, got axis ${along ?? 'none'} (NHWC)`,
+    );
+    return;
+  }
+  let first = 0;
+  for (let i = 0; i < operator.outputs.length; ++i) {
+    if (!select(state, operator, i, input, first)) return;
+    first += state.outputChannels(operator, i);
+  }
+}
+
+/** Inputs: axis, value. */
+export const split: ReadOperator = (state, operator) => {
+  splitChannels(state, operator, 1, 0);
+};
+
+/** Inputs: value, sizes, axis; the sizes are the outputs'. */
+export const splitV: ReadOperator = (state, operator) => {
+  splitChannels(state, operator, 0, 2);
+};
+
+/** Inputs: value, begin, size. */
+export const slice: ReadOperator = (state, operator) => {
+  const input = state.activation(operator, 0);
+  const begin = input && state.constant(operator, 1);
+  if (input === undefined || begin === undefined) return;
+  takeFrom(state, operator, input, codesOf(begin));
+};
+
+/** Inputs: value, begin, end, strides; StridedSliceOptions: begin mask 0, end 1. */
+export const stridedSlice: ReadOperator = (state, operator) => {
+  const input = state.activation(operator, 0);
+  const begin = input && state.constant(operator, 1);
+  const strides = begin && state.constant(operator, 3);
+  if (input === undefined || begin === undefined || strides === undefined) return;
+  const masked = operator.options?.int32(0) ?? 0;
+  const steps = codesOf(strides);
+  const sizes = state.tensor(operator.inputs[0]!).shape;
+  if (steps.some((step) => step !== 1)) {
+    state.fail(operator, 'unsupported-stride', `expected strides of 1, got ${steps.join(', ')}`);
+    return;
+  }
+  const starts = codesOf(begin).map((start, i) =>
+    (masked >> i) & 1 ? 0 : start < 0 ? start + sizes[i]! : start,
+  );
+  takeFrom(state, operator, input, starts);
+};
+
+function takeFrom(
+  state: TfliteState,
+  operator: TfliteOperator,
+  input: QuantValue,
+  starts: readonly number[],
+): void {
+  const first = starts.at(-1) ?? 0;
+  if (first < 0 || starts.slice(0, -1).some((start) => start !== 0)) {
+    state.fail(
+      operator,
+      'unsupported-shape',
+      `expected a slice of channels alone, got one that begins at ${starts.join(', ')} (NHWC)`,
+    );
+    return;
+  }
+  select(state, operator, 0, input, first);
+}
