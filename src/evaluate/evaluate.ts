@@ -2,10 +2,10 @@
 import type { LoadedSample, LoadedSource } from '../data/index.js';
 import { ModelError } from '../errors.js';
 import type { Progress } from './progress.js';
-import type { ImageOutcome } from './tally.js';
+import { energyOf, type ImageOutcome } from './tally.js';
 import { placeLabel } from './top-k.js';
 
-/** One sample to the network's scores, one for each class. */
+/** One sample to the network's scores as real numbers, one for each class. */
 export type Predict = (sample: LoadedSample) => Promise<ArrayLike<number>>;
 
 export interface EvaluateOptions {
@@ -74,7 +74,8 @@ async function outcomeOf(
   const [scores, reference] = await Promise.all([predict(sample), float?.(sample)]);
   const quantized = placeLabel(scores, label);
   if (reference === undefined) return { name, label, quantized };
-  return { name, label, quantized, float: placeLabel(reference, label) };
+  const energy = energyOf(scores, reference);
+  return { name, label, quantized, float: placeLabel(reference, label), energy };
 }
 
 /** The outcomes up to the first image still under way. */

@@ -26,6 +26,7 @@ const progressFile = z.strictObject({
       label: z.int(),
       quantized: placement,
       float: placement.optional(),
+      energy: z.strictObject({ signal: z.number(), noise: z.number() }).optional(),
     }),
   ),
 });

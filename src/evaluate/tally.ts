@@ -3,12 +3,20 @@ import type { Interval, Paired } from './intervals.js';
 import { paired95, wilson95 } from './intervals.js';
 import type { Placement } from './top-k.js';
 
+/** Sums over the classes of one image, in squared units of the float scores. */
+export interface Energy {
+  readonly signal: number;
+  readonly noise: number;
+}
+
 /** What is kept of one image; small enough to be saved after each. */
 export interface ImageOutcome {
   readonly name: string;
   readonly label: number;
   readonly quantized: Placement;
   readonly float?: Placement;
+  /** Float scores, and what the quantized ones differ by. */
+  readonly energy?: Energy;
 }
 
 /** Shares are percent of `n`. */
@@ -24,6 +32,8 @@ export interface Accuracy {
   readonly paired?: Paired;
   /** Images on which float and quantized choose the same class. */
   readonly top1Agreement?: number;
+  /** Of the quantized scores against the float ones, over all images; null where they are equal. */
+  readonly scoreSqnrDb?: number | null;
 }
 
 /** Sums up images; at least one. With float outcomes for every image the comparison joins. */
@@ -40,7 +50,29 @@ export function tally(outcomes: readonly ImageOutcome[]): Accuracy {
     tiesAtTopPercent: percent(({ quantized }) => quantized.tiedAtTop),
     top1IfTiesCount: percent(({ quantized }) => quantized.hitIfTiesCount),
     ...(outcomes.every(({ float }) => float !== undefined) ? against(outcomes) : {}),
+    ...fidelity(
+      outcomes.flatMap(({ energy }) => energy ?? []),
+      n,
+    ),
   };
+}
+
+function fidelity(energies: readonly Energy[], n: number): Pick<Accuracy, 'scoreSqnrDb'> {
+  if (energies.length < n) return {};
+  const signal = energies.reduce((sum, energy) => sum + energy.signal, 0);
+  const noise = energies.reduce((sum, energy) => sum + energy.noise, 0);
+  return { scoreSqnrDb: noise === 0 ? null : 10 * Math.log10(signal / noise) };
+}
+
+/** Compares real scores with a reference. */
+export function energyOf(scores: ArrayLike<number>, reference: ArrayLike<number>): Energy {
+  let signal = 0;
+  let noise = 0;
+  for (let i = 0; i < reference.length; i++) {
+    signal += reference[i]! ** 2;
+    noise += (scores[i]! - reference[i]!) ** 2;
+  }
+  return { signal, noise };
 }
 
 function against(outcomes: readonly ImageOutcome[]): Partial<Accuracy> {

@@ -10,6 +10,7 @@ import { evaluate, openProgress, tally, unsavedProgress } from '../evaluate/inde
 import { openFloatRunner } from '../float/runner.js';
 import type { FloatRunner } from '../graph/graph.js';
 import { encode } from '../program/encode.js';
+import type { CodeTensor } from '../program/executor.js';
 import type { Program } from '../program/program.js';
 import type { EvaluateDocument } from '../report/index.js';
 import { toJson } from '../report/index.js';
@@ -115,13 +116,18 @@ function openWorkers(program: Program, inputs: InputReader, threads: number): Sa
 function predictor(executor: SampleExecutor): Predict {
   return async (sample) => {
     const { outputs, trap } = await executor.run(sample);
-    if (!trap) return outputs[0]!.data;
+    if (!trap) return realsOf(outputs[0]!);
     throw new ModelError(
       'accumulator-trap',
       `layer "${trap.layer}"`,
       `its accumulator overflows on ${sample.name} (element ${trap.element}, value ${trap.value.toString()}); this target traps there, so there is no accuracy`,
     );
   };
+}
+
+/** Different codes stay different numbers, so ties are those of the codes. */
+function realsOf({ data, scale, zeroPoint }: CodeTensor): Float64Array {
+  return Float64Array.from(data, (code) => (code - zeroPoint) * scale);
 }
 
 function floatPredictor({ graph }: FloatModel, runner: FloatRunner): Predict {

@@ -98,12 +98,20 @@ export function evaluateText(document: EvaluateDocument): string {
       paired &&
         `${signed(paired.delta)} points  95 % interval ${interval(paired.ci95)}  (${paired.better} better, ${paired.worse} worse, p = ${paired.pValue.toPrecision(2)})`,
     ],
+    ['agreement', agreement(document)],
     ['label offset', String(document.labelOffset)],
     [
       'speed',
       speed === null ? undefined : `${speed.toFixed(1)} images/s, ${document.threads} threads`,
     ],
   ]);
+}
+
+function agreement({ top1Agreement, scoreSqnrDb }: EvaluateDocument): string | undefined {
+  if (top1Agreement === undefined) return undefined;
+  const same = `the float network's class on ${percent(top1Agreement)} of the images`;
+  if (scoreSqnrDb === undefined) return same;
+  return `${same}; scores ${scoreSqnrDb === null ? 'equal' : `within ${scoreSqnrDb.toFixed(1)} dB`}`;
 }
 
 export function targetsText({ targets, arithmetics }: TargetsDocument): string {

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 
-import { paired95, placeLabel, tally, topClasses, wilson95 } from '../../src/evaluate/index.js';
+import {
+  energyOf,
+  paired95,
+  placeLabel,
+  tally,
+  topClasses,
+  wilson95,
+} from '../../src/evaluate/index.js';
 
 describe('top-k', () => {
   test('ties go to the lower index', () => {
@@ -108,6 +115,7 @@ test('tally counts shares, ties and pairs', () => {
     label,
     quantized: placeLabel(quantized, label),
     float: placeLabel(float, label),
+    energy: energyOf(quantized, float),
   });
   const result = tally([
     outcome([9, 1, 1], [9, 1, 2], 0), // both right
@@ -125,5 +133,8 @@ test('tally counts shares, ties and pairs', () => {
     paired: { delta: 0, better: 1, worse: 1, pValue: 1 },
     top1Agreement: 50,
   });
+  // Errors 1; 6, 2, 1; 8, 1, 7; none.
+  expect(result.scoreSqnrDb).toBeCloseTo(10 * Math.log10((4 * 86) / 156), 10);
+  expect(tally([outcome([1, 2], [1, 2], 0)]).scoreSqnrDb).toBeNull();
   expect(tally([{ name: '', label: 0, quantized: placeLabel([1, 0], 0) }]).paired).toBeUndefined();
 });
