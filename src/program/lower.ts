@@ -39,11 +39,11 @@ export function lower(graph: QuantGraph, target: TargetSpec): Program {
   violations.throwIfAny(target.id);
   const program: Program = {
     target: target.id,
-    metadata: facts(graph.metadata),
+    metadata: facts(graph.metadata, state.omissions),
     tensors: state.tensors,
     input,
     inputQuantization: target.arithmetic.inputQuantization,
-    outputs: graph.outputs.map((name) => state.tensors.findIndex((tensor) => tensor.name === name)),
+    outputs: graph.outputs.map((name) => state.outputTensor(name)),
     ops: state.ops,
   };
   checkProgram(program);
@@ -87,8 +87,12 @@ function lowerNode(state: LoweringState, node: QuantNode): void {
   }
 }
 
-function facts({ preprocess, calibration, version }: QuantMetadata): Record<string, string> {
-  const all = { preprocess, calibration, version };
+function facts(
+  { preprocess, calibration, version }: QuantMetadata,
+  omissions: readonly string[],
+): Record<string, string> {
+  const omitted = omissions.length === 0 ? undefined : omissions.join('; ');
+  const all = { preprocess, calibration, version, omitted };
   return Object.fromEntries(
     Object.entries(all).flatMap(([key, value]) =>
       value === undefined ? [] : [[`lastbit.${key}`, value]],

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { UsageError } from '../errors.js';
+import { dpu } from './dpu.js';
+import { espDlP4, espDlS3 } from './esp-dl.js';
+import { ethosU } from './ethos-u.js';
+import { fbgemm, fbgemmAvx2 } from './fbgemm.js';
+import { finn } from './finn.js';
+import { k210 } from './k210.js';
+import { max78000 } from './max78000.js';
+import { nvdla } from './nvdla.js';
 import { onnxruntime, onnxruntimeArm64, onnxruntimeAvx2, onnxruntimeSse41 } from './onnxruntime.js';
 import { pow2, pow2Unsigned } from './pow2.js';
 import { qnnpack } from './qnnpack.js';
@@ -36,8 +44,18 @@ export const allTargets: readonly TargetSpec[] = [
   onnxruntimeSse41,
   onnxruntimeArm64,
   qnnpack,
+  fbgemm,
+  fbgemmAvx2,
   tosaSingle,
   tosaDouble,
+  ethosU,
+  nvdla,
+  dpu,
+  max78000,
+  espDlS3,
+  espDlP4,
+  k210,
+  finn,
   jacob2018,
   sheng2018,
 ];

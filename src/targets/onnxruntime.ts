@@ -30,8 +30,7 @@ export const onnxruntime: TargetSpec = {
     accumulator: { bits: 32, overflow: 'wrap', when: 'end', products: 'exact', biasFirst: false },
     clampRounding: 'halfEven',
     add: { kind: 'f32', form: 'fused' },
-    // QLinearAveragePool sums float32 in order, which a program cannot express.
-    averagePool: undefined,
+    averagePool: { kind: 'f32Window' },
     globalPool: { kind: 'f32' },
     softmax: undefined,
     unary: {

@@ -6,7 +6,7 @@ import type { TargetSpec } from './target.js';
 export const qnnpack: TargetSpec = {
   ...onnxruntime,
   id: 'qnnpack@1.13',
-  aliases: ['qnnpack'],
+  aliases: ['qnnpack', 'torch-qnnpack'],
   summary: 'PyTorch QNNPACK: float32 scales, half to even; 22-bit add, half away',
   source:
     'pytorch/QNNPACK src/qnnpack/requantization.h and PyTorch 1.13; its average pool has not been run',

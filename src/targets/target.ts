@@ -37,6 +37,8 @@ export interface TargetConstraints {
   readonly scales: 'real' | 'powerOfTwo';
   /** Whether a fused clamp may differ between the channels of one tensor. */
   readonly perChannelClamp: boolean;
+  /** Greatest magnitude of a bias at accumulator scale, where it is less than 2^30. */
+  readonly biasLimit?: number | undefined;
   /** Types that the network's last layer may write instead of an activation type. */
   readonly wideOutputs: readonly ('s16' | 's32')[];
 }
@@ -48,7 +50,46 @@ export type ScaleProduct =
   /** f64(f32(si * sw)) / f64(so) */
   | 'f32ThenF64'
   /** f32(f32(si * sw) / so) */
-  | 'f32';
+  | 'f32'
+  /** f32(f32(si / so) * sw) */
+  | 'f32Ratio';
+
+/** How a real factor becomes the integer of a register. */
+export type EncodeRule = 'floor' | 'halfAway' | 'halfEven';
+
+/** An integer multiplier of a pipeline and the shift behind it. */
+export interface MultiplierWidths {
+  /** Of the signed multiplier. */
+  readonly bits: number;
+  /** Right shifts lie in [0, greatestShift]; the largest that the multiplier's width allows is taken. */
+  readonly greatestShift: number;
+  readonly encode: EncodeRule;
+  /** Rounding of the shift. */
+  readonly rule: RoundRule;
+}
+
+/** A step of a pipeline behind the accumulator; NOTES.md, "Staged pipelines". */
+export type StepForm =
+  /** Into the range of `bits` signed bits. */
+  | { readonly kind: 'saturate'; readonly bits: number }
+  /** Adds the bias here, not in the accumulator; at the inner scale, in 32 bits, where there is one. */
+  | { readonly kind: 'bias' }
+  /** Multiplies and shifts. */
+  | ({
+      readonly kind: 'scale';
+      /** One shift for all channels, that of the largest factor. */
+      readonly commonShift: boolean;
+      /**
+       * Given: leads to an inner scale, output scale / 2^k with the largest k whose values, bias
+       * included, fit this many bits. Absent: leads to the output's.
+       */
+      readonly innerBits?: number | undefined;
+    } & MultiplierWidths)
+  /**
+   * A piecewise linear function with the clamp in it: constant below and above, one line between.
+   * Multiplies and shifts as `scale` does.
+   */
+  | ({ readonly kind: 'segments' } & MultiplierWidths);
 
 /** From the real factor to what the hardware multiplies by. */
 export type ScaleCode =
@@ -64,8 +105,17 @@ export type ScaleCode =
   | { readonly kind: 'f32' }
   /** C's round(double(accumulator) * factor), half away from zero, for 8-bit results. */
   | { readonly kind: 'f64' }
+  /** The float32 factor itself, with another rounding than half to even. */
+  | { readonly kind: 'f32Rule'; readonly rule: FloatRounding }
   /** A shift alone; the factor must be a power of two. */
-  | { readonly kind: 'pow2'; readonly rule: RoundRule };
+  | { readonly kind: 'pow2'; readonly rule: RoundRule }
+  /** Steps after one another. */
+  | { readonly kind: 'staged'; readonly steps: readonly StepForm[] }
+  /** As many thresholds as there are codes; together they are round(exact factor) and clamp. */
+  | { readonly kind: 'thresholds'; readonly rule: 'halfUp' | 'halfDown' };
+
+/** Rounding of a float32; program/NOTES.md, `f32Rule`. */
+export type FloatRounding = 'halfEven' | 'halfAway' | 'halfUp' | 'addHalfFloor';
 
 /** Rounding of a sum of codes divided by their number. */
 export type DivideRounding = 'halfAway' | 'halfUp' | 'trunc0';
@@ -85,7 +135,25 @@ export type MeanForm =
   /** Sum times round(2^k / n) of `bits` bits, the exponent difference in the shift. */
   | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: FixedRule }
   /** TOSA, Ethos-U: sum times floor((2^bits + 1) * 2^k / n), k = 32 - clz(n - 1); equal scales. */
-  | { readonly kind: 'flooredReciprocal'; readonly bits: number; readonly rule: FixedRule };
+  | { readonly kind: 'flooredReciprocal'; readonly bits: number; readonly rule: FixedRule }
+  /** The factor si / so / n, in doubles, through `code`. */
+  | { readonly kind: 'code'; readonly code: ScaleCode }
+  /**
+   * NVDLA: the sum times floor(2^bits / width), shifted, times floor(2^bits / height), shifted; two
+   * roundings. Sides up to `greatestSide`; equal scales.
+   */
+  | {
+      readonly kind: 'twoReciprocals';
+      readonly bits: number;
+      readonly greatestSide: number;
+      readonly rule: RoundRule;
+    }
+  /** Vitis DPU: sum times N / 2^M from its table, and the difference of exponents, one shift. */
+  | { readonly kind: 'dpuTable'; readonly rule: RoundRule }
+  /** ESP-DL: f32(sum) times f32(f32(1 / n) * si / so), rounded by `rule`. */
+  | { readonly kind: 'f32Inverse'; readonly rule: FloatRounding }
+  /** Dequantized, summed, divided and quantized in float32. */
+  | { readonly kind: 'f32Window' };
 
 /** How a layer's scales become multipliers. */
 export interface Recipe {
@@ -125,18 +193,33 @@ export interface TargetArithmetic extends Recipe {
     readonly products: 'exact' | 'satPairs16';
     readonly biasFirst: boolean;
   };
-  /** Width of the signed bias, where it is not 32, and what becomes of a bias that does not fit. */
-  readonly bias?: { readonly bits: number; readonly overflow: 'refuse' | 'saturate' } | undefined;
+  /** Width and place of the signed bias, where it is not 32 bits at accumulator scale. */
+  readonly bias?: BiasForm | undefined;
   /** How a real clamp bound becomes a code: rounding of f32(bound / scale). */
   readonly clampRounding: 'halfAway' | 'halfEven';
   readonly add:
-    /** TFLite: three roundings, inputs shifted left by `leftShift` first. */
-    | { readonly kind: 'rescaled'; readonly leftShift: number; readonly rule: FixedRule }
+    /**
+     * TFLite: three roundings, inputs shifted left by `leftShift` first. `folded`: their multipliers
+     * contain that shift, so their rounding starts from 2^-leftShift of its place.
+     */
+    | {
+        readonly kind: 'rescaled';
+        readonly leftShift: number;
+        readonly rule: FixedRule;
+        readonly folded?: boolean | undefined;
+      }
     /** Multipliers of about `bits` bits aligned to the larger ratio. */
     | { readonly kind: 'aligned'; readonly bits: number; readonly rule: RoundRule }
     | { readonly kind: 'f32'; readonly form: 'separate' | 'fused' | 'direct' }
     /** Aligns to the finer exponent, adds, shifts once. */
-    | { readonly kind: 'pow2'; readonly rule: RoundRule };
+    | { readonly kind: 'pow2'; readonly rule: RoundRule }
+    /** Operands are brought to the output's scale first, each rounded; the sum saturates. */
+    | { readonly kind: 'saturating' }
+    /**
+     * Integer weights of `bits` signed bits (1 and 1 for equal scales), and the weighted sum through
+     * `code`.
+     */
+    | { readonly kind: 'weighted'; readonly bits: number; readonly code: ScaleCode };
   /**
    * Averages over windows, padding not counted; `undefined`: there are none. A window that covers
    * the image is a global pool where `divide` does not apply.
@@ -159,6 +242,18 @@ export interface TargetArithmetic extends Recipe {
     readonly form: 'divide' | 'multiplyInverse';
     readonly rule: 'halfAway' | 'halfEven';
   };
+}
+
+/** How a bias at accumulator scale becomes the one of the hardware. */
+export interface BiasForm {
+  /** Of the signed register, 8 to 32. */
+  readonly bits: number;
+  /** What becomes of a bias that does not fit. */
+  readonly overflow: 'refuse' | 'saturate';
+  /** Its left shift: fixed, or the `least` with which all channels of a layer fit; 0 if absent. */
+  readonly shift?: number | 'least' | undefined;
+  /** Rounding of the bits below the shift; half up if absent. */
+  readonly rule?: RoundRule | undefined;
 }
 
 /** exp by table; the last rounding differs between TFLite's s8 and u8 kernels. */

@@ -13,7 +13,9 @@ export const tosaDouble: TargetSpec = {
   provenBy: [],
   arithmetic: {
     ...tflm.arithmetic,
+    add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },
     averagePool: { kind: 'flooredReciprocal', bits: 30, rule: 'halfUp' },
+    globalPool: { kind: 'code', code: { kind: 'q31', rule: 'gemmlowp2' } },
   },
 };
 
@@ -25,6 +27,8 @@ export const tosaSingle: TargetSpec = {
   summary: 'TOSA 1.0, SINGLE_ROUND; average pool by a 30-bit reciprocal, half up',
   arithmetic: {
     ...tflmSingle.arithmetic,
+    add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'halfUp' },
     averagePool: tosaDouble.arithmetic.averagePool,
+    globalPool: { kind: 'code', code: { kind: 'q31', rule: 'halfUp' } },
   },
 };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { LastbitError, UsageError } from '../errors.js';
 import { allTargets, findTarget } from './index.js';
-import type { TargetSpec } from './target.js';
+import type { StepForm, TargetSpec } from './target.js';
 
 const plainRules = [
   'floor',
@@ -22,7 +22,8 @@ const rule = z.enum([...plainRules, 'gemmlowp2', 'ruyx86']);
 const divide = z.enum(['halfAway', 'halfUp', 'trunc0']);
 const nearest = z.enum(['halfAway', 'halfEven']);
 const whole = (least: number, most: number) => z.int().min(least).max(most);
-const product = z.enum(['f64', 'f32ThenF64', 'f32']);
+const product = z.enum(['f64', 'f32ThenF64', 'f32', 'f32Ratio']);
+const floatRule = z.enum(['halfEven', 'halfAway', 'halfUp', 'addHalfFloor']);
 
 /** An object without other keys than these; the message of a wrong one lists them. */
 function object<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -45,7 +46,37 @@ const constraints = object({
   scales: z.enum(['real', 'powerOfTwo']),
   perChannelClamp: z.boolean(),
   wideOutputs: z.array(z.enum(['s16', 's32'])),
+  biasLimit: whole(1, 2 ** 30).optional(),
 });
+
+const widths = {
+  bits: whole(2, 32),
+  greatestShift: whole(0, 62),
+  encode: z.enum(['floor', 'halfAway', 'halfEven']),
+  rule: plain,
+};
+const step = z.discriminatedUnion('kind', [
+  object({ kind: z.literal('saturate'), bits: whole(2, 62) }),
+  object({ kind: z.literal('bias') }),
+  object({
+    kind: z.literal('scale'),
+    ...widths,
+    commonShift: z.boolean(),
+    innerBits: whole(16, 60).optional(),
+  }),
+  object({ kind: z.literal('segments'), ...widths }),
+]);
+
+const code = z.discriminatedUnion('kind', [
+  object({ kind: z.literal('q31'), rule, multiplierBits: whole(4, 32).optional() }),
+  object({ kind: z.literal('f32bits'), rule }),
+  object({ kind: z.literal('f32') }),
+  object({ kind: z.literal('f64') }),
+  object({ kind: z.literal('f32Rule'), rule: floatRule }),
+  object({ kind: z.literal('pow2'), rule: plain }),
+  object({ kind: z.literal('staged'), steps: z.array(step).min(1).max(8) }),
+  object({ kind: z.literal('thresholds'), rule: z.enum(['halfUp', 'halfDown']) }),
+]);
 
 const mean = z.discriminatedUnion('kind', [
   object({ kind: z.literal('divide'), s8: divide, u8: divide }),
@@ -54,15 +85,17 @@ const mean = z.discriminatedUnion('kind', [
   object({ kind: z.literal('f32ZeroInside') }),
   object({ kind: z.literal('rawMean'), rule }),
   object({ kind: z.literal('reciprocal'), bits: whole(2, 31), rule }),
-  object({ kind: z.literal('flooredReciprocal'), bits: whole(2, 30), rule }),
-]);
-
-const code = z.discriminatedUnion('kind', [
-  object({ kind: z.literal('q31'), rule, multiplierBits: whole(4, 32).optional() }),
-  object({ kind: z.literal('f32bits'), rule }),
-  object({ kind: z.literal('f32') }),
-  object({ kind: z.literal('f64') }),
-  object({ kind: z.literal('pow2'), rule: plain }),
+  object({ kind: z.literal('flooredReciprocal'), bits: whole(2, 31), rule }),
+  object({ kind: z.literal('code'), code }),
+  object({
+    kind: z.literal('twoReciprocals'),
+    bits: whole(2, 31),
+    greatestSide: whole(1, 65536),
+    rule: plain,
+  }),
+  object({ kind: z.literal('dpuTable'), rule: plain }),
+  object({ kind: z.literal('f32Inverse'), rule: floatRule }),
+  object({ kind: z.literal('f32Window') }),
 ]);
 
 const recipe = object({ product: product.optional(), code: code.optional() }).optional();
@@ -99,13 +132,22 @@ const arithmetic = object({
   bias: object({
     bits: whole(8, 32),
     overflow: z.enum(['refuse', 'saturate']),
+    shift: z.union([whole(0, 24), z.literal('least')]).optional(),
+    rule: plain.optional(),
   }).optional(),
   clampRounding: nearest,
   add: z.discriminatedUnion('kind', [
-    object({ kind: z.literal('rescaled'), leftShift: whole(0, 30), rule }),
+    object({
+      kind: z.literal('rescaled'),
+      leftShift: whole(0, 30),
+      rule,
+      folded: z.boolean().optional(),
+    }),
     object({ kind: z.literal('aligned'), bits: whole(2, 30), rule: plain }),
     object({ kind: z.literal('f32'), form: z.enum(['separate', 'fused', 'direct']) }),
     object({ kind: z.literal('pow2'), rule: plain }),
+    object({ kind: z.literal('saturating') }),
+    object({ kind: z.literal('weighted'), bits: whole(4, 24), code }),
   ]),
   averagePool: mean.optional(),
   globalPool: mean,
@@ -281,11 +323,36 @@ function checkTogether({ id, arithmetic: a }: z.output<typeof profile>, file: st
       `"arithmetic.code.multiplierBits": ${width} with the rule ${name}, which is defined for 32 bits; set "arithmetic.code.rule" to halfUp or another plain rule`,
     );
   }
+  if (a.code.kind === 'staged') checkSteps(a.code.steps, file);
   if (a.accumulator.products === 'satPairs16' && a.accumulator.when === 'each') {
     throw bad(
       file,
       '"arithmetic.accumulator.when": "each" with products "satPairs16"; pairs saturate only with "end"',
     );
+  }
+}
+
+/** A pipeline leads to the output's scale exactly once, by way of one inner scale at most. */
+function checkSteps(steps: readonly StepForm[], file: string): void {
+  const name = '"arithmetic.code.steps"';
+  const isInner = (step: StepForm): boolean =>
+    step.kind === 'scale' && step.innerBits !== undefined;
+  const scales = steps.filter(({ kind }) => kind === 'scale' || kind === 'segments');
+  const last = scales.at(-1);
+  if (last === undefined || isInner(last) || scales.length > 2) {
+    throw bad(
+      file,
+      `${name}: expected one "scale" without "innerBits" or one "segments", before it at most one "scale" with "innerBits"`,
+    );
+  }
+  if (scales.length === 2 && !isInner(scales[0]!)) {
+    throw bad(file, `${name}: two steps scale to the output; give the first "innerBits"`);
+  }
+  if (steps.filter(({ kind }) => kind === 'bias').length > 1) {
+    throw bad(file, `${name}: the bias is added twice; leave one "bias" away`);
+  }
+  if (steps.findIndex(({ kind }) => kind === 'bias') > steps.indexOf(last)) {
+    throw bad(file, `${name}: "bias" comes after the output's scale; put it before`);
   }
 }
 

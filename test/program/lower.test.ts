@@ -397,7 +397,7 @@ describe('pools', () => {
     ...given,
   });
 
-  test('equal scales divide raw codes under tflm, and have no form under onnxruntime but globally', () => {
+  test('equal scales divide raw codes under tflm, float32 windows are averaged under onnxruntime', () => {
     expect(lowered(graphOf(sides(0.5, 0.5), [windowed()]), 'tflm', 'averagePool')[0]!.form).toEqual(
       {
         kind: 'divide',
@@ -406,14 +406,7 @@ describe('pools', () => {
     );
     expect(
       lowered(graphOf(sides(0.5, 0.5), [windowed()]), 'onnxruntime', 'averagePool')[0]!.form,
-    ).toMatchObject({
-      kind: 'requant',
-    });
-    const small = [value('x', [1, 1, 7, 7]), value('y', [1, 1, 6, 6])];
-    const two = graphOf(small, [windowed({ kernel: [2, 2] })]);
-    expect(() => lower(two, findTarget('onnxruntime'))).toThrow(
-      /node "pool": is a windowed average/,
-    );
+    ).toEqual({ kind: 'f32Window', scaleIn: 0.5, scaleOut: 0.5 });
   });
 
   test('tosa: a reciprocal of 30 bits', () => {
@@ -457,8 +450,20 @@ describe('softmax', () => {
   test('other output scales are refused, and targets without softmax', () => {
     const other = [values[0]!, { ...values[1]!, scale: 1 / 128 }];
     expect(() => lower(graphOf(other, [node]), findTarget('tflm'))).toThrow(/scale 1\/256/);
-    expect(() => lower(graphOf(values, [node]), findTarget('onnxruntime'))).toThrow(
-      /make the logits the output/,
+  });
+
+  test('targets without softmax: the logits of a last softmax are the output, and it is said', () => {
+    const reshape: QuantNode = { op: 'Reshape', name: 'flat', inputs: ['y'], output: 'z' };
+    const flat = [...values, { ...values[1]!, name: 'z' }];
+    const program = lower(graphOf(flat, [node, reshape]), findTarget('onnxruntime'));
+    expect(program.ops).toEqual([]);
+    expect(program.outputs).toEqual([0]);
+    expect(program.metadata['lastbit.omitted']).toMatch(
+      /^softmax ".+": onnxruntime@1.30 has none, so the logits "x" are the output$/,
+    );
+    const again = convNode(2, 2, { inputs: ['y'], output: 'z' });
+    expect(() => lower(graphOf(flat, [node, again]), findTarget('onnxruntime'))).toThrow(
+      /has no softmax, and this one is not the last layer/,
     );
   });
 });
@@ -616,7 +621,7 @@ describe('violations', () => {
 });
 
 describe('every target', () => {
-  const dyadic = (dtype: 'u8' | 's8'): QuantGraph => {
+  const dyadic = (dtype: 'u8' | 's8', unsignedWeights: boolean): QuantGraph => {
     const given = { dtype, scale: 0.5 } as const;
     const values = [
       value('x', [1, 2, 4, 4], given),
@@ -642,15 +647,16 @@ describe('every target', () => {
         convNode(2, 2, { weight }),
         { op: 'GlobalAveragePool', name: 'pool', inputs: ['y'], output: 'z' },
       ]);
-    return node(dtype === 'u8' ? unsigned : { ...weights, data });
+    return node(unsignedWeights ? unsigned : { ...weights, data });
   };
 
   test.each(allTargets.map((target) => [target.id, target] as const))(
     '%s lowers and runs, twice the same',
     (_, target) => {
       const type = target.constraints.activations.includes('s8') ? 's8' : 'u8';
-      const program = lower(dyadic(type), target);
-      expect(Buffer.compare(encode(program), encode(lower(dyadic(type), target)))).toBe(0);
+      const make = (): QuantGraph => dyadic(type, !target.constraints.weights.includes('s8'));
+      const program = lower(make(), target);
+      expect(Buffer.compare(encode(program), encode(lower(make(), target)))).toBe(0);
       const codes = Array.from({ length: 32 }, (_, i) => i * 3);
       const run = interpret(
         program,

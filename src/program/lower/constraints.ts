@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantGraph, QuantValue } from '../../graph/quant-graph.js';
 import type { TargetSpec } from '../../targets/target.js';
+import { isLast } from './last.js';
 import { exponentOf } from './multipliers.js';
 import { imageOf } from './state.js';
 import type { Violations } from './violations.js';
@@ -18,17 +19,29 @@ export function checkConstraints(
     const value = graph.values.get(name);
     if (value === undefined)
       violations.add('has no quantization; repair the model', `value "${name}"`);
-    else checkValue(value, graph, target, violations);
+    else if (!isLeftOut(graph, name, target)) checkValue(value, graph, target, violations);
   }
   for (const node of graph.nodes) {
     if (node.op === 'Conv') checkWeight(node, target, violations);
   }
 }
 
+/** Whether a value is what a softmax makes, on a target without one. */
+function isLeftOut(
+  graph: QuantGraph,
+  name: string,
+  { arithmetic }: Pick<TargetSpec, 'arithmetic'>,
+): boolean {
+  if (arithmetic.softmax !== undefined) return false;
+  const writer = graph.nodes.find((node) => node.output === name);
+  if (writer?.op === 'Reshape') return isLeftOut(graph, writer.inputs[0]!, { arithmetic });
+  return writer?.op === 'Softmax';
+}
+
 function checkValue(
   value: QuantValue,
   graph: QuantGraph,
-  { constraints }: TargetSpec,
+  { constraints, arithmetic }: TargetSpec,
   violations: Violations,
 ): void {
   const { dtype, scale, zeroPoint } = value;
@@ -37,7 +50,7 @@ function checkValue(
   };
   const allowed: readonly string[] = [
     ...constraints.activations,
-    ...(isLast(graph, value.name) ? constraints.wideOutputs : []),
+    ...(isLast(graph, value.name, arithmetic.softmax === undefined) ? constraints.wideOutputs : []),
   ];
   if (!allowed.includes(dtype)) {
     add(`is ${dtype}, activations must be ${constraints.activations.join(' or ')}`);
@@ -49,13 +62,6 @@ function checkValue(
     add('has a scale that is no power of two');
   }
   if (imageOf(value) === undefined) add('is not one image, [1, C, H, W] or [1, C]');
-}
-
-/** Whether only reshapes stand between a value and the network's output. */
-function isLast(graph: QuantGraph, name: string): boolean {
-  const readers = graph.nodes.filter((node) => node.inputs.includes(name));
-  if (readers.length === 0) return graph.outputs.includes(name);
-  return readers.every((node) => node.op === 'Reshape' && isLast(graph, node.output));
 }
 
 function checkWeight(

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
-import type { RecipeKind } from '../../targets/target.js';
-import type { Accumulator, ConvOp, Requant } from '../program.js';
+import type { Recipe, RecipeKind } from '../../targets/target.js';
+import {
+  codeRange,
+  type Accumulator,
+  type CodeClamp,
+  type ConvOp,
+  type Requant,
+} from '../program.js';
+import { alignBias } from './bias.js';
 import { codeClamp } from './clamp.js';
-import { requantOf, scaleProduct } from './multipliers.js';
+import type { Refuse } from './layer.js';
+import { scaleProduct } from './multipliers.js';
+import { requantOf } from './requant.js';
+import { addsBias } from './staged.js';
 import { recipeOf } from './recipe.js';
 import { imageOf, type LoweringState } from './state.js';
 
@@ -16,7 +26,16 @@ export function lowerConv(state: LoweringState, node: QuantConv): void {
   const value = state.value(node.output);
   const { weight, bias } = node;
   const output = state.write(node.output);
-  const channels = weight.shape[0]!;
+  const clamp = codeClamp(state, node, node.clamp, value, true);
+  const given = bias ?? new Int32Array(weight.shape[0]!);
+  const aligned = alignBias(given, state.target.arithmetic.bias, (channel, reason) =>
+    state.refuse(
+      node,
+      `channel ${channel}: ${reason}; choose larger scales, or set "bias.overflow" to saturate`,
+    ),
+  );
+  const requant = convRequant(state, node, input, value, { clamp, bias: aligned });
+  const inside = requant.kind === 'stages' && addsBias(recipe(state, node).code);
   const { height, width } = imageOf(input)!;
   const kernel = image === undefined ? node.kernel : ([height, width] as const);
   state.ops.push({
@@ -32,10 +51,10 @@ export function lowerConv(state: LoweringState, node: QuantConv): void {
     weightType: weight.dtype,
     weights: channelsLast(weight, kernel[0] * kernel[1]),
     weightZeroPoints: collapse(weight.zeroPoints),
-    bias: fitBias(state, node, bias ?? new Int32Array(channels)),
+    bias: inside ? new Int32Array(aligned.length) : aligned,
     accumulator: accumulator(state, node, input),
-    requant: convRequant(state, node, input, value),
-    clamp: codeClamp(state, node, node.clamp, value, true),
+    requant,
+    clamp,
   });
 }
 
@@ -60,20 +79,6 @@ function collapse(zeroPoints: Int32Array): Int32Array {
   return zeroPoints.every((z) => z === zeroPoints[0]) ? zeroPoints.slice(0, 1) : zeroPoints;
 }
 
-/** A bias within the target's width, where that is not 32 bits. */
-function fitBias(state: LoweringState, node: QuantConv, bias: Int32Array): Int32Array {
-  const width = state.target.arithmetic.bias;
-  if (width === undefined) return bias;
-  const greatest = 2 ** (width.bits - 1) - 1;
-  const fitted = bias.map((b) => Math.min(Math.max(b, -greatest - 1), greatest));
-  const channel = fitted.findIndex((b, c) => b !== bias[c]);
-  if (channel < 0 || width.overflow === 'saturate') return fitted;
-  return state.refuse(
-    node,
-    `channel ${channel}: the bias ${bias[channel]!} does not fit ${width.bits} bits; choose larger scales, or set "bias.overflow" to saturate`,
-  );
-}
-
 /** Pairs saturate where u8 codes meet s8 weights, except in depthwise convolutions. */
 function accumulator({ target }: LoweringState, node: QuantConv, input: QuantValue): Accumulator {
   const { accumulator: rule } = target.arithmetic;
@@ -92,22 +97,52 @@ function isDepthwise({ group, weight }: QuantConv): boolean {
   return group > 1 && weight.shape[1] === 1;
 }
 
+function recipe({ target }: LoweringState, node: QuantConv): Recipe {
+  return recipeOf(target.arithmetic, convKind(node), node.weight.dtype);
+}
+
 function convRequant(
   state: LoweringState,
   node: QuantConv,
   input: QuantValue,
   value: QuantValue,
+  { clamp, bias }: { readonly clamp: CodeClamp; readonly bias: Int32Array },
 ): Requant {
   const { scales } = node.weight;
   const raw = scales.every((s) => Math.fround(input.scale * s) === value.scale);
   if (value.dtype === 's32' && value.zeroPoint === 0 && raw) return { kind: 'none' };
-  const { product, code } = recipeOf(state.target.arithmetic, convKind(node), node.weight.dtype);
+  const { product, code } = recipe(state, node);
   const factors = Array.from(scales, (s) => scaleProduct(product, input.scale, s, value.scale));
-  return requantOf(factors, code, (channel, reason) => {
+  const refuse: Refuse = (channel, reason) => {
     const wayOut = 'choose another scale for its weights or output';
     return state.refuse(
       node,
       scales.length > 1 ? `channel ${channel} ${reason}; ${wayOut}` : `${reason}; ${wayOut}`,
     );
-  });
+  };
+  const layer = {
+    steps: Array.from(scales, (s) => input.scale * s),
+    outputScale: value.scale,
+    zeroPoint: value.zeroPoint,
+    clamp,
+    bias,
+    reach: reach(node.weight, input),
+  };
+  return requantOf(factors, code, layer, refuse);
+}
+
+/** The greatest magnitude of a sum of products in any channel. */
+function reach({ data, shape, zeroPoints }: QuantWeight, input: QuantValue): number {
+  if (input.dtype === 's32') return 2 ** 31;
+  const [least, greatest] = codeRange[input.dtype];
+  const farthest = Math.max(input.zeroPoint - least, greatest - input.zeroPoint);
+  const size = data.length / shape[0]!;
+  let most = 0;
+  for (let o = 0; o < shape[0]!; ++o) {
+    const z = zeroPoints.length === 1 ? zeroPoints[0]! : zeroPoints[o]!;
+    let sum = 0;
+    for (let i = o * size; i < (o + 1) * size; ++i) sum += Math.abs(data[i]! - z);
+    most = Math.max(most, sum * farthest);
+  }
+  return most;
 }

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantElementwise, QuantValue } from '../../graph/quant-graph.js';
-import type { AddForm } from '../program.js';
+import type { TargetArithmetic } from '../../targets/target.js';
+import { codeRange, type AddForm, type CodeClamp } from '../program.js';
 import { roundHalfEven } from '../rounding.js';
 import { codeClamp } from './clamp.js';
-import { exponentOf, frexp, quantizeMultiplier, requantOf, scaleProduct } from './multipliers.js';
+import {
+  exponentOf,
+  frexp,
+  quantizeMultiplier,
+  scaleProduct,
+  type Multiplier,
+} from './multipliers.js';
 import { recipeOf } from './recipe.js';
+import { requantOf } from './requant.js';
 import { imageOf, type LoweringState } from './state.js';
+import { converted } from './unary.js';
 
 const f32 = Math.fround;
 
@@ -18,18 +27,36 @@ export function lowerElementwise(state: LoweringState, node: QuantElementwise): 
 function lowerAdd(state: LoweringState, node: QuantElementwise): void {
   const [a, b] = node.inputs.map((name) => state.value(name)) as [QuantValue, QuantValue];
   const value = state.value(node.output);
-  const inputs = node.inputs.map((name) => state.read(node, name));
-  const output = state.write(node.output);
   if (!sameImage(a, b))
     state.refuse(node, 'adds values of different shapes; repeat the smaller one');
-  state.ops.push({
-    op: 'add',
-    name: node.name,
-    inputs,
-    output,
-    form: addForm(state, node, a.scale, b.scale, value.scale),
-    clamp: codeClamp(state, node, node.clamp, value, false),
-  });
+  const clamp = codeClamp(state, node, node.clamp, value, false);
+  const saturating = state.target.arithmetic.add.kind === 'saturating';
+  const inputs = saturating
+    ? convertedOperands(state, node, value)
+    : node.inputs.map((name) => state.read(node, name));
+  const output = state.write(node.output);
+  const form = saturating ? plainSum : addForm(state, node, [a, b], value, clamp);
+  state.ops.push({ op: 'add', name: node.name, inputs, output, form, clamp });
+}
+
+const plainSum: AddForm = {
+  kind: 'aligned',
+  multiplierA: 1,
+  multiplierB: 1,
+  shift: 0,
+  rule: 'floor',
+};
+
+/** A value that is added to itself is converted once. */
+function convertedOperands(
+  state: LoweringState,
+  node: QuantElementwise,
+  value: QuantValue,
+): number[] {
+  const tensors = new Map(
+    Array.from(new Set(node.inputs), (name) => [name, converted(state, node, name, value)]),
+  );
+  return node.inputs.map((name) => tensors.get(name)!);
 }
 
 function sameImage(a: QuantValue, b: QuantValue): boolean {
@@ -40,20 +67,26 @@ function sameImage(a: QuantValue, b: QuantValue): boolean {
 function addForm(
   state: LoweringState,
   node: QuantElementwise,
-  sa: number,
-  sb: number,
-  so: number,
+  [a, b]: readonly [QuantValue, QuantValue],
+  value: QuantValue,
+  clamp: CodeClamp,
 ): AddForm {
   const { add } = state.target.arithmetic;
+  const [sa, sb, so] = [a.scale, b.scale, value.scale];
   const unusable = (what: string): never =>
     state.refuse(node, `its scales are too far apart (${what}); choose scales of similar size`);
   switch (add.kind) {
     case 'rescaled': {
-      const form = rescaled(add.leftShift, sa, sb, so);
+      const form = rescaled(add.leftShift, add.folded ?? false, sa, sb, so);
       const { shiftA, shiftB, shiftOut } = form;
-      if (Math.min(shiftA, shiftB) < 31 || shiftOut < 1) unusable(`a shift of ${shiftOut}`);
+      const least = add.folded ? 31 - add.leftShift : 31;
+      if (Math.min(shiftA, shiftB) < least || shiftOut < 1) unusable(`a shift of ${shiftOut}`);
       return { ...form, rule: add.rule };
     }
+    case 'weighted':
+      return weighted(state, node, [a, b], value, clamp, add);
+    case 'saturating':
+      return plainSum;
     case 'aligned': {
       // XNNPACK's and QNNPACK's quantized add; ratios in float32.
       const [ra, rb] = [f32(sa / so), f32(sb / so)];
@@ -84,19 +117,60 @@ function addForm(
   }
 }
 
-/** TensorFlow Lite's add.cc: both inputs relative to twice the larger scale, doubles throughout. */
+/** Integer weights for both operands, and the scale of their sum through the target's code. */
+function weighted(
+  state: LoweringState,
+  node: QuantElementwise,
+  [a, b]: readonly [QuantValue, QuantValue],
+  value: QuantValue,
+  clamp: CodeClamp,
+  { bits, code }: Extract<TargetArithmetic['add'], { kind: 'weighted' }>,
+): AddForm {
+  const larger = Math.max(a.scale, b.scale);
+  const step = a.scale === b.scale ? larger : larger / 2 ** (bits - 2);
+  const [multiplierA, multiplierB] = [a, b].map(({ scale }) => roundHalfEven(scale / step)) as [
+    number,
+    number,
+  ];
+  const layer = {
+    steps: [step],
+    outputScale: value.scale,
+    zeroPoint: value.zeroPoint,
+    clamp,
+    reach: farthest(a) * multiplierA + farthest(b) * multiplierB,
+  };
+  const requant = requantOf([step / value.scale], code, layer, (_, reason) =>
+    state.refuse(node, reason),
+  );
+  return { kind: 'requant', multiplierA, multiplierB, requant };
+}
+
+function farthest({ dtype, zeroPoint }: QuantValue): number {
+  const [least, greatest] = codeRange[dtype];
+  return Math.max(zeroPoint - least, greatest - zeroPoint);
+}
+
+/**
+ * TensorFlow Lite's add.cc: both inputs relative to twice the larger scale, doubles throughout.
+ * `folded`, as Vela and TFLite's lowering to TOSA do it: the shift is in the multipliers.
+ */
 function rescaled(
   leftShift: number,
+  folded: boolean,
   sa: number,
   sb: number,
   so: number,
 ): Omit<Extract<AddForm, { kind: 'rescaled' }>, 'rule'> {
   const twice = 2 * Math.max(sa, sb);
-  const [a, b] = [quantizeMultiplier(sa / twice), quantizeMultiplier(sb / twice)];
+  const unit = folded ? 2 ** leftShift : 1;
+  const [a, b] = [sa, sb].map((s) => quantizeMultiplier((s * unit) / twice)) as [
+    Multiplier,
+    Multiplier,
+  ];
   const out = quantizeMultiplier(twice / (2 ** leftShift * so));
   return {
     kind: 'rescaled',
-    leftShift,
+    leftShift: folded ? 0 : leftShift,
     multiplierA: a.multiplier,
     shiftA: a.shift,
     multiplierB: b.multiplier,
@@ -122,14 +196,16 @@ function lowerMul(state: LoweringState, node: QuantElementwise): void {
   }
   const { product, code } = recipeOf(state.target.arithmetic, 'mul', a.dtype);
   const factor = scaleProduct(product, a.scale, b.scale, value.scale);
-  state.ops.push({
-    op: 'mul',
-    name: node.name,
-    inputs,
-    output,
-    requant: requantOf([factor], code, (_, reason) => state.refuse(node, reason)),
-    clamp: codeClamp(state, node, node.clamp, value, true),
-  });
+  const clamp = codeClamp(state, node, node.clamp, value, true);
+  const layer = {
+    steps: [a.scale * b.scale],
+    outputScale: value.scale,
+    zeroPoint: value.zeroPoint,
+    clamp,
+    reach: farthest(a) * farthest(b),
+  };
+  const requant = requantOf([factor], code, layer, (_, reason) => state.refuse(node, reason));
+  state.ops.push({ op: 'mul', name: node.name, inputs, output, requant, clamp });
 }
 
 function largerFirst(state: LoweringState, names: readonly string[]): readonly string[] {

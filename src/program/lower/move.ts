@@ -31,6 +31,10 @@ export function lowerPad(state: LoweringState, node: QuantPad): void {
 export function lowerReshape(state: LoweringState, node: QuantReshape): void {
   const name = node.inputs[0]!;
   const [from, to] = [state.value(name), state.value(node.output)];
+  if (state.isStoodFor(name)) {
+    state.standIn(node, name);
+    return;
+  }
   const image = state.flattened.get(name);
   if (image === undefined && ((sameOrder(from) && sameOrder(to)) || sameImage(from, to))) {
     const inputs = [converted(state, node, name, to)];

@@ -2,6 +2,7 @@
 import type { QuantSoftmax, QuantValue } from '../../graph/quant-graph.js';
 import type { TableSoftmax } from '../../targets/target.js';
 import { codeRange, type SoftmaxForm } from '../program.js';
+import { isLast } from './last.js';
 import { quantizeMultiplier } from './multipliers.js';
 import type { LoweringState } from './state.js';
 
@@ -9,14 +10,15 @@ const f32 = Math.fround;
 
 /** Softmax over channels. */
 export function lowerSoftmax(state: LoweringState, node: QuantSoftmax): void {
+  const { softmax } = state.target.arithmetic;
+  if (softmax === undefined) {
+    omit(state, node);
+    return;
+  }
   const inputs = [state.read(node, node.inputs[0]!)];
   const from = state.value(node.inputs[0]!);
   const to = state.value(node.output);
   const output = state.write(node.output);
-  const { softmax } = state.target.arithmetic;
-  if (softmax === undefined) {
-    return state.refuse(node, 'the target has no softmax; make the logits the output');
-  }
   if (![from, to].every(({ dtype }) => dtype === 'u8' || dtype === 's8')) {
     state.refuse(node, 'softmax needs 8-bit codes on both sides; quantize to 8 bits');
   }
@@ -25,6 +27,18 @@ export function lowerSoftmax(state: LoweringState, node: QuantSoftmax): void {
       ? fixedPoint(state, node, from, to)
       : table(softmax, node, from, to);
   state.ops.push({ op: 'softmax', name: node.name, inputs, output, form });
+}
+
+/** A softmax that ends a network keeps the order of its logits, so these can be the output. */
+function omit(state: LoweringState, node: QuantSoftmax): void {
+  if (!isLast(state.graph, node.output)) {
+    state.refuse(node, 'the target has no softmax, and this one is not the last layer');
+  }
+  const logits = node.inputs[0]!;
+  state.standIn(node, logits);
+  state.omissions.push(
+    `softmax "${node.name}": ${state.target.id} has none, so the logits "${logits}" are the output`,
+  );
 }
 
 /** TensorFlow Lite's PreprocessSoftmaxScaling and CalculateInputRadius, 5 integer bits. */

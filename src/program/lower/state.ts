@@ -21,6 +21,10 @@ export class LoweringState {
   readonly ops: Op[] = [];
   /** Tensor index by value name. */
   private readonly written = new Map<string, number>();
+  /** What the target leaves out of the network, one sentence each. */
+  readonly omissions: string[] = [];
+  /** Values that an earlier one stands for, because what was between them is left out. */
+  private readonly stoodFor = new Set<string>();
   /** Flattened values (see `move.ts`) and the image that each one stands for. */
   readonly flattened = new Map<string, QuantValue>();
 
@@ -51,6 +55,21 @@ export class LoweringState {
       );
     }
     throw new Refusal(`"${name}" was refused before`);
+  }
+
+  /** Lets the tensor of one value stand for another, which nothing writes. */
+  standIn(node: QuantNode, name: string): void {
+    this.written.set(node.output, this.read(node, name));
+    this.stoodFor.add(node.output);
+  }
+
+  isStoodFor(name: string): boolean {
+    return this.stoodFor.has(name);
+  }
+
+  /** The tensor of one of the network's outputs. */
+  outputTensor(name: string): number {
+    return this.written.get(name) ?? -1;
   }
 
   /** The tensor of a value that is about to be written. */

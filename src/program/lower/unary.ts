@@ -7,7 +7,8 @@ import { requantizer } from '../interpret/finish.js';
 import { codeRange } from '../program.js';
 import { fixedPoint, roundHalfAway, roundHalfEven, roundShift } from '../rounding.js';
 import { codeClamp } from './clamp.js';
-import { quantizeMultiplier, requantOf, scaleProduct } from './multipliers.js';
+import { quantizeMultiplier, scaleProduct } from './multipliers.js';
+import { requantOf } from './requant.js';
 import { limitsOf, type LoweringState } from './state.js';
 
 const f32 = Math.fround;
@@ -67,6 +68,23 @@ export function converted(
   const output = state.append(to, label, from);
   state.ops.push({ op: 'lut', name: label, inputs: [index], output, table });
   return output;
+}
+
+/** Writes a node's value as a table of a tensor with another quantization. */
+export function convertTensor(
+  state: LoweringState,
+  node: QuantNode,
+  input: number,
+  from: QuantValue,
+  to: QuantValue,
+): void {
+  const [least, greatest] = limitsOf(to);
+  const compute = rescaling(state, node, from, to, state.target.arithmetic.unary.requantize);
+  const table = tableOf(state, node, from, (code) =>
+    Math.min(Math.max(compute(code), least), greatest),
+  );
+  const output = state.write(node.output);
+  state.ops.push({ op: 'lut', name: node.name, inputs: [input], output, table });
 }
 
 function codeFunction(
@@ -151,7 +169,15 @@ function rescaling(
       const { arithmetic } = state.target;
       const factor = scaleProduct(form.product ?? arithmetic.product, from.scale, 1, to.scale);
       const code = form.code ?? arithmetic.code;
-      const requant = requantOf([factor], code, (_, reason) => state.refuse(node, reason));
+      const [least, greatest] = limitsOf(to);
+      const layer = {
+        steps: [from.scale],
+        outputScale: to.scale,
+        zeroPoint: to.zeroPoint,
+        clamp: { lo: Int32Array.of(least), hi: Int32Array.of(greatest) },
+        reach: 256,
+      };
+      const requant = requantOf([factor], code, layer, (_, reason) => state.refuse(node, reason));
       const requantize = requantizer(requant);
       return (x) => requantize(x - from.zeroPoint, 0) + to.zeroPoint;
     }
