@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
-
 import { formatFactors, sizeOfQuantGraph } from '../analyze/index.js';
-import type { GeometryChoice, LoadedSample, LoadedSource } from '../data/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
@@ -13,24 +10,18 @@ import { lower } from '../program/lower.js';
 import { quantizeGraph } from '../quantize/quantize.js';
 import { findRecipe, withChanges, type RecipeChanges } from '../quantize/recipe.js';
 import type { QuantizeDocument } from '../report/index.js';
+import { openCalibration, type CalibrationOptions } from './calibration.js';
 import { defaultFloatTarget } from './choose-program.js';
-import { floatInput, openInputs } from './inputs.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { resolveTarget } from './target-choice.js';
 import { version } from './version.js';
 
-export interface QuantizeModelOptions extends RecipeChanges {
-  /** Float ONNX. */
-  readonly model: string;
+/** `model` is float ONNX. */
+export interface QuantizeModelOptions extends RecipeChanges, CalibrationOptions {
   readonly output: string;
   /** QDQ (default) or QOperator. */
   readonly form?: 'qdq' | 'qop' | undefined;
-  /** Folder of calibration images, or one .npy of many. */
-  readonly calib?: string | undefined;
-  readonly limit?: number | undefined;
-  readonly preprocess?: string | undefined;
-  readonly geometry?: GeometryChoice | undefined;
   readonly target?: string | undefined;
   /** `best`, `naive` or a JSON file. */
   readonly recipe?: string | undefined;
@@ -70,35 +61,26 @@ export async function quantizeInMemory(
   const started = performance.now();
   const target = resolveTarget(options.target ?? defaultFloatTarget);
   const recipe = withChanges(findRecipe(options.recipe ?? 'best'), options);
-  if (options.calib === undefined) {
-    throw new UsageError('missing-option', '--calib', 'give a folder of calibration images');
-  }
   const { graph } = await loadFloatModel(options.model);
-  const preset = graph.metadata.get('lastbit.preprocess');
-  const inputs = openInputs(floatInput(graph, options.model), preset, {
-    ...options,
-    images: options.calib,
-  });
-  const calibration = hashed(inputs.source, (sample) => {
-    inputs.note(sample);
-  });
+  const calibration = openCalibration(graph, options);
   const { quantGraph, steps, warnings, channelFactors } = await quantizeGraph({
     graph,
-    samples: calibration.source,
+    samples: calibration.samples,
+    ...(calibration.inputLaw === undefined ? {} : { inputLaw: calibration.inputLaw }),
     constraints: target.constraints,
     recipe,
     openFloatRunner: (part, taps) => openFloatRunner(part, taps, { threads: options.threads ?? 1 }),
     weights: weightChoice(options),
     ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),
   });
-  const facts = inputs.facts();
+  const facts = calibration.facts();
   const factors = formatFactors(channelFactors);
   const described: QuantGraph = {
     ...quantGraph,
     metadata: {
       ...quantGraph.metadata,
       target: target.id,
-      calibration: calibration.digest(),
+      calibration: calibration.id(),
       version,
       ...(factors === undefined ? {} : { channelFactors: factors }),
       ...(facts.preprocess === null ? {} : { preprocess: facts.preprocess }),
@@ -112,7 +94,7 @@ export async function quantizeInMemory(
       target: target.id,
       method: recipe.name,
       layers: sizeOfQuantGraph(described).layers,
-      images: inputs.source.count,
+      images: calibration.samples.count,
       steps,
       warnings,
       ...facts,
@@ -133,28 +115,5 @@ function weightChoice(options: Pick<QuantizeModelOptions, 'weights' | 'weightBit
 function stages(listener: ProgressListener) {
   return ({ step, done, total }: { step: string; done: number; total: number }): void => {
     listener(step, done, total);
-  };
-}
-
-/** Passes samples on, and hashes the first full pass over them. */
-function hashed(source: LoadedSource, onFirst: (sample: LoadedSample) => void) {
-  const hash = createHash('sha256');
-  let first = true;
-  const iterate = async function* (): AsyncGenerator<LoadedSample> {
-    const counted = first;
-    first = false;
-    for await (const sample of source) {
-      if (counted) {
-        const { buffer, byteOffset, byteLength } = sample.input;
-        hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-        onFirst(sample);
-      }
-      yield sample;
-    }
-  };
-  const { count } = source;
-  return {
-    source: { count, [Symbol.asyncIterator]: iterate },
-    digest: () => hash.digest('hex'),
   };
 }

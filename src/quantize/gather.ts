@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { collect } from '../calibrate/collect.js';
+import { derive } from '../calibrate/data-free/index.js';
 import type { Needs, Statistics } from '../calibrate/statistics.js';
 import type { Graph } from '../graph/graph.js';
 import { exposePreActivations } from './pre-activations.js';
@@ -15,7 +16,10 @@ const none: Statistics = {
   tail: new Map(),
 };
 
-/** Statistics for the steps: one pass over the images for each form that the float network takes. */
+/**
+ * Statistics for the steps: one pass over the images for each form that the float network takes;
+ * without images, derived from its batch norms.
+ */
 export class Gatherer {
   readonly #context: Context;
   #graph: Graph | undefined;
@@ -38,8 +42,13 @@ export class Gatherer {
     const label = sharing.at(-1)!.rewrites === true ? name : 'calibrate';
     this.#graph = state.graph;
     this.#served = sharing;
+    const graph = needs.tail === undefined ? state.graph : exposePreActivations(state.graph);
+    if (context.inputLaw !== undefined) {
+      this.#statistics = derive(graph, context.inputLaw, needs);
+      return this.#statistics;
+    }
     this.#statistics = await collect(
-      needs.tail === undefined ? state.graph : exposePreActivations(state.graph),
+      graph,
       context.samples,
       context.openFloatRunner,
       needs,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { sampleWarnings } from '../calibrate/collect.js';
+import { requireNormalizations, type ChannelLaw } from '../calibrate/data-free/index.js';
 import { ModelError } from '../errors.js';
 import type { Graph, OpenFloatRunner } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
@@ -10,7 +11,7 @@ import { Gatherer } from './gather.js';
 import type { Recipe } from './recipe.js';
 import { requireFiniteData } from './scales.js';
 import { quantGraphOf } from './state.js';
-import { steps, type Context, type State } from './steps/index.js';
+import { steps, type Context, type State, type Step } from './steps/index.js';
 import { weightScheme, type WeightChoice } from './weights.js';
 
 /** What one step of the recipe did. */
@@ -29,8 +30,10 @@ export interface Progress {
 export interface QuantizeOptions {
   /** Canonical: folded batch norms, fused clamps. */
   readonly graph: Graph;
-  /** Preprocessed calibration images. */
+  /** Preprocessed calibration images; empty where `inputLaw` is given. */
   readonly samples: SampleSource;
+  /** Quantizes without images: what the network's input looks like. */
+  readonly inputLaw?: ChannelLaw;
   readonly constraints: TargetConstraints;
   readonly recipe: Recipe;
   readonly openFloatRunner: OpenFloatRunner;
@@ -57,15 +60,17 @@ export interface QuantizeResult {
  * constraints. Deterministic: the same graph, samples and recipe give the same integers.
  *
  * @throws UsageError without samples, or for a choice the target does not take
+ * @throws ModelError `no-batch-norms` where they are needed for want of images
  * @throws ModelError `not-finite` naming the layer, `unsupported-op` naming the node
  */
 export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeResult> {
   checkGraph(options.graph);
   const context = contextOf(options);
   const gatherer = new Gatherer(context);
-  const wanted = steps.filter((step) => step.wanted(context));
-  const reports: StepReport[] = [];
-  const warnings = sampleWarnings(options.samples);
+  const all = steps.filter((step) => step.wanted(context));
+  const wanted = all.filter((step) => context.inputLaw === undefined || step.needsImages !== true);
+  const reports = dataFreeReport(options, all);
+  const warnings = options.inputLaw === undefined ? sampleWarnings(options.samples) : [];
   let state = startingWith(options.graph);
   for (const [i, step] of wanted.entries()) {
     const statistics = await gatherer.for(wanted.slice(i), state);
@@ -80,6 +85,19 @@ export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeR
     warnings: [...warnings, ...raisedWarning(state.raised)],
     channelFactors: state.channelFactors,
   };
+}
+
+/** Without images: what the statistics come from, and what cannot be done. */
+function dataFreeReport(options: QuantizeOptions, wanted: readonly Step[]): StepReport[] {
+  if (options.inputLaw === undefined) return [];
+  const without = requireNormalizations(options.graph);
+  const count = convolutionsOf(options.graph).length - without.length;
+  const derived = without.length === 0 ? '' : `, derived from their inputs: ${without.join(', ')}`;
+  const left = wanted.filter((step) => step.needsImages).map(({ name }) => name);
+  const omitted = left.length === 0 ? '' : `; left out for want of images: ${left.join(', ')}`;
+  return [
+    { name: 'data-free', changed: `statistics from ${count} batch norms${derived}${omitted}` },
+  ];
 }
 
 function contextOf(options: QuantizeOptions): Context {
@@ -97,6 +115,7 @@ function contextOf(options: QuantizeOptions): Context {
     scheme,
     schemeOf: (layer) => own.get(layer) ?? scheme,
     samples,
+    ...(options.inputLaw === undefined ? {} : { inputLaw: options.inputLaw }),
     openFloatRunner,
     onProgress: (step, done, total) => options.onProgress?.({ step, done, total }),
   };

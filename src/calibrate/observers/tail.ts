@@ -16,6 +16,15 @@ export interface Tail {
   readonly shares: readonly Float64Array[];
 }
 
+/** The bins of every tail: `edges` has one entry more than `centres`, both as multiples of the bound. */
+export function tailBins(): { readonly edges: Float64Array; readonly centres: Float64Array } {
+  const at = (bin: number): number => 2 ** (bin / perDoubling - doublings);
+  return {
+    edges: Float64Array.from({ length: bins + 1 }, (_, bin) => at(bin)),
+    centres: Float64Array.from({ length: bins }, (_, bin) => at(bin + 0.5)),
+  };
+}
+
 /** Counts, in each channel, the values near and beyond a positive bound. */
 export class TailObserver {
   readonly #inverse: Float64Array;
@@ -48,10 +57,7 @@ export class TailObserver {
   }
 
   result(): Tail {
-    const centres = Float64Array.from(
-      { length: bins },
-      (_, bin) => 2 ** ((bin + 0.5) / perDoubling - doublings),
-    );
+    const { centres } = tailBins();
     const total = Math.max(this.#count, 1);
     return { centres, shares: this.#counts.map((counts) => counts.map((n) => n / total)) };
   }

@@ -28,6 +28,11 @@ export const quantizeCommand = defineCommand({
     output: option('-o, --output <file>', 'the quantized model, .onnx', text),
     form,
     calib: option('--calib <dir>', 'calibration images: a folder or one .npy', text.optional()),
+    dataFree: option(
+      '--data-free',
+      'no images: ranges and means from batch norms',
+      z.boolean().default(false),
+    ),
     limit,
     ...preprocessing,
     target,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Graph } from '../../graph/graph.js';
+import type { ConvNode, Graph } from '../../graph/graph.js';
 import { convolutionsOf } from '../connections.js';
+import { correctBiasDataFree } from '../correct-bias-data-free.js';
 import { correctBiasAnalytic, correctBiasIterated } from '../correct-bias.js';
 import type { Choices } from '../state.js';
 import type { Step } from './step.js';
@@ -11,9 +12,16 @@ const name = 'bias-correction';
 export const biasCorrectionStep: Step = {
   name,
   wanted: ({ recipe }) => recipe.correctBias !== 'none',
-  needs: ({ graph }, { recipe }) =>
-    recipe.correctBias === 'iterated' ? { active: clampedValues(graph) } : {},
-  apply: async (state, { active }, { recipe, samples, openFloatRunner, onProgress }) => {
+  needs: ({ graph }, { recipe, inputLaw }) => {
+    if (inputLaw !== undefined) return { moments: convolutionsOf(graph).map(inputOf) };
+    return recipe.correctBias === 'iterated' ? { active: clampedValues(graph) } : {};
+  },
+  apply: async (state, { active, moments }, context) => {
+    const { recipe, samples, openFloatRunner, onProgress } = context;
+    if (context.inputLaw !== undefined) {
+      const corrected = correctBiasDataFree(state, moments);
+      return { state: { biases: corrected }, changed: describe(state, corrected, 'data-free') };
+    }
     let biases = await correctBiasAnalytic(state, samples, openFloatRunner);
     if (recipe.correctBias === 'iterated') {
       const onPass = (done: number, count: number): void => {
@@ -25,6 +33,10 @@ export const biasCorrectionStep: Step = {
     return { state: { biases }, changed: describe(state, biases, recipe.correctBias) };
   },
 };
+
+function inputOf(conv: ConvNode): string {
+  return conv.inputs[0]!;
+}
 
 function clampedValues(graph: Graph): string[] {
   return graph.nodes.flatMap((node) => ('clamp' in node ? node.outputs : []));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ChannelLaw } from '../../calibrate/data-free/index.js';
 import type { Needs, Statistics } from '../../calibrate/statistics.js';
 import type { OpenFloatRunner } from '../../graph/graph.js';
 import type { SampleSource } from '../../graph/samples.js';
@@ -14,7 +15,10 @@ export interface Context {
   /** How weights become integers, where a layer has no scheme of its own. */
   readonly scheme: WeightScheme;
   readonly schemeOf: (layer: string) => WeightScheme;
+  /** Empty where `inputLaw` is given. */
   readonly samples: SampleSource;
+  /** Without images: what the input looks like; statistics are derived from batch norms then. */
+  readonly inputLaw?: ChannelLaw;
   readonly openFloatRunner: OpenFloatRunner;
   readonly onProgress: (step: string, done: number, total: number) => void;
 }
@@ -47,6 +51,8 @@ export interface Step {
    * pass over the images. With `tail`, values before clamps are there too.
    */
   readonly needs?: (state: State, context: Context) => Needs;
+  /** Whether it looks at images itself: without them it is left out, and the report says so. */
+  readonly needsImages?: boolean;
   /** Whether it replaces the float network, so that statistics before it are void. */
   readonly rewrites?: boolean;
   readonly apply: (

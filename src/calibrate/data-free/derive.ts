@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import { UsageError } from '../../errors.js';
+import type { Graph } from '../../graph/graph.js';
+import type { ChannelRange } from '../observers/range.js';
+import type { Tail } from '../observers/tail.js';
+import { tailBins } from '../observers/tail.js';
+import type { Needs, Statistics } from '../statistics.js';
+import { histogramOf, rangeOf } from './histogram.js';
+import { channelLaws, momentsOf } from './laws.js';
+import { channelMeans } from './means.js';
+import { below, channelOf, extremes, insideShare, type ChannelLaw } from './normal.js';
+
+/** Stands for a number of values wherever a statistic counts them. */
+export const nominalCount = 2 ** 20;
+
+/**
+ * What `collect` would find, without images: from the batch norms that were folded into the
+ * convolutions (`graph.normalizations`) and from the law of the input.
+ *
+ * @returns statistics with `images` 0
+ * @throws UsageError for a value that the graph does not have; those of `channelLaws`
+ */
+export function derive(graph: Graph, input: ChannelLaw, needs: Needs): Statistics {
+  const laws = channelLaws(graph, input);
+  const means = needs.moments === undefined ? undefined : channelMeans(graph, laws);
+  const each = <Result>(
+    names: Iterable<string> | undefined,
+    of: (law: ChannelLaw, name: string) => Result,
+  ): ReadonlyMap<string, Result> =>
+    new Map(
+      [...(names ?? [])].map((name) => {
+        const law = laws.get(name);
+        if (law !== undefined) return [name, of(law, name)];
+        throw new UsageError('unknown-value', `value "${name}"`, 'is not in the graph');
+      }),
+    );
+  return {
+    images: 0,
+    range: each(needs.range, rangeOf),
+    histogram: each(needs.histogram, (law) => histogramOf(law, nominalCount)),
+    channelRange: each(needs.channelRange, channelRangeOf),
+    moments: each(needs.moments, (law, name) => ({
+      mean: means!.get(name)!,
+      variance: momentsOf(law).variance,
+      count: nominalCount,
+    })),
+    active: each(needs.active, (law) =>
+      Float64Array.from(law.mean, (_, c) => insideShare(channelOf(law, c))),
+    ),
+    tail: each(needs.tail?.keys(), (law, name) => tailOf(law, needs.tail!.get(name)!)),
+  };
+}
+
+function channelRangeOf(law: ChannelLaw): ChannelRange {
+  const ends = Array.from(law.mean, (_, c) => extremes(channelOf(law, c)));
+  return {
+    min: Float32Array.from(ends, ([min]) => min),
+    max: Float32Array.from(ends, ([, max]) => max),
+  };
+}
+
+function tailOf(law: ChannelLaw, bound: Float32Array): Tail {
+  const { edges, centres } = tailBins();
+  const shares = Array.from(law.mean, (_, c) => {
+    const own = channelOf(law, c);
+    const unit = bound[bound.length === 1 ? 0 : c]!;
+    const under = edges.map((edge) => below(own, edge * unit));
+    return centres.map((_, bin) =>
+      // As when counting, the last bin takes everything beyond.
+      Math.max(0, (bin === centres.length - 1 ? 1 : under[bin + 1]!) - under[bin]!),
+    );
+  });
+  return { centres, shares };
+}

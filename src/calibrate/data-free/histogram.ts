@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Histogram } from '../observers/histogram.js';
+import type { Range } from '../observers/range.js';
+import { below, channelOf, extremes, type ChannelLaw, type Law } from './normal.js';
+
+/** Bins on each side of zero; an 8-bit step over the whole range spans 2 to 4 of them. */
+const side = 512;
+
+/** From the least to the greatest value that any channel is taken to reach. */
+export function rangeOf(law: ChannelLaw): Range {
+  let [min, max] = [Infinity, -Infinity];
+  for (let c = 0; c < law.mean.length; c++) {
+    const [low, high] = extremes(channelOf(law, c));
+    min = Math.min(min, low);
+    max = Math.max(max, high);
+  }
+  return { min, max };
+}
+
+/**
+ * The histogram that values of this law would give, all channels together.
+ *
+ * @param count number of values that it stands for; counts need not be whole
+ */
+export function histogramOf(law: ChannelLaw, count: number): Histogram {
+  const { min, max } = rangeOf(law);
+  const bound = Math.max(max, -min);
+  const width = bound === 0 ? 1 : 2 ** (Math.floor(Math.log2(bound)) + 1) / side;
+  const counts = new Float64Array(2 * side);
+  const share = count / law.mean.length;
+  let zeros = 0;
+  for (let c = 0; c < law.mean.length; c++) {
+    const own = channelOf(law, c);
+    addChannel(counts, width, own, share);
+    zeros += share * shareOfZero(own);
+  }
+  return { width, side, counts, zeros, min, max };
+}
+
+function addChannel(counts: Float64Array, width: number, law: Law, share: number): void {
+  const [min, max] = extremes(law);
+  const binOf = (x: number): number => side + Math.floor(x / width);
+  const [first, last] = [binOf(min), binOf(max)];
+  let under = 0;
+  for (let bin = first; bin <= last; bin++) {
+    // The outermost bins hold all that lies beyond, which a clamp gathers there.
+    const upTo = bin === last ? 1 : below(law, (bin + 1 - side) * width);
+    counts[bin]! += share * (upTo - under);
+    under = upTo;
+  }
+}
+
+/** The share of values that a clamp at zero makes exactly zero. */
+function shareOfZero(law: Law): number {
+  if (law.std === 0) return Math.min(law.hi, Math.max(law.lo, law.mean)) === 0 ? 1 : 0;
+  return (law.lo === 0 ? below(law, 0) : 0) + (law.hi === 0 ? 1 - below(law, 0) : 0);
+}
