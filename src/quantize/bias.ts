@@ -29,6 +29,7 @@ export function quantizeBias(
  * Raises weight scales where the bias would not fit its integer: a channel with tiny weights and
  * a large bias (a dead channel, usually) loses weight precision that it had no use for.
  *
+ * @param limit greatest magnitude of a bias code, where the target's is less than `biasLimit`
  * @returns the grid, and the number of output channels that needed it
  */
 export function fitBias(
@@ -36,14 +37,15 @@ export function fitBias(
   bias: Float32Array | Float64Array,
   inputScale: number,
   powerOfTwo: boolean,
+  limit = biasLimit,
 ): { readonly grid: WeightGrid; readonly raised: number } {
   const scales = grid.scales.slice();
   let raised = 0;
   bias.forEach((value: number, c: number) => {
     const part = scales.length === 1 ? 0 : c;
-    if (Math.abs(value) / biasScale(inputScale, scales[part]!) <= biasLimit) return;
+    if (Math.abs(value) / biasScale(inputScale, scales[part]!) <= limit) return;
     raised++;
-    const factor = Math.abs(value) / (biasLimit * inputScale * scales[part]!);
+    const factor = Math.abs(value) / (limit * inputScale * scales[part]!);
     // A margin for the two roundings to float32.
     scales[part] =
       scales[part]! * (powerOfTwo ? 2 ** Math.ceil(Math.log2(factor)) : factor * 1.0001);

@@ -143,4 +143,13 @@ describe('bias', () => {
     const { grid: fitted } = fitBias(grid, Float32Array.of(40), 2 ** -7, true);
     expect(Number.isInteger(Math.log2(fitted.scales[0]!))).toBe(true);
   });
+
+  it('fits a narrower register where the target has one', () => {
+    const grid = { scales: Float32Array.of(2 ** -7), zeroPoints: Int32Array.of(0) };
+    const bias = Float32Array.of(5);
+    const { grid: fitted } = fitBias(grid, bias, 2 ** -7, true, 127 * 128);
+    // 5 * 2^14 = 81920 is above 16256 by a factor of 5.04: three digits.
+    expect(fitted.scales[0]).toBe(2 ** -4);
+    expect(quantizeBias(bias, 2 ** -7, fitted.scales)[0]).toBe(10240);
+  });
 });

@@ -13,7 +13,7 @@ export const weightsStep: Step = {
   name: 'weights',
   wanted: () => true,
   needs: ({ graph }, { recipe }) => (recipe.weights.method === 'mse' ? inputMoments(graph) : {}),
-  apply: (state, statistics, { recipe, scheme, schemeOf }) => {
+  apply: (state, statistics, { recipe, constraints, scheme, schemeOf }) => {
     const { graph } = state;
     const weights = new Map<string, QuantWeight>();
     const biases = new Map<string, Float64Array>();
@@ -26,7 +26,7 @@ export const weightsStep: Step = {
       const own = schemeOf(conv.name);
       const chosen = chooseWeightGrid(data, shape[0]!, own, method, importance);
       const { scale } = inputQuantization(state, conv);
-      const fitted = fitBias(chosen, bias, scale, own.powerOfTwo);
+      const fitted = fitBias(chosen, bias, scale, own.powerOfTwo, constraints.biasLimit);
       if (fitted.raised > 0) raised.set(conv.name, fitted.raised);
       weights.set(conv.name, quantizeWeights(data, shape, own, fitted.grid));
       biases.set(conv.name, Float64Array.from(bias));
