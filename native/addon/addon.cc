@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "addon/run_async.h"
+#include "addon/solve.h"
 #include "cpu.h"
 #include "exec/engine.h"
 #include "program/load.h"
@@ -25,7 +26,7 @@ using program::CodeType;
 using program::Tensor;
 
 // Raised whenever this file and src/engine/native.ts change what they say to each other.
-constexpr int32_t interface_version = 1;
+constexpr int32_t interface_version = 2;
 
 napi_typedarray_type array_type(CodeType type) {
   constexpr napi_typedarray_type types[] = {napi_uint8_array, napi_int8_array, napi_int16_array,
@@ -311,7 +312,10 @@ class Addon : public Napi::Addon<Addon> {
                                napi_enumerable),
                  InstanceValue("tiers", names_of(env, tiers()), napi_enumerable),
                  InstanceValue("allTiers", names_of(env, words()), napi_enumerable),
-                 InstanceValue("Engine", EngineObject::Class(env), napi_enumerable)});
+                 InstanceValue("Engine", EngineObject::Class(env), napi_enumerable),
+                 InstanceValue("GramSum", gram_sum_class(env), napi_enumerable),
+                 InstanceValue("roundWeights", Napi::Function::New(env, round_weights),
+                               napi_enumerable)});
   }
 
  private:

@@ -2,9 +2,11 @@
 // The only place that loads the addon. What it says to the addon and hears from it is typed here;
 // native/addon/addon.cc is the other side.
 import { join } from 'node:path';
+import type { GramSum } from '../calibrate/gram.js';
 import { UsageError } from '../errors.js';
 import type { Codes } from '../program/executor.js';
 import { programVersion } from '../program/program.js';
+import type { RoundedWeights, RoundingProblem } from '../quantize/solver.js';
 
 /** Names of instruction sets that LASTBIT_ISA and the option `isa` take. */
 export const isaNames = [
@@ -96,9 +98,11 @@ export interface Native {
     tier: string,
     reference: boolean,
   ) => NativeEngine;
+  readonly GramSum: new (geometry: Int32Array, threads: number) => GramSum;
+  roundWeights(problem: RoundingProblem & { readonly threads: number }): Promise<RoundedWeights>;
 }
 
-const interfaceVersion = 1;
+const interfaceVersion = 2;
 
 let loaded: Native | undefined;
 

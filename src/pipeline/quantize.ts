@@ -2,6 +2,7 @@
 import { formatFactors, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { UsageError } from '../errors.js';
+import { nativeSolver } from '../engine/solver.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { writeQdq } from '../onnx/qdq-write.js';
@@ -69,6 +70,7 @@ export async function quantizeInMemory(
     ...(calibration.inputLaw === undefined ? {} : { inputLaw: calibration.inputLaw }),
     constraints: target.constraints,
     recipe,
+    solver: nativeSolver(options.threads ?? 1),
     openFloatRunner: (part, taps) => openFloatRunner(part, taps, { threads: options.threads ?? 1 }),
     weights: weightChoice(options),
     ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),

@@ -10,6 +10,7 @@ import { biasOf, convolutionsOf, shapeOf, weightOf } from './connections.js';
 import { Gatherer } from './gather.js';
 import type { Recipe } from './recipe.js';
 import { requireFiniteData } from './scales.js';
+import type { Solver } from './solver.js';
 import { quantGraphOf } from './state.js';
 import { steps, type Context, type State, type Step } from './steps/index.js';
 import { weightScheme, type WeightChoice } from './weights.js';
@@ -37,6 +38,8 @@ export interface QuantizeOptions {
   readonly constraints: TargetConstraints;
   readonly recipe: Recipe;
   readonly openFloatRunner: OpenFloatRunner;
+  /** Needed by recipes with `reconstruct`. */
+  readonly solver?: Solver;
   /** Granularity and width of the weights, where the target leaves a choice. */
   readonly weights?: WeightChoice;
   /** The same for single layers, by name. */
@@ -117,6 +120,7 @@ function contextOf(options: QuantizeOptions): Context {
     samples,
     ...(options.inputLaw === undefined ? {} : { inputLaw: options.inputLaw }),
     openFloatRunner,
+    solver: options.solver,
     onProgress: (step, done, total) => options.onProgress?.({ step, done, total }),
   };
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
+import { roundingMethods } from './solver.js';
 
 /** Which range of its values an activation can express. */
 const activationSchema = z.strictObject({
@@ -12,6 +13,23 @@ const activationSchema = z.strictObject({
 
 const weightSchema = z.strictObject({
   method: z.enum(['minmax', 'mse']).default('minmax'),
+});
+
+/** Search for integer weights that reproduce each layer's float output. */
+const reconstructSchema = z.strictObject({
+  method: z.enum(roundingMethods).default('gptq'),
+  /** Pull towards the float weights: a share of the inputs' mean variance. */
+  damping: z.number().min(1e-6).max(100).default(0.01),
+  /** Share of the error from before that each layer makes good. */
+  asymmetry: z.number().min(0).max(1).default(0),
+  /** Most rounds of coordinate descent. */
+  sweeps: z.number().int().min(0).max(1000).default(20),
+  /** Steps of `adaround`. */
+  iterations: z.number().int().min(1).max(100000).default(500),
+  /** Positions that are looked at in each layer, over all images. */
+  positions: z.number().int().min(1).max(10000000).default(16384),
+  /** Chooses scales along with the integers. */
+  scales: z.boolean().default(true),
 });
 
 /**
@@ -34,6 +52,7 @@ export const recipeSchema = z.strictObject({
     .default(false),
   activations: activationSchema.prefault({}),
   weights: weightSchema.prefault({}),
+  reconstruct: z.union([z.literal(false), reconstructSchema]).default(false),
   /** `analytic` matches the means of each layer by itself, `iterated` those of the quantized network. */
   correctBias: z.enum(['none', 'analytic', 'iterated']).default('none'),
   /** Lets the last layer write 16 or 32 bits where the target can. */

@@ -16,6 +16,11 @@ export function accumulatorOf(conv: string): string {
   return `${conv}/accumulator`;
 }
 
+/** The input of `simulate`'s graph, in real units. */
+export function realInputOf(input: string): string {
+  return `${input}/real`;
+}
+
 /**
  * A float graph that computes what the quantized graph means: every value holds
  * `code - zeroPoint` of the value of the same name, rounded and saturated with float operators.
@@ -27,7 +32,7 @@ export function accumulatorOf(conv: string): string {
 export function simulate(quantGraph: QuantGraph): Graph {
   const builder = new Builder(quantGraph);
   const input = quantGraph.values.get(quantGraph.input)!;
-  const real = `${input.name}/real`;
+  const real = realInputOf(input.name);
   builder.shape(real, input.shape);
   builder.scaled(real, `${input.name}/steps`, 1 / input.scale, input.shape);
   builder.finish(`${input.name}/steps`, input, undefined);

@@ -22,7 +22,11 @@ export const biasCorrectionStep: Step = {
       const corrected = correctBiasDataFree(state, moments);
       return { state: { biases: corrected }, changed: describe(state, corrected, 'data-free') };
     }
-    let biases = await correctBiasAnalytic(state, samples, openFloatRunner);
+    // Reconstruction has matched the means of each layer.
+    let biases =
+      recipe.reconstruct === false
+        ? await correctBiasAnalytic(state, samples, openFloatRunner)
+        : state.biases;
     if (recipe.correctBias === 'iterated') {
       const onPass = (done: number, count: number): void => {
         onProgress(name, done, count);

@@ -2,6 +2,7 @@
 import { activationRangesStep } from './activation-ranges.js';
 import { biasCorrectionStep } from './bias-correction.js';
 import { equalizeStep } from './equalize.js';
+import { reconstructStep } from './reconstruct.js';
 import { repairVarianceStep } from './repair-variance.js';
 import type { Step } from './step.js';
 import { weightsStep } from './weights.js';
@@ -16,5 +17,6 @@ export const steps: readonly Step[] = [
   activationRangesStep,
   wideOutputStep,
   weightsStep,
+  reconstructStep,
   biasCorrectionStep,
 ];

@@ -5,6 +5,7 @@ import type { OpenFloatRunner } from '../../graph/graph.js';
 import type { SampleSource } from '../../graph/samples.js';
 import type { TargetConstraints } from '../../targets/target.js';
 import type { Recipe } from '../recipe.js';
+import type { Solver } from '../solver.js';
 import type { Choices } from '../state.js';
 import type { WeightScheme } from '../weights.js';
 
@@ -20,6 +21,7 @@ export interface Context {
   /** Without images: what the input looks like; statistics are derived from batch norms then. */
   readonly inputLaw?: ChannelLaw;
   readonly openFloatRunner: OpenFloatRunner;
+  readonly solver: Solver | undefined;
   readonly onProgress: (step: string, done: number, total: number) => void;
 }
 

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+import { spreadPositions } from '../../src/calibrate/gram.js';
+import { nativeSolver } from '../../src/engine/solver.js';
+import { openFloatRunner } from '../../src/float/runner.js';
+import type { Graph } from '../../src/graph/graph.js';
+import type { QuantGraph } from '../../src/graph/quant-graph.js';
+import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
+import { recipeSchema } from '../../src/quantize/recipe.js';
+import { cutValues, segment } from '../../src/quantize/segments.js';
+import { realInputOf, simulate } from '../../src/quantize/simulate.js';
+import type { TargetConstraints } from '../../src/targets/target.js';
+import type { WeightChoice } from '../../src/quantize/weights.js';
+import { constraints, GraphBuilder, randomSamples, separableNet } from './small-graphs.js';
+
+const everyBit = { ...constraints, weightBits: [8, 7, 6, 5, 4, 3, 2] };
+
+function quantize(
+  graph: Graph,
+  options: {
+    readonly reconstruct?: object | false;
+    readonly weights?: WeightChoice;
+    readonly constraints?: TargetConstraints;
+    readonly threads?: number;
+  } = {},
+): Promise<QuantizeResult> {
+  const { reconstruct = {}, threads = 1 } = options;
+  return quantizeGraph({
+    graph,
+    samples: randomSamples(graph, 12),
+    constraints: options.constraints ?? everyBit,
+    recipe: recipeSchema.parse({ reconstruct, correctBias: 'iterated' }),
+    openFloatRunner: (part, taps) => openFloatRunner(part, taps),
+    solver: nativeSolver(threads),
+    ...(options.weights === undefined ? {} : { weights: options.weights }),
+  });
+}
+
+/** Variance of the output's error on images that were not used. */
+async function errorOf(graph: Graph, quantGraph: QuantGraph): Promise<number> {
+  const [output] = quantGraph.outputs;
+  const { scale } = quantGraph.values.get(output!)!;
+  const float = await openFloatRunner(graph);
+  const integer = await openFloatRunner(simulate(quantGraph));
+  let sum = 0;
+  for await (const { input } of randomSamples(graph, 20, 99)) {
+    const expected = (await float.run(input)).get(output!)!;
+    const got = (await integer.run(input)).get(output!)!;
+    expected.forEach((value, i) => {
+      sum += (value - scale * got[i]!) ** 2;
+    });
+  }
+  await float.close();
+  await integer.close();
+  return sum;
+}
+
+/** The second layer reads 48 channels that are mixtures of 6: rounding errors can cancel. */
+function redundantNet(): Graph {
+  const builder = new GraphBuilder([1, 6, 8, 8], 3);
+  const first = builder.conv('first', 'x', { outputs: 48 });
+  return builder.graph(builder.conv('second', first, { outputs: 24 }));
+}
+
+const net = separableNet(5, 0.3);
+
+describe.each([
+  ['per channel', constraints, { perChannel: true }],
+  ['per tensor', constraints, { perChannel: false }],
+  [
+    'asymmetric',
+    { ...constraints, weights: ['u8'], weightZeroPoint: true, perChannelWeights: false },
+    {},
+  ],
+  [
+    'power of two',
+    { ...constraints, scales: 'powerOfTwo', activationZeroPoint: false, narrowWeights: false },
+    {},
+  ],
+] as const)('%s', (_, base, choice) => {
+  const target: TargetConstraints = { ...base, weightBits: [8, 4, 3, 2] };
+
+  test.each([8, 4, 3, 2])('%i bits: within limits, finite, reported', async (bits) => {
+    const weights = { ...choice, bits };
+    const { quantGraph, steps } = await quantize(net, { weights, constraints: target });
+    expect(steps.map((step) => step.name)).toContain('reconstruct');
+    for (const node of quantGraph.nodes) {
+      if (node.op !== 'Conv') continue;
+      const { data, scales, zeroPoints } = node.weight;
+      const codes = [...data];
+      const [least, greatest] =
+        node.weight.dtype === 'u8'
+          ? [0, 2 ** bits - 1]
+          : [-(2 ** (bits - 1)) + (target.narrowWeights ? 1 : 0), 2 ** (bits - 1) - 1];
+      expect(Math.min(...codes)).toBeGreaterThanOrEqual(least);
+      expect(Math.max(...codes)).toBeLessThanOrEqual(greatest);
+      expect([...scales].every((scale) => scale > 0 && Number.isFinite(scale))).toBe(true);
+      if (target.scales === 'powerOfTwo')
+        expect([...scales].every((scale) => Number.isInteger(Math.log2(scale)))).toBe(true);
+      expect([...zeroPoints].every((zero) => zero >= least && zero <= greatest)).toBe(true);
+    }
+  });
+
+  test('4 bits: a smaller error than rounding to nearest on other images', async () => {
+    const graph = redundantNet();
+    const weights = { ...choice, bits: 4 };
+    const plain = await quantize(graph, { reconstruct: false, weights, constraints: target });
+    const searched = await quantize(graph, { weights, constraints: target });
+    const before = await errorOf(graph, plain.quantGraph);
+    expect(await errorOf(graph, searched.quantGraph)).toBeLessThan(before * 0.7);
+  });
+});
+
+test('the same integers again, and with any number of threads', async () => {
+  const weights = { bits: 4 };
+  const [one, again, many] = await Promise.all(
+    [1, 1, 3].map((threads) => quantize(net, { weights, threads })),
+  );
+  expect(again!.quantGraph).toEqual(one!.quantGraph);
+  expect(many!.quantGraph).toEqual(one!.quantGraph);
+});
+
+test('a layer of zeros and a channel without input survive', async () => {
+  const builder = new GraphBuilder([1, 3, 6, 6], 4);
+  const first = builder.conv('first', 'x', { outputs: 5, kernel: 3 });
+  const zero = builder.conv('zero', first, { outputs: 5, spread: 0, bias: 0 });
+  builder.constant('zero/w', [5, 5, 1, 1], new Float32Array(25));
+  builder.constant('zero/b', [5], new Float32Array(5));
+  const graph = builder.graph(builder.conv('last', zero, { outputs: 4 }));
+  const { quantGraph } = await quantize(graph);
+  for (const node of quantGraph.nodes) {
+    if (node.op !== 'Conv') continue;
+    expect([...node.bias!].every(Number.isFinite)).toBe(true);
+    expect([...node.weight.scales].every((scale) => scale > 0)).toBe(true);
+  }
+});
+
+test('without a solver the recipe is refused', async () => {
+  const options = {
+    graph: net,
+    samples: randomSamples(net, 8),
+    constraints,
+    recipe: recipeSchema.parse({ reconstruct: {} }),
+    openFloatRunner: (part: Graph, taps: readonly string[]) => openFloatRunner(part, taps),
+  };
+  await expect(quantizeGraph(options)).rejects.toThrow(/reconstruct/);
+});
+
+describe('segments', () => {
+  test('cuts are the values through which everything flows', () => {
+    const cuts = cutValues(net);
+    // pw1 is read again by the sum, so nothing between them is a cut.
+    expect(cuts).toEqual(['x', 'stem/y', 'dw1/y', 'pw1/y', 'sum/y', 'last/y', 'pool/y', 'fc/y']);
+  });
+
+  test('a segment computes the same from its input', async () => {
+    const [input] = net.inputs;
+    const size = input!.shape.reduce((a, b) => a * b, 1);
+    const image = Float32Array.from({ length: size }, (_, i) => Math.sin(i));
+    const whole = await openFloatRunner(net, ['pw1/y', 'dw2/y']);
+    const values = await whole.run(image);
+    const part = await openFloatRunner(segment(net, 'pw1/y', ['dw2/y', 'fc/y']), []);
+    const rest = await part.run(values.get('pw1/y')!);
+    expect(rest.get('dw2/y')).toEqual(values.get('dw2/y'));
+    expect(rest.get('fc/y')).toEqual(values.get('fc/y'));
+  });
+
+  test('of a simulated network too', async () => {
+    const { quantGraph } = await quantize(net, { reconstruct: false });
+    const simulated = simulate(quantGraph);
+    const part = segment(simulated, realInputOf('x'), ['dw1/y']);
+    expect(part.outputs.map((output) => output.name)).toEqual(['dw1/y']);
+    expect(part.nodes.length).toBeLessThan(simulated.nodes.length);
+  });
+});
+
+test('positions are spread evenly, and differ from image to image', () => {
+  expect([...spreadPositions(5, 9, 3)]).toEqual([0, 1, 2, 3, 4]);
+  const [a, b] = [spreadPositions(196, 20, 1), spreadPositions(196, 20, 2)];
+  expect(new Set(a).size).toBe(20);
+  expect([...a]).not.toEqual([...b]);
+  expect(Math.max(...a)).toBeLessThan(196);
+});
