@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Markdown of the results; computes nothing.
+
+const signed = (value) => (value > 0 ? '+' : '') + value.toFixed(2);
+
+function table(header, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+const decibel = (set) => (set.scoreSqnrDb === null ? 'equal' : set.scoreSqnrDb.toFixed(1));
+
+/** Cells of one set of images. */
+function cells(set) {
+  if (!set) return ['', '', '', ''];
+  const { delta, ci95 } = set.paired;
+  return [
+    `${signed(delta)} [${ci95.map(signed).join(', ')}]`,
+    decibel(set),
+    set.top1Agreement.toFixed(1),
+    set.tiesAtTopPercent.toFixed(1),
+  ];
+}
+
+function goalText({ drop, shareOfFloat }) {
+  return drop === undefined ? `>= ${shareOfFloat} % of float` : `drop <= ${drop}`;
+}
+
+/** Whether a row's goal is met on `val`. */
+function reached({ drop, shareOfFloat }, { top1, floatTop1, paired }) {
+  // One image of 650 is 0.154 points; deltas are rounded to a thousandth.
+  if (drop !== undefined) return -paired.delta <= drop + 0.001;
+  return (100 * top1) / floatTop1 >= shareOfFloat;
+}
+
+/** @param rows of the accuracy table, with `goal` and the sets val and nips17 */
+function renderAccuracy(rows) {
+  const header = [
+    ...['net', 'flags', 'float', 'top-1', 'delta [95 %]', 'dB', 'agree', 'ties', 'goal', ''],
+    ...['seconds', 'MiB', 'commit'],
+  ];
+  const body = rows.map(({ net, goal, flags, sets, seconds, peakRssMiB, commit }) => {
+    const { val } = sets;
+    const verdict = reached(goal, val) ? 'reached' : '**missed**';
+    const accuracy = [val.floatTop1.toFixed(2), val.top1.toFixed(2), ...cells(val)];
+    return [net, flags, ...accuracy, goalText(goal), verdict, seconds, peakRssMiB, commit];
+  });
+  return table(header, body);
+}
+
+/** @param rows of the ablation, each with `base`, `variant` and any sets */
+function renderAblation(rows) {
+  const sets = [...new Set(rows.flatMap((row) => Object.keys(row.sets)))];
+  const header = [
+    'recipe',
+    ...sets.flatMap((set) => [`${set}: delta [95 %]`, 'dB', 'agree', 'ties']),
+  ];
+  const bases = [...new Set(rows.map(({ base }) => base))];
+  return bases
+    .map((base) => {
+      const own = rows.filter((row) => row.base === base);
+      const body = own.map((row) => [row.variant, ...sets.flatMap((set) => cells(row.sets[set]))]);
+      return `## ${base}\n\n${table(header, body)}`;
+    })
+    .join('\n\n');
+}
+
+module.exports = { renderAblation, renderAccuracy };
