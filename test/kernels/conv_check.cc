@@ -114,7 +114,15 @@ void choose_types(Noise& noise, Case* c) {
   c->output.zero_point = code(c->output.type);
 }
 
-// Weights of all shapes that a proof may hang on: noise, all extremes, small, legacy u8.
+// Bell-shaped around 0 within [-reach, reach], as the weights of trained nets are.
+int32_t bell(Noise& noise, int32_t reach) {
+  int32_t sum = 0;
+  for (int i = 0; i < 6; ++i) sum += noise.range(-reach, reach);
+  return sum / 6;
+}
+
+// Weights of all shapes that a proof may hang on: noise, all extremes, small, bell-shaped of three
+// widths with and without extremes among them, legacy u8.
 void choose_weights(Noise& noise, Case* c) {
   Conv& conv = c->conv;
   const bool legacy = noise.chance(30);
@@ -122,10 +130,14 @@ void choose_weights(Noise& noise, Case* c) {
   const int32_t lo = legacy ? 0 : -128, hi = legacy ? 255 : 127;
   conv.weight_count = size_t(conv.output_channels) * conv.reduction();
   c->weights.resize(conv.weight_count);
-  const int32_t style = noise.range(0, 4);
+  const int32_t style = noise.range(0, 7);
+  const int32_t middle = legacy ? 128 : 0, width = noise.pick({40, 90, 250});
   for (uint8_t& w : c->weights) {
     const int32_t value =
-        style == 0   ? lo
+        style >= 5   ? std::clamp(middle + (style == 7 && noise.chance(2) ? noise.pick({-255, 255})
+                                                                          : bell(noise, width)),
+                                  lo, hi)
+        : style == 0 ? lo
         : style == 1 ? hi
         : style == 2 ? noise.pick({lo, hi})
                      : noise.range(lo + (style == 3 ? 0 : 100), hi - (style == 3 ? 0 : 100));
@@ -456,7 +468,9 @@ Case make_layer(Noise& noise, const Layer& layer, Scheme scheme) {
   conv.output_channels = layer.out;
   conv.weight_count = size_t(layer.out) * conv.reduction();
   c.weights.resize(conv.weight_count);
-  for (uint8_t& w : c.weights) w = static_cast<uint8_t>(noise.range(-127, 127));
+  for (uint8_t& w : c.weights) {
+    w = static_cast<uint8_t>(std::clamp(bell(noise, 127), -127, 127));
+  }
   conv.weights = c.weights.data();
   conv.weight_zero_points.assign(size_t(layer.out), 0);
   conv.bias.assign(size_t(layer.out), 0);

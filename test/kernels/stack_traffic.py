@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fails if the inner loop of a GEMM tile touches the stack: python3 stack_traffic.py OBJECT...
+"""Fails if an inner loop of a GEMM tile touches the stack: python3 stack_traffic.py OBJECT...
 
 g++ 12 spilled the accumulators of such loops more than once, at half the speed and with equal
 results, so no other test notices. Takes objects or static libraries; needs objdump.
@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 
-KERNEL = re.compile(r"gemm_tile<.*>\(")
-DOT = re.compile(r"v?pmaddwd|vpdpbusd")
+KERNEL = re.compile(r"(gemm|pair)_tile<.*>\(")
+DOT = re.compile(r"v?pmaddwd|v?pmaddubsw|vpdpbusd")
 VECTOR_STACK = re.compile(r"%[xyz]mm.*\(%r[sb]p\)|\(%r[sb]p\).*%[xyz]mm")
 
 
@@ -25,34 +25,35 @@ def functions(path):
             yield head.group(1), lines[1:]
 
 
-def inner_loop(lines):
-    """The lines of the shortest loop with the most dot products, or None."""
+def inner_loops(lines):
+    """The loops with dot products that hold no other such loop."""
     at = {}
-    best = None
+    loops = []
     for i, line in enumerate(lines):
         address = re.match(r"\s*([0-9a-f]+):", line)
         if address:
             at[address.group(1)] = i
         jump = re.search(r"\sj\w+\s+([0-9a-f]+)", line)
         if jump and jump.group(1) in at:
-            loop = lines[at[jump.group(1)] : i + 1]
-            dots = sum(1 for x in loop if DOT.search(x))
-            if dots and (best is None or (dots, -len(loop)) > (best[0], -len(best[1]))):
-                best = (dots, loop)
-    return best[1] if best else None
+            loop = (at[jump.group(1)], i)
+            if any(DOT.search(x) for x in lines[loop[0] : loop[1] + 1]):
+                loops.append(loop)
+    return [
+        lines[begin : end + 1]
+        for begin, end in loops
+        if not any((b, e) != (begin, end) and b >= begin and e <= end for b, e in loops)
+    ]
 
 
 def main(paths):
     checked, bad = 0, []
     for path in paths:
         for name, lines in functions(path):
-            loop = inner_loop(lines)
-            if loop is None:
-                continue
-            checked += 1
-            traffic = [x.split("\t")[-1] for x in loop if VECTOR_STACK.search(x)]
-            if traffic:
-                bad.append(f"{name}: {len(traffic)} vector accesses to the stack, first: {traffic[0]}")
+            for loop in inner_loops(lines):
+                checked += 1
+                traffic = [x.split("\t")[-1] for x in loop if VECTOR_STACK.search(x)]
+                if traffic:
+                    bad.append(f"{name}: {len(traffic)} vector accesses to the stack, first: {traffic[0]}")
     print("\n".join(bad))
     print(f"{checked} inner loops, {len(bad)} with vector stack traffic")
     return 1 if bad or checked == 0 else 0

@@ -10,6 +10,7 @@
 
 #include "kernels/aligned.h"
 #include "kernels/conv/fast_conv_plan.h"
+#include "kernels/conv/pair_panels.h"
 #include "kernels/gemm/gemm.h"
 
 namespace lastbit {
@@ -26,11 +27,15 @@ struct TilePlace {
   ptrdiff_t a_stride;
   int32_t first, rows;  // in output pixels of the image
   const TileShape* shape;
+  ptrdiff_t out;  // of the first pixel from the output's, in bytes
+  int32_t wrap;   // the row that begins the next image row, or INT32_MAX where no gap is before it
 };
 
 class GemmConv final : public FastConv {
  public:
-  GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t correction);
+  // `pairs`: the panels of a kernel that packs pairs; else none.
+  GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t correction,
+           std::vector<PairPanel> pairs);
 
   Pads input_halo() const override { return halo_; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
@@ -45,20 +50,27 @@ class GemmConv final : public FastConv {
     TilePlace* tiles;
     int32_t* row_terms;
     uint8_t* operands;
+    uint8_t* permuted;      // one tile's operands in the order of a panel of pairs
     uint8_t* results;       // one tile, bytes or int32
     int32_t* accumulators;  // one row of a raw tile in channel order
   };
 
   int32_t panel_channels() const { return vectors_ * kernel_.lanes; }
-  size_t panel_bytes() const { return groups_ * 4 * static_cast<size_t>(panel_channels()); }
+  size_t panel_bytes(size_t panel) const {
+    const size_t operands = pairs_.empty() ? groups_ * 4 : pairs_[panel].operand_bytes();
+    return operands * static_cast<size_t>(panel_channels());
+  }
   Scratch divide(uint8_t* scratch) const;
   void choose_shapes();
   const TileShape* shape_for(int32_t rows) const;
   void operands_of(const int16_t* weights, uint8_t* row) const;
   void pack(const ConvPlan& plan);
+  void pack_weights(const ConvPlan& plan, size_t panel, std::vector<uint8_t>* row);
   TilePlace place(const View& in, int32_t first, int32_t last) const;
   void gather(const View& in, const TilePlace& tile, uint8_t* to) const;
-  int32_t prepare(const View& in, int32_t first, int32_t last, const Scratch& scratch) const;
+  void place_output(const View& out, TilePlace* tile) const;
+  int32_t prepare(const View& in, const View& out, int32_t first, int32_t last,
+                  const Scratch& scratch) const;
   void run_panel(const View& out, int32_t panel, int32_t tile_count, const Scratch& scratch) const;
   void run_tile(const View& out, int32_t panel, const TilePlace& tile, TileArgs* args,
                 const Scratch& scratch) const;
@@ -66,6 +78,8 @@ class GemmConv final : public FastConv {
                 const Scratch& scratch) const;
 
   const GemmKernel& kernel_;
+  std::vector<PairPanel> pairs_;  // their weights are in weights_
+  size_t permuted_stride_ = 0;    // bytes of one row's operands in the order of a panel
   program::Window window_;
   Pads halo_;
   int32_t in_channels_, out_height_, out_width_, out_channels_;
@@ -78,14 +92,17 @@ class GemmConv final : public FastConv {
   std::vector<ptrdiff_t> run_rows_, run_columns_;  // position of each run
   Form form_;
   AlignedBytes weights_, bias_, parameters_, clamps_;
-  std::vector<RawFinish> raw_;  // by panel, for Form::raw
-  std::vector<int32_t> order_;  // channel of the panel at each lane
+  std::vector<size_t> panel_weights_;  // offset of each panel in weights_
+  std::vector<RawFinish> raw_;         // by panel, for Form::raw
+  std::vector<int32_t> order_;         // channel of the panel at each lane
   size_t scratch_bytes_ = 0;
   std::string name_;  // variant and form
 };
 
-GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t correction)
+GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t correction,
+                   std::vector<PairPanel> pairs)
     : kernel_(kernel),
+      pairs_(std::move(pairs)),
       window_(plan.window),
       halo_(plan.halo),
       in_channels_(plan.in_channels),
@@ -117,6 +134,7 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   scratch_bytes_ = round_up(size_t(block_tiles_) * sizeof(TilePlace), 64) +
                    round_up(tile_rows * sizeof(int32_t), 64) +
                    round_up(tile_rows * operand_stride_ + 64, 64) +
+                   round_up(size_t(rows) * permuted_stride_, 64) +
                    round_up(size_t(rows) * size_t(panel_channels()) * 4, 64) +
                    round_up(size_t(panel_channels()) * 4, 64);
 }
@@ -132,6 +150,7 @@ GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
   s.tiles = reinterpret_cast<TilePlace*>(take(size_t(block_tiles_) * sizeof(TilePlace)));
   s.row_terms = reinterpret_cast<int32_t*>(take(size_t(block_tiles_) * rows * sizeof(int32_t)));
   s.operands = take(size_t(block_tiles_) * rows * operand_stride_ + 64);
+  s.permuted = take(rows * permuted_stride_);
   s.results = take(rows * size_t(panel_channels()) * 4);
   s.accumulators = reinterpret_cast<int32_t*>(take(size_t(panel_channels()) * 4));
   return s;
@@ -149,7 +168,7 @@ void GemmConv::choose_shapes() {
   const int32_t narrow = main_rows(2), wide = main_rows(4);
   const int32_t pixels = out_height_ * out_width_;
   const bool suits = wide > 1 && out_width_ % wide == 0 && out_width_ % narrow != 0;
-  vectors_ = pixels == 1 || (wide > 1 && pixels <= 4) || suits ? 4 : 2;
+  vectors_ = wide > 0 && (pixels == 1 || (wide > 1 && pixels <= 4) || suits) ? 4 : 2;
   for (int32_t i = 0; i < kernel_.shape_count; ++i) {
     if (kernel_.shapes[i].vectors == vectors_) shapes_.push_back(&kernel_.shapes[i]);
   }
@@ -171,12 +190,39 @@ void GemmConv::operands_of(const int16_t* weights, uint8_t* row) const {
   for (size_t k = 0; k < reduction_; ++k) row[k] = static_cast<uint8_t>(weights[k] - correction);
 }
 
+void GemmConv::pack_weights(const ConvPlan& plan, size_t panel, std::vector<uint8_t>* row) {
+  uint8_t* packed = weights_.get() + panel_weights_[panel];
+  if (!pairs_.empty()) {
+    PairPanel& pairs = pairs_[panel];
+    std::memcpy(packed, pairs.weights.data(), pairs.weights.size());
+    pairs.weights = {};
+    // 15 bytes past the last operand are written too.
+    permuted_stride_ = std::max(permuted_stride_, round_up(pairs.operand_bytes() + 15, 64));
+    return;
+  }
+  const size_t step = order_.size() * 4;
+  for (size_t i = 0; i < order_.size(); ++i) {
+    const size_t oc = panel * order_.size() + size_t(order_[i]);
+    if (oc >= size_t(out_channels_)) continue;
+    operands_of(&plan.weights[oc * reduction_], row->data());
+    for (size_t g = 0; g < groups_; ++g) {
+      std::memcpy(packed + g * step + i * 4, row->data() + g * 4, 4);
+    }
+  }
+  if (kernel_.repack != nullptr) kernel_.repack(packed, groups_, vectors_);
+}
+
 void GemmConv::pack(const ConvPlan& plan) {
   const int32_t lanes = kernel_.lanes, channels = panel_channels();
   panels_ = (out_channels_ + channels - 1) / channels;
   const auto panels = static_cast<size_t>(panels_);
   const size_t slots = size_t(form_slots(form_)) * size_t(lanes);
-  weights_ = aligned_bytes(panels * panel_bytes() + 64);
+  size_t weight_bytes = 0;
+  for (size_t p = 0; p < panels; ++p) {
+    panel_weights_.push_back(weight_bytes);
+    weight_bytes += panel_bytes(p);
+  }
+  weights_ = aligned_bytes(weight_bytes + 64);
   bias_ = aligned_bytes(panels * size_t(channels) * 4);
   parameters_ = aligned_bytes(panels * size_t(vectors_) * slots * 4 + 64);
   const size_t vector_bytes = size_t(lanes) * 4;
@@ -199,14 +245,8 @@ void GemmConv::pack(const ConvPlan& plan) {
       if (!exists) continue;
       const int32_t bias = plan.bias_for(oc, kernel_.activation_offset, correction_);
       std::memcpy(bias_.get() + (p * order_.size() + i) * 4, &bias, 4);
-      operands_of(&plan.weights[oc * reduction_], row.data());
-      uint8_t* to = weights_.get() + p * panel_bytes() + i * 4;
-      const size_t step = order_.size() * 4;
-      for (size_t g = 0; g < groups_; ++g) std::memcpy(to + g * step, &row[g * 4], 4);
     }
-    if (kernel_.repack != nullptr) {
-      kernel_.repack(weights_.get() + p * panel_bytes(), groups_, vectors_);
-    }
+    pack_weights(plan, p, &row);
     for (int32_t v = 0; v < vectors_; ++v) {
       pack_parameters(plan.epilogue, &lane_channels[size_t(v * lanes)], lanes,
                       reinterpret_cast<int32_t*>(parameters_.get()) +
@@ -224,7 +264,7 @@ void GemmConv::pack(const ConvPlan& plan) {
 
 // Where the activations of output pixels [first, last) begin, if they can be read in place.
 TilePlace GemmConv::place(const View& in, int32_t first, int32_t last) const {
-  TilePlace tile{nullptr, 0, first, last - first, shape_for(last - first)};
+  TilePlace tile{nullptr, 0, first, last - first, shape_for(last - first), 0, 0};
   if (!in_place_ || tile.rows != tile.shape->rows) return tile;
   const int32_t y = first / out_width_, x = first % out_width_;
   const ptrdiff_t step = ptrdiff_t{window_.stride_w} * in_channels_;
@@ -268,8 +308,15 @@ void GemmConv::gather(const View& in, const TilePlace& tile, uint8_t* to) const 
   }
 }
 
+void GemmConv::place_output(const View& out, TilePlace* tile) const {
+  const int32_t y = tile->first / out_width_, x = tile->first % out_width_;
+  const bool seamless = out.row_stride == ptrdiff_t{out_width_} * out_channels_;
+  tile->out = ptrdiff_t{y} * out.row_stride + ptrdiff_t{x} * out_channels_;
+  tile->wrap = seamless || x + tile->rows <= out_width_ ? INT32_MAX : out_width_ - x;
+}
+
 // Lays out the next block of tiles; returns their number.
-int32_t GemmConv::prepare(const View& in, int32_t first, int32_t last,
+int32_t GemmConv::prepare(const View& in, const View& out, int32_t first, int32_t last,
                           const Scratch& scratch) const {
   int32_t count = 0;
   uint8_t* operands = scratch.operands;
@@ -289,6 +336,7 @@ int32_t GemmConv::prepare(const View& in, int32_t first, int32_t last,
         sums[i] = int32_t(uint32_t(sums[i]) * uint32_t(correction_));
       }
     }
+    place_output(out, &tile);
     scratch.tiles[count] = tile;
     first += tile.rows;
   }
@@ -315,20 +363,28 @@ void GemmConv::copy_out(const View& out, int32_t panel, const TilePlace& tile,
 
 void GemmConv::run_tile(const View& out, int32_t panel, const TilePlace& tile, TileArgs* args,
                         const Scratch& scratch) const {
-  const int32_t y = tile.first / out_width_, x = tile.first % out_width_;
   const bool whole = tile.rows == tile.shape->rows &&
                      (panel + 1) * panel_channels() <= out_channels_ && form_ != Form::raw;
-  const bool in_row =
-      x + tile.rows <= out_width_ || out.row_stride == ptrdiff_t{out_width_} * out_channels_;
+  // Tiles of pairs step over one gap themselves.
+  const bool joined =
+      tile.wrap == INT32_MAX || (kernel_.permute != nullptr && tile.rows - tile.wrap <= out_width_);
   args->a = tile.a;
   args->a_stride = tile.a_stride;
-  if (whole && in_row) {
-    args->c = out.data + ptrdiff_t{y} * out.row_stride + ptrdiff_t{x} * out_channels_ +
-              ptrdiff_t{panel} * panel_channels();
+  if (!pairs_.empty() && !pairs_[size_t(panel)].steps.empty()) {
+    const std::vector<PermuteStep>& steps = pairs_[size_t(panel)].steps;
+    kernel_.permute(tile.a, tile.a_stride, tile.rows, steps.data(), steps.size(), scratch.permuted,
+                    ptrdiff_t(permuted_stride_));
+    args->a = scratch.permuted;
+    args->a_stride = ptrdiff_t(permuted_stride_);
+  }
+  if (whole && joined) {
+    args->c = out.data + tile.out + ptrdiff_t{panel} * panel_channels();
     args->c_stride = out_channels_;
+    args->wrap = tile.wrap;
     tile.shape->tile[int(form_)](*args);
   } else {
     args->c = scratch.results;
+    args->wrap = INT32_MAX;
     args->c_stride = panel_channels() * (form_ == Form::raw ? 4 : 1);
     tile.shape->tile[int(form_)](*args);
     copy_out(out, panel, tile, scratch);
@@ -340,16 +396,23 @@ void GemmConv::run_panel(const View& out, int32_t panel, int32_t tile_count,
   const auto p = static_cast<size_t>(panel);
   const size_t vector_bytes = size_t(kernel_.lanes) * 4;
   TileArgs args;
-  args.b = weights_.get() + p * panel_bytes();
+  args.gap = out.row_stride - ptrdiff_t{out_width_} * out_channels_;
+  args.b = weights_.get() + panel_weights_[p];
   args.groups = groups_;
+  if (!pairs_.empty()) {
+    args.groups = pairs_[p].singles;
+    args.doubles = pairs_[p].doubles;
+    args.mixed = pairs_[p].mixed;
+    args.wides = pairs_[p].wides;
+  }
   args.bias = reinterpret_cast<const int32_t*>(bias_.get()) + p * order_.size();
   args.parameters = reinterpret_cast<const int32_t*>(parameters_.get()) +
                     p * order_.size() * size_t(form_slots(form_));
   args.lo = clamps_.get() + p * 2 * vector_bytes;
   args.hi = args.lo + vector_bytes;
   const bool ahead = out_height_ * out_width_ <= prefetch_pixels && tile_count > 1;
-  const uint8_t* next = args.b + panel_bytes();
-  const size_t share = ahead ? round_up(panel_bytes() / size_t(tile_count), 64) : 0;
+  const uint8_t* next = args.b + panel_bytes(p);
+  const size_t share = ahead ? round_up(panel_bytes(p) / size_t(tile_count), 64) : 0;
   for (int32_t t = 0; t < tile_count; ++t) {
     for (size_t i = 0; i < share; i += 64) __builtin_prefetch(next + size_t(t) * share + i, 0, 2);
     if (correction_ != 0) args.row_terms = scratch.row_terms + t * shapes_[0]->rows;
@@ -361,7 +424,7 @@ void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t*
   const Scratch scratch = divide(memory);
   const int32_t last = slice.row_end * out_width_;
   for (int32_t first = slice.row_begin * out_width_; first < last;) {
-    const int32_t count = prepare(in, first, last, scratch);
+    const int32_t count = prepare(in, out, first, last, scratch);
     for (int32_t panel = slice.panel_begin; panel < slice.panel_end; ++panel) {
       run_panel(out, panel, count, scratch);
     }
@@ -375,12 +438,17 @@ void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t*
 std::unique_ptr<FastConv> make_gemm_conv(const ConvPlan& plan, uint32_t cpu_flags) {
   const GemmKernel* kernel = pick_gemm(cpu_flags);
   if (kernel == nullptr) return nullptr;
+  if (kernel->permute != nullptr) {
+    std::vector<PairPanel> pairs = plan_pair_panels(plan, kernel->partners);
+    if (!pairs.empty()) return std::make_unique<GemmConv>(plan, *kernel, 0, std::move(pairs));
+    kernel = kernel->instead;
+  }
   int32_t correction = 0;
   if (kernel->operand_bytes == 1 && (plan.least_weight < -128 || plan.greatest_weight > 127)) {
     correction = plan.least_weight + 128;
     if (plan.greatest_weight - correction > 127) return nullptr;
   }
-  return std::make_unique<GemmConv>(plan, *kernel, correction);
+  return std::make_unique<GemmConv>(plan, *kernel, correction, std::vector<PairPanel>{});
 }
 
 }  // namespace lastbit

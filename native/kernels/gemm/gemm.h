@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gemm/pairs.h"
 #include "kernels/requant/epilogue.h"
 
 namespace lastbit {
@@ -20,7 +21,7 @@ struct TileArgs {
   const uint8_t* a = nullptr;  // operands of the first row, 4 bytes for each group of terms
   ptrdiff_t a_stride = 0;      // bytes to the next row
   const uint8_t* b = nullptr;
-  size_t groups = 0;                    // k / terms, rounded up
+  size_t groups = 0;                    // k / terms, rounded up; with pairs: the panel's singles
   const int32_t* bias = nullptr;        // one per channel of the panel, in lane order
   const int32_t* row_terms = nullptr;   // added to every channel of a row; may be null
   const int32_t* parameters = nullptr;  // form_slots(form) vectors for each vector of channels
@@ -28,6 +29,11 @@ struct TileArgs {
   const uint8_t* hi = nullptr;          // repeated where the panel is shorter
   uint8_t* c = nullptr;                 // Form::raw: int32 accumulators in lane order
   ptrdiff_t c_stride = 0;               // bytes
+  // With pairs only: their numbers (gemm/pairs.h); row `wrap` and those after it are written `gap`
+  // bytes further (the next image row).
+  size_t doubles = 0, mixed = 0, wides = 0;
+  int32_t wrap = INT32_MAX;
+  ptrdiff_t gap = 0;
 };
 using Tile = void (*)(const TileArgs&);
 
@@ -48,6 +54,12 @@ using RowSums = void (*)(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t
 // Reorders the weights of one packed panel, where the instructions want another order.
 using Repack = void (*)(uint8_t* weights, size_t groups, int32_t vectors);
 
+// Operands of a panel of pairs: `count` steps on each row. Reads 16 bytes at each source and writes
+// 16 at each place, so up to 15 past the last operand.
+using Permute = void (*)(const uint8_t* a, ptrdiff_t a_stride, int32_t rows,
+                         const PermuteStep* steps, size_t count, uint8_t* operands,
+                         ptrdiff_t operand_stride);
+
 struct GemmKernel {
   const char* name;
   int32_t lanes;
@@ -59,6 +71,10 @@ struct GemmKernel {
   RowSums row_sums;
   int32_t activation_offset = 0;  // what the tiles subtract from activations; part of the bias
   Repack repack = nullptr;        // may be null
+  // Not null: panels are packed as pairs, which takes another number of operands for each panel.
+  Permute permute = nullptr;
+  PairPartners partners = nullptr;
+  const GemmKernel* instead = nullptr;  // for layers that pairs do not suit
 };
 
 constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane) {
@@ -71,5 +87,9 @@ constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane) {
 
 // The best variant for the flags, or nullptr.
 const GemmKernel* pick_gemm(uint32_t cpu_flags);
+
+#if defined(__x86_64__) || defined(_M_X64)
+extern const GemmKernel gemm_s16_avx2;  // the `instead` of gemm_u8s8_avx2
+#endif
 
 }  // namespace lastbit
