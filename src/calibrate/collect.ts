@@ -34,6 +34,12 @@ export async function collect(
   requireSamples(samples);
   const range = observers(graph, needs.range, () => new RangeObserver());
   const histogram = observers(graph, needs.histogram, () => new HistogramObserver());
+  const weights = needs.weightedHistogram ?? new Map<string, Float64Array>();
+  const weightedHistogram = observers(
+    graph,
+    [...weights.keys()],
+    (_, name) => new HistogramObserver(weights.get(name)),
+  );
   const channelRange = observers(graph, needs.channelRange, (c) => new ChannelRangeObserver(c));
   const moments = observers(graph, needs.moments, (c) => new MomentsObserver(c));
   const active = observers(
@@ -47,7 +53,7 @@ export async function collect(
     [...bounds.keys()],
     (c, name) => new TailObserver(c, bounds.get(name)!),
   );
-  const all = [range, histogram, channelRange, moments, active, tail];
+  const all = [range, histogram, weightedHistogram, channelRange, moments, active, tail];
   const values = [...new Set(all.flatMap((map) => [...map.keys()]))];
   const images = await eachImage(
     graph,
@@ -63,6 +69,7 @@ export async function collect(
     images,
     range: results(range),
     histogram: results(histogram),
+    weightedHistogram: results(weightedHistogram),
     channelRange: results(channelRange),
     moments: results(moments),
     active: results(active),

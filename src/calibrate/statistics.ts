@@ -8,6 +8,8 @@ import type { ChannelRange, Range } from './observers/range.js';
 export interface Needs {
   readonly range?: readonly string[];
   readonly histogram?: readonly string[];
+  /** Histograms in which a value of channel c counts as much as entry c says. */
+  readonly weightedHistogram?: ReadonlyMap<string, Float64Array>;
   readonly channelRange?: readonly string[];
   readonly moments?: readonly string[];
   /** Outputs of operators with a fused clamp. */
@@ -21,6 +23,7 @@ export interface Statistics {
   readonly images: number;
   readonly range: ReadonlyMap<string, Range>;
   readonly histogram: ReadonlyMap<string, Histogram>;
+  readonly weightedHistogram: ReadonlyMap<string, Histogram>;
   readonly channelRange: ReadonlyMap<string, ChannelRange>;
   readonly moments: ReadonlyMap<string, ChannelMoments>;
   /** Share of values strictly inside the clamp, by channel. */

@@ -11,8 +11,8 @@ export const recipeOptions = {
   equalize: option('--equalize', 'step: rescale channels between layers', step),
   ranges: option(
     '--ranges <method>',
-    'step: ranges of activations, minmax, percentile or mse',
-    z.enum(['minmax', 'percentile', 'mse']).optional(),
+    'step: ranges of activations, minmax, percentile, mse, kl or output',
+    z.enum(['minmax', 'percentile', 'mse', 'kl', 'output']).optional(),
   ),
   weightRanges: option(
     '--weight-ranges <method>',

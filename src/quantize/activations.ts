@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Histogram } from '../calibrate/observers/histogram.js';
 import type { Clamp, Graph, Node } from '../graph/graph.js';
+import { leastDivergenceRange } from './kl-range.js';
 import {
   fullRange,
   leastErrorRange,
@@ -29,7 +30,8 @@ export interface ActivationOptions {
  * the other share it. The graph's output keeps its full range whatever the method, since its largest
  * values decide the answer, and takes 16 bits where it may.
  *
- * @param histograms of every value that nodes write and of the input
+ * @param histograms of every value that nodes write and of the input; for the method `output` with
+ *   each channel's counts weighted by its cost
  */
 export function chooseActivations(
   graph: Graph,
@@ -75,7 +77,11 @@ function rangeOf(
   if (options.method === 'minmax') return fullRange(histogram);
   if (options.method === 'percentile') return percentileRange(histogram, options.percentile);
   const dtype = activationDType(fullRange(histogram), scheme);
-  return leastErrorRange(histogram, (range) => quantizationOf(range, dtype, scheme));
+  const quantize = (range: RealRange): Quantization => quantizationOf(range, dtype, scheme);
+  const search = { quantize, powerOfTwo: scheme.powerOfTwo };
+  return options.method === 'kl'
+    ? leastDivergenceRange(histogram, search)
+    : leastErrorRange(histogram, search);
 }
 
 function union(a: RealRange, b: RealRange): RealRange {

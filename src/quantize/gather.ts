@@ -10,6 +10,7 @@ const none: Statistics = {
   images: 0,
   range: new Map(),
   histogram: new Map(),
+  weightedHistogram: new Map(),
   channelRange: new Map(),
   moments: new Map(),
   active: new Map(),
@@ -72,10 +73,26 @@ function merge(a: Needs, b: Needs): Needs {
   const merged = Object.fromEntries(
     lists.map((kind) => [kind, [...new Set([...(a[kind] ?? []), ...(b[kind] ?? [])])]]),
   );
-  if (a.tail === undefined && b.tail === undefined) return merged;
-  return { ...merged, tail: new Map([...(a.tail ?? []), ...(b.tail ?? [])]) };
+  const tail = joined(a.tail, b.tail);
+  const weightedHistogram = joined(a.weightedHistogram, b.weightedHistogram);
+  return {
+    ...merged,
+    ...(tail === undefined ? {} : { tail }),
+    ...(weightedHistogram === undefined ? {} : { weightedHistogram }),
+  };
+}
+
+function joined<Value>(
+  a: ReadonlyMap<string, Value> | undefined,
+  b: ReadonlyMap<string, Value> | undefined,
+): ReadonlyMap<string, Value> | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : new Map([...a, ...b]);
 }
 
 function isEmpty(needs: Needs): boolean {
-  return needs.tail === undefined && lists.every((kind) => (needs[kind] ?? []).length === 0);
+  return (
+    needs.tail === undefined &&
+    needs.weightedHistogram === undefined &&
+    lists.every((kind) => (needs[kind] ?? []).length === 0)
+  );
 }

@@ -78,8 +78,13 @@ function throughClamp(cost: Float64Array, active: Float64Array | undefined): Flo
   return active === undefined ? cost : cost.map((value, c) => value * active[c]!);
 }
 
-/** Walks backwards from the output, where each channel costs 1. */
-function valueCosts(
+/**
+ * What noise of each channel of each value costs at the network's output, where each channel costs
+ * 1. Walks backwards.
+ *
+ * @param active as for `noiseModel`; values that it leaves out count as passed entirely
+ */
+export function valueCosts(
   graph: Graph,
   active: ReadonlyMap<string, Float64Array>,
 ): Map<string, Float64Array> {

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Histogram } from '../calibrate/observers/histogram.js';
 import type { Range } from '../calibrate/observers/range.js';
+import { candidateRanges, cheapest, type RangeSearch } from './candidate-ranges.js';
 import { representedRange, type Quantization, type RealRange } from './scales.js';
 
-/** `minmax` clips nothing; `percentile` a fixed share; `mse` as much as lowers the total error. */
-export type RangeMethod = 'minmax' | 'percentile' | 'mse';
+/**
+ * `minmax` clips nothing; `percentile` a fixed share; `mse` as much as lowers the total squared
+ * error; `kl` as loses least information; `output` as lowers the error that reaches the network's
+ * output: the squared error with each channel weighted by what noise there costs.
+ */
+export const rangeMethods = ['minmax', 'percentile', 'mse', 'kl', 'output'] as const;
+export type RangeMethod = (typeof rangeMethods)[number];
 
 /** The range that holds everything seen. */
 export function fullRange(seen: Range | Histogram): RealRange {
@@ -37,37 +43,15 @@ export function percentileRange(histogram: Histogram, percentile: number): RealR
   };
 }
 
-/** Candidate bounds on each side, as fractions of the extreme value. */
-const candidates = 96;
-
 /**
  * The range whose quantization has the least expected squared error: rounding, uniform over a
- * step (s^2 / 12), plus clipping. For two-sided data both ends are searched together. Exact zeros
- * cost nothing and do not count.
- *
- * @param quantize from a range to the quantization the target would get
+ * step (s^2 / 12), plus clipping. For two-sided data both ends are searched together, for powers
+ * of two all exponents. Exact zeros cost nothing and do not count.
  */
-export function leastErrorRange(
-  histogram: Histogram,
-  quantize: (range: RealRange) => Quantization,
-): RealRange {
+export function leastErrorRange(histogram: Histogram, search: RangeSearch): RealRange {
   const tails = new Tails(histogram);
-  const lows = fractions(Math.min(histogram.min, 0));
-  const highs = fractions(Math.max(histogram.max, 0));
-  let best = fullRange(histogram);
-  let least = tails.error(quantize(best));
-  for (const min of lows) {
-    for (const max of highs) {
-      const error = tails.error(quantize({ min, max }));
-      if (error < least) [best, least] = [{ min, max }, error];
-    }
-  }
-  return best;
-}
-
-function fractions(extreme: number): number[] {
-  if (extreme === 0) return [0];
-  return Array.from({ length: candidates }, (_, i) => (extreme * (candidates - i)) / candidates);
+  const candidates = candidateRanges(histogram, search, 'all');
+  return cheapest(candidates, (range) => tails.error(search.quantize(range)));
 }
 
 /** Cumulated moments of a histogram, so that a candidate range costs the same however many bins. */

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { roundingMethods } from './solver.js';
+import { rangeMethods } from './ranges.js';
 
 /** Which range of its values an activation can express. */
 const activationSchema = z.strictObject({
-  method: z.enum(['minmax', 'percentile', 'mse']).default('minmax'),
+  method: z.enum(rangeMethods).default('minmax'),
   /** For `percentile`: share kept on each side, in percent. */
   percentile: z.number().min(50).max(100).default(99.99),
 });

@@ -38,6 +38,9 @@ export function derive(graph: Graph, input: ChannelLaw, needs: Needs): Statistic
     images: 0,
     range: each(needs.range, rangeOf),
     histogram: each(needs.histogram, (law) => histogramOf(law, nominalCount)),
+    weightedHistogram: each(needs.weightedHistogram?.keys(), (law, name) =>
+      histogramOf(law, nominalCount, needs.weightedHistogram!.get(name)),
+    ),
     channelRange: each(needs.channelRange, channelRangeOf),
     moments: each(needs.moments, (law, name) => ({
       mean: means!.get(name)!,

@@ -21,16 +21,21 @@ export function rangeOf(law: ChannelLaw): Range {
  * The histogram that values of this law would give, all channels together.
  *
  * @param count number of values that it stands for; counts need not be whole
+ * @param weights what one value of each channel counts, [C]; one entry for all
  */
-export function histogramOf(law: ChannelLaw, count: number): Histogram {
+export function histogramOf(
+  law: ChannelLaw,
+  count: number,
+  weights: Float64Array = Float64Array.of(1),
+): Histogram {
   const { min, max } = rangeOf(law);
   const bound = Math.max(max, -min);
   const width = bound === 0 ? 1 : 2 ** (Math.floor(Math.log2(bound)) + 1) / side;
   const counts = new Float64Array(2 * side);
-  const share = count / law.mean.length;
   let zeros = 0;
   for (let c = 0; c < law.mean.length; c++) {
     const own = channelOf(law, c);
+    const share = (count / law.mean.length) * weights[weights.length === 1 ? 0 : c]!;
     addChannel(counts, width, own, share);
     zeros += share * shareOfZero(own);
   }

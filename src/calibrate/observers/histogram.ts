@@ -25,13 +25,19 @@ export interface Histogram {
  * does not depend on the order of the images.
  */
 export class HistogramObserver {
+  readonly #weights: Float64Array;
   #width = 0;
   #counts: Float64Array = new Float64Array(2 * side);
   #zeros = 0;
   #min = Infinity;
   #max = -Infinity;
 
-  /** @param data finite f32 values */
+  /** @param weights what one value of each channel counts, [C]; one entry for all */
+  constructor(weights: Float64Array = Float64Array.of(1)) {
+    this.#weights = weights;
+  }
+
+  /** @param data finite f32 values; with weights by channel, channel after channel */
   observe(data: Float32Array): void {
     let min = this.#min;
     let max = this.#max;
@@ -42,7 +48,10 @@ export class HistogramObserver {
     this.#min = min;
     this.#max = max;
     this.#cover(Math.max(max, -min));
-    this.#count(data);
+    const area = data.length / this.#weights.length;
+    this.#weights.forEach((weight, c) => {
+      this.#count(data.subarray(c * area, (c + 1) * area), weight);
+    });
   }
 
   result(): Histogram {
@@ -56,13 +65,13 @@ export class HistogramObserver {
     };
   }
 
-  #count(data: Float32Array): void {
+  #count(data: Float32Array, weight: number): void {
     const counts = this.#counts;
     const inverse = this.#width === 0 ? 0 : 1 / this.#width;
     let zeros = 0;
     for (const value of data) {
-      if (value === 0) zeros++;
-      else counts[side + Math.floor(value * inverse)]!++;
+      if (value === 0) zeros += weight;
+      else counts[side + Math.floor(value * inverse)]! += weight;
     }
     counts[side]! += zeros;
     this.#zeros += zeros;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Graph } from '../../graph/graph.js';
 import { activationNames, chooseActivations } from '../activations.js';
+import { valueCosts } from '../noise-model.js';
 import { activationScheme } from '../scales.js';
 import type { Step } from './step.js';
 
@@ -7,8 +9,13 @@ import type { Step } from './step.js';
 export const activationRangesStep: Step = {
   name: 'activation-ranges',
   wanted: () => true,
-  needs: ({ graph }) => ({ histogram: activationNames(graph) }),
-  apply: ({ graph }, { histogram }, { recipe, constraints }) => {
+  needs: ({ graph }, { recipe }) =>
+    recipe.activations.method === 'output'
+      ? { weightedHistogram: shareOfCost(graph) }
+      : { histogram: activationNames(graph) },
+  apply: ({ graph }, statistics, { recipe, constraints }) => {
+    const weighted = recipe.activations.method === 'output';
+    const histogram = weighted ? statistics.weightedHistogram : statistics.histogram;
     const scheme = activationScheme(constraints);
     const activations = chooseActivations(graph, histogram, scheme, recipe.activations);
     const { method, percentile } = recipe.activations;
@@ -16,3 +23,18 @@ export const activationRangesStep: Step = {
     return { state: { activations }, changed: `${activations.size} values by ${how}` };
   },
 };
+
+/** What noise of each channel costs at the output, as a multiple of the mean over the channels. */
+function shareOfCost(graph: Graph): ReadonlyMap<string, Float64Array> {
+  const costs = valueCosts(graph, new Map());
+  return new Map(
+    activationNames(graph).map((value) => {
+      const cost = costs.get(value);
+      const total = cost?.reduce((a, b) => a + b, 0) ?? 0;
+      // What nothing depends on counts as it is.
+      if (cost === undefined || !(total > 0 && total < Infinity))
+        return [value, Float64Array.of(1)];
+      return [value, cost.map((one) => (one * cost.length) / total)];
+    }),
+  );
+}
