@@ -49,6 +49,26 @@ bool constant_addend(Rule rule, int shift, const Range& range, bool positive_onl
   return false;
 }
 
+// half_up for a rule that differs from it on ties only, if no accumulator of the range can hit one.
+// A tie is x * m = 2^(s-1) modulo 2^s; with m = odd * 2^t it needs 2^(s-1-t) to divide x, which
+// only 0 satisfies below that, and 0 is no tie. Multipliers of real scales have few factors of 2.
+Rule without_ties(Rule rule, int32_t multiplier, int shift, const Range& range) {
+  switch (rule) {
+    case Rule::half_down:
+    case Rule::half_away:
+    case Rule::half_to_zero:
+    case Rule::half_even:
+    case Rule::half_odd:
+      break;
+    default:
+      return rule;
+  }
+  int divisor = shift - 1;
+  for (int32_t m = multiplier; m != 0 && m % 2 == 0; m /= 2) --divisor;
+  const bool tie = multiplier != 0 && (divisor <= 0 || magnitude(range) >> divisor != 0);
+  return tie ? rule : Rule::half_up;
+}
+
 struct Channel {
   Range range;
   bool positive_only;  // lo >= zero point
@@ -150,7 +170,8 @@ bool make(Form form, const program::Requant& requant, size_t oc, const Channel& 
       if (requant.kind == RequantKind::f32) return false;
       const int shift = program::of_channel(requant.shift, oc) + (fixed ? 0 : 30);
       const int32_t multiplier = fixed ? program::of_channel(requant.multiplier, oc) : 1 << 30;
-      return make_affine(multiplier, shift, requant.rule, channel, finish) &&
+      const Rule rule = without_ties(requant.rule, multiplier, shift, channel.range);
+      return make_affine(multiplier, shift, rule, channel, finish) &&
              (form == Form::affine_preshift || finish->preshift == 0);
     }
     case Form::double_rounding:
