@@ -194,20 +194,22 @@ class AveragePoolStep : public RowStep {
       : RowStep(output),
         pool_(pool),
         finish_(pool.requant, pool.clamp, output.zero_point),
-        zero_point_(input.zero_point),
+        input_(input),
+        output_(output),
         scratch_bytes_(pool_scratch_bytes(input, output)) {}
   const char* kernel() const override { return "average_pool_ref"; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
 
  protected:
   void row(const StepImages& images, int32_t y, uint8_t* scratch) const override {
-    average_pool_ref(pool_, finish_, zero_point_, *images.inputs[0], *images.output, y, scratch);
+    average_pool_ref(pool_, finish_, input_, output_, *images.inputs[0], *images.output, y,
+                     scratch);
   }
 
  private:
   program::AveragePool pool_;
   Finish finish_;
-  int32_t zero_point_;
+  Tensor input_, output_;
   size_t scratch_bytes_;
 };
 

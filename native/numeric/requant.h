@@ -64,9 +64,9 @@ constexpr Int128 apply_shift(int64_t acc, int shift, Rule rule) {
   return Int128{acc} * (Int128{1} << -shift);
 }
 
-// Requantization `f32`: three roundings, int -> f32, product, nearest even.
-inline int64_t apply_f32(int64_t acc, float scale) {
-  return round_to_even(static_cast<float>(acc) * scale);
+// Requantizations `f32` and `f32Rule`: int -> f32, product, integer, each rounded.
+inline int64_t apply_f32(int64_t acc, float scale, FloatRule rule = FloatRule::half_even) {
+  return round_float(static_cast<float>(acc) * scale, rule);
 }
 
 }  // namespace lastbit

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bringing values into a range, and reals to integers: the other half of what arithmetic means.
 #pragma once
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace lastbit {
@@ -66,6 +68,39 @@ inline int64_t round_half_away(float v) {
   if (fraction >= 0.5f) return whole + 1;
   if (fraction <= -0.5f) return whole - 1;
   return whole;
+}
+
+// Nearest integer, ties up: the floor of the real v + 1/2, saturated likewise. v is not NaN.
+//
+// The sum is exact in float64 but where |v| < 2^-29, and there it stays within (0.4, 0.6).
+inline int64_t round_half_up(float v) {
+  constexpr double limit = 4611686018427387904.0;
+  return static_cast<int64_t>(std::clamp(std::floor(double{v} + 0.5), -limit, limit));
+}
+
+// The floor of the float32 sum v + 0.5: from 2^23 on the sum itself is rounded, and so it is for
+// the greatest float32 below 0.5. Saturated likewise. v is not NaN.
+inline int64_t add_half_floor(float v) {
+  constexpr float limit = 4611686018427387904.0f;
+  return static_cast<int64_t>(std::clamp(std::floor(v + 0.5f), -limit, limit));
+}
+
+// Numbered as in the program format.
+enum class FloatRule : uint8_t { half_even, half_away, half_up, add_half_floor };
+constexpr uint32_t float_rule_count = 4;
+
+inline int64_t round_float(float v, FloatRule rule) {
+  switch (rule) {
+    case FloatRule::half_away:
+      return round_half_away(v);
+    case FloatRule::half_up:
+      return round_half_up(v);
+    case FloatRule::add_half_floor:
+      return add_half_floor(v);
+    case FloatRule::half_even:
+      break;
+  }
+  return round_to_even(v);
 }
 
 }  // namespace lastbit

@@ -11,6 +11,7 @@
 
 #include "kernels/view.h"
 #include "numeric/round.h"
+#include "numeric/saturate.h"
 
 namespace lastbit::program {
 
@@ -45,16 +46,55 @@ struct Tensor {
   size_t bytes() const { return codes() * code_bytes(type); }
 };
 
-enum class RequantKind : uint8_t { none, fixed, f32, shift };
+// Stages of a requantization, on exact integers; arrays have one entry, or one per channel. The
+// loader has shown that no value, sum or product leaves [-2^62, 2^62].
+struct StageAdd {
+  std::vector<int64_t> value;
+};
+struct StageMultiply {
+  std::vector<int32_t> factor;
+};
+struct StageShift {
+  Rule rule = Rule::half_up;   // a plain one
+  std::vector<int32_t> shift;  // [-31, 62], negative = left
+};
+struct StageSaturate {
+  int32_t bits = 2;  // [2, 62]
+};
+struct StageClamp {
+  std::vector<int64_t> lo, hi;  // lo <= hi
+};
+// All arrays have one entry per segment, at most 64.
+struct StageSegments {
+  Rule rule = Rule::half_up;   // a plain one
+  std::vector<int64_t> start;  // strictly ascending
+  std::vector<int32_t> multiplier;
+  std::vector<int32_t> shift;  // [0, 62]
+  std::vector<int64_t> offset;
+};
+struct StageThresholds {
+  bool strict = false;
+  size_t count = 1;             // of a channel
+  std::vector<int64_t> values;  // count, or channels x count; ascending within a channel
+};
+
+// Alternatives are numbered as in the format.
+using Stage = std::variant<StageAdd, StageMultiply, StageShift, StageSaturate, StageClamp,
+                           StageSegments, StageThresholds>;
+
+enum class RequantKind : uint8_t { none, fixed, f32, shift, stages, f32_rule };
 
 // Arrays that the kind uses have one entry, or one per output channel; the others are empty. In a
-// Conv the loader repeats a single entry, so there it is always one per output channel.
+// Conv the loader repeats a single entry, so there it is always one per output channel, but not
+// inside of stages.
 struct Requant {
   RequantKind kind = RequantKind::none;
-  Rule rule = Rule::half_up;        // fixed: any; shift: a plain one
-  std::vector<int32_t> multiplier;  // fixed: [0, 2^31 - 1]
-  std::vector<int32_t> shift;       // fixed: [1, 62]; shift: [-31, 62], negative = left
-  std::vector<float> scale;         // f32: positive, finite
+  Rule rule = Rule::half_up;                    // fixed: any; shift: a plain one
+  std::vector<int32_t> multiplier;              // fixed: [0, 2^31 - 1]
+  std::vector<int32_t> shift;                   // fixed: [1, 62]; shift: [-31, 62], negative = left
+  std::vector<float> scale;                     // f32, f32_rule: positive, finite
+  FloatRule float_rule = FloatRule::half_even;  // f32_rule: not half_even, which is loaded as f32
+  std::vector<Stage> stages;                    // stages: 1 to 16
 };
 
 // Arrays as in Requant; lo <= hi for every channel, both codes of the output's type (not stored
@@ -151,8 +191,14 @@ struct AddF32 {
   float scale_a = 0, scale_b = 0, scale_out = 0;
 };
 
+// (a - za) * multiplier_a + (b - zb) * multiplier_b fits 32 bits for all codes.
+struct AddRequant {
+  int32_t multiplier_a = 0, multiplier_b = 0;  // [0, 2^31 - 1]
+  Requant requant;                             // not none; arrays of one entry
+};
+
 struct Add {
-  std::variant<AddRescaled, AddAligned, AddF32> form;
+  std::variant<AddRescaled, AddAligned, AddF32, AddRequant> form;
   int32_t lo = 0, hi = 0;
 };
 
@@ -164,11 +210,14 @@ struct Mul {
 
 enum class DivideRule : uint8_t { half_away, half_up, trunc0 };
 
+enum class AverageForm : uint8_t { divide, requant, f32_window };
+
 struct AveragePool {
   Window window;
-  bool divide = true;  // else requant
-  DivideRule rule = DivideRule::half_away;
-  Requant requant;
+  AverageForm form = AverageForm::divide;
+  DivideRule rule = DivideRule::half_away;  // divide
+  Requant requant;                          // requant
+  float scale_in = 1, scale_out = 1;        // f32_window: [2^-64, 2^64]
   Clamp clamp;
 };
 

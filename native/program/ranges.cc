@@ -83,6 +83,11 @@ Range accumulator_range(const Conv& conv, const Tensor& input, int32_t oc) {
           sums.positive * greatest + sums.negative * least + std::max<int64_t>(0, bias)};
 }
 
+int64_t weight_magnitude(const Conv& conv, int32_t oc) {
+  const SignedSums sums = signed_sums(conv, oc);
+  return sums.positive - sums.negative;
+}
+
 bool pairs_never_saturate(const Conv& conv, int32_t oc) {
   const size_t count = conv.reduction();
   const int8_t* w = static_cast<const int8_t*>(conv.weights) + static_cast<size_t>(oc) * count;

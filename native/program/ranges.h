@@ -18,6 +18,9 @@ struct Range {
 // to reach their type's ends.
 Range accumulator_range(const Conv& conv, const Tensor& input, int32_t oc);
 
+// The sum of |w - zw| of output channel oc.
+int64_t weight_magnitude(const Conv& conv, int32_t oc);
+
 // True if no pair of raw products x0 * w0 + x1 * w1 (x in [0, 255], in the order of the
 // specification) of channel oc, or of any channel, leaves 16 bits: products = satPairs16 then
 // equals the exact sum.

@@ -78,20 +78,13 @@ class Reader {
   // Count and elements of an array, viewed in place; the padding to 4 bytes must be zero.
   template <class T>
   const T* view(const char* what, size_t* count) {
-    *count = u32(what);
-    if (*count > remaining() / sizeof(T)) {
-      at_ -= 4;
-      fail(std::string(what) + " claims " + std::to_string(*count) +
-           " elements, more than the bytes left");
-    }
-    const uint8_t* start = take(*count * sizeof(T), what);
-    skip_padding(*count * sizeof(T), what);
-    return reinterpret_cast<const T*>(start);
+    static_assert(alignof(T) <= 4, "arrays start at multiples of 4");
+    return reinterpret_cast<const T*>(elements(what, sizeof(T), count));
   }
   template <class T>
   std::vector<T> array(const char* what) {
     size_t count;
-    const T* start = view<T>(what, &count);
+    const uint8_t* start = elements(what, sizeof(T), &count);
     std::vector<T> values(count);
     if (count != 0) std::memcpy(values.data(), start, count * sizeof(T));
     return values;
@@ -115,6 +108,18 @@ class Reader {
   }
 
  private:
+  const uint8_t* elements(const char* what, size_t element_bytes, size_t* count) {
+    *count = u32(what);
+    if (*count > remaining() / element_bytes) {
+      at_ -= 4;
+      fail(std::string(what) + " claims " + std::to_string(*count) +
+           " elements, more than the bytes left");
+    }
+    const uint8_t* start = take(*count * element_bytes, what);
+    skip_padding(*count * element_bytes, what);
+    return start;
+  }
+
   void skip_padding(size_t written, const char* what) {
     const size_t padding = (4 - written % 4) % 4;
     const uint8_t* start = take(padding, what);

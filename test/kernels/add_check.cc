@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random additions of every form, all 65536 pairs of codes among them, against add_ref.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "kernels/add/add.h"
 #include "kernels/add/add_ref.h"
 #include "kernels/check.h"
+#include "kernels/staged.h"
 
 namespace lastbit::check {
 namespace {
@@ -72,20 +74,42 @@ program::AddF32 in_f32(Noise& noise) {
   return f;
 }
 
+program::AddRequant weighted(Noise& noise) {
+  program::AddRequant f;
+  const int32_t exponent = noise.range(0, 22);
+  f.multiplier_a = noise.range(0, 1 << exponent);
+  f.multiplier_b = noise.range(0, 1 << exponent);
+  if (noise.chance(60)) {
+    f.requant = staged(noise, noise.range(0, staged_count - 1), exponent + 1, 1);
+  } else if (noise.chance(50)) {
+    f.requant.kind = program::RequantKind::shift;
+    f.requant.rule = static_cast<Rule>(noise.range(0, 8));
+    f.requant.shift = {exponent + noise.range(-1, 2)};
+  } else {
+    f.requant.kind = program::RequantKind::f32_rule;
+    f.requant.float_rule = static_cast<FloatRule>(noise.range(1, 3));
+    f.requant.scale = {std::ldexp(noise.chance(50) ? 0.5f : 0.7f, -exponent)};
+  }
+  return f;
+}
+
 Case choose(Noise& noise) {
   Case c;
   c.a = choose_tensor(noise);
   c.b = choose_tensor(noise);
   c.output = choose_tensor(noise);
-  switch (noise.range(0, 2)) {
+  switch (noise.range(0, 3)) {
     case 0:
       c.add.form = rescaled(noise);
       break;
     case 1:
       c.add.form = aligned(noise);
       break;
-    default:
+    case 2:
       c.add.form = in_f32(noise);
+      break;
+    default:
+      c.add.form = weighted(noise);
   }
   const int32_t lo = program::least_code(c.output.type), hi = program::greatest_code(c.output.type);
   c.add.lo = noise.chance(60) ? lo : noise.chance(50) ? c.output.zero_point : noise.range(lo, hi);

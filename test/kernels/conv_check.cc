@@ -15,6 +15,7 @@
 #include "kernels/conv/conv_ref.h"
 #include "kernels/conv/fast_conv.h"
 #include "kernels/image.h"
+#include "kernels/staged.h"
 #include "program/ranges.h"
 
 namespace lastbit::check {
@@ -164,10 +165,16 @@ void choose_requant(Noise& noise, Case* c) {
   const double spread = 3000.0 * std::sqrt(double(conv.reduction())) + 1000;
   program::Requant& r = conv.requant;
   r.kind = noise.pick({RequantKind::fixed, RequantKind::fixed, RequantKind::fixed, RequantKind::f32,
-                       RequantKind::shift});
+                       RequantKind::shift, RequantKind::f32_rule, RequantKind::stages});
   const size_t entries = noise.chance(30) ? 1 : channels;
   const int32_t exponent = int32_t(std::lround(std::log2(spread / 40)));
   c->scaling = "spread";
+  if (r.kind == RequantKind::stages) {
+    const int32_t kind = noise.range(0, staged_count - 1);
+    r = staged(noise, kind, exponent, channels);
+    c->scaling = "staged";
+    return;
+  }
   if (r.kind == RequantKind::fixed) {
     r.rule = noise.chance(50) ? noise.pick({Rule::gemmlowp2, Rule::gemmlowp2, Rule::half_up})
                               : static_cast<Rule>(noise.range(0, 10));
@@ -196,7 +203,8 @@ void choose_requant(Noise& noise, Case* c) {
       r.multiplier.push_back(multiplier);
       r.shift.push_back(std::clamp(shift, 1, 62));
     }
-  } else if (r.kind == RequantKind::f32) {
+  } else if (r.kind != RequantKind::shift) {
+    if (r.kind == RequantKind::f32_rule) r.float_rule = static_cast<FloatRule>(noise.range(1, 3));
     const int32_t corner = noise.range(0, 5);
     for (size_t i = 0; i < entries; ++i) {
       const double jitter = corner == 0 ? 1 : 0.5 + noise.range(0, 1000) / 1000.0;
@@ -425,9 +433,10 @@ std::vector<Layer> mobilenet_v2() {
 }
 
 // What a net's arithmetic costs beside another's: rules of the targets, and legacy weights.
-enum class Scheme { tflm, half_up, f32, pow2, raw, legacy };
+enum class Scheme { tflm, half_up, f32, pow2, raw, legacy, staged, lines, thresholds };
 constexpr const char* scheme_names[] = {"gemmlowp2", "half-up",          "f32",
-                                        "shift",     "generic epilogue", "gemmlowp2, u8 weights"};
+                                        "shift",     "generic epilogue", "gemmlowp2, u8 weights",
+                                        "staged",    "staged, lines",    "thresholds"};
 
 void apply_scheme(Noise& noise, Scheme scheme, int32_t exponent, Case* c) {
   program::Requant& r = c->conv.requant;
@@ -444,6 +453,9 @@ void apply_scheme(Noise& noise, Scheme scheme, int32_t exponent, Case* c) {
     r = {};
     r.kind = RequantKind::shift;
     r.shift = {exponent};
+  } else if (scheme >= Scheme::staged) {
+    const int kind = int(scheme) - int(Scheme::staged);
+    r = staged(noise, kind, exponent, size_t(c->conv.output_channels));
   } else if (scheme == Scheme::legacy) {
     c->conv.weight_type = WeightType::u8;
     c->weights[0] = 0;  // the whole range of 256 values
@@ -579,8 +591,8 @@ void bench_net(Check& check, const char* net, const std::vector<Layer>& layers, 
 
 void bench_schemes(Check& check, const char* net, const std::vector<Layer>& layers,
                    const char* tier, uint32_t flags) {
-  for (Scheme scheme :
-       {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2, Scheme::raw, Scheme::legacy}) {
+  for (Scheme scheme : {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2, Scheme::raw,
+                        Scheme::legacy, Scheme::staged, Scheme::lines, Scheme::thresholds}) {
     Noise noise(check.options().seed);
     std::vector<Bench> benches;
     if (!prepare(noise, layers, scheme, flags, &benches)) continue;

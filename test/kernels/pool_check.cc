@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random global average pools against average_pool_ref.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "kernels/check.h"
 #include "kernels/pool/global_pool.h"
 #include "kernels/pool/pool_ref.h"
+#include "kernels/staged.h"
 
 namespace lastbit::check {
 namespace {
@@ -33,12 +35,18 @@ Case choose(Noise& noise) {
   c.pool.window.kernel_w = c.input.width;
   c.pool.window.stride_h = noise.range(1, 3);
   c.pool.clamp = {{noise.chance(70) ? lo : noise.range(lo, 0)}, {hi}};
-  c.pool.divide = noise.chance(50);
-  if (c.pool.divide) {
+  if (noise.chance(50)) {
     c.pool.rule = static_cast<program::DivideRule>(noise.range(0, 2));
     return c;
   }
+  c.pool.form = program::AverageForm::requant;
   const auto pixels = static_cast<int32_t>(c.input.pixels());
+  if (noise.chance(30)) {
+    const int32_t exponent = std::ilogb(static_cast<double>(pixels));
+    c.pool.requant = staged(noise, noise.range(0, staged_count - 1), exponent,
+                            static_cast<size_t>(c.input.channels));
+    return c;
+  }
   c.pool.requant.kind = noise.pick({program::RequantKind::fixed, program::RequantKind::f32});
   c.pool.requant.rule = static_cast<Rule>(noise.range(0, 10));
   c.pool.requant.multiplier = {(1 << 30) / pixels};
@@ -55,10 +63,11 @@ void try_case(Check& check, int32_t number) {
   const char* variant = "global_pool_u8";
   Noise noise(check.options().seed * 1000037 + static_cast<uint64_t>(number));
   const Case c = choose(noise);
+  const bool divides = c.pool.form == program::AverageForm::divide;
   check.describe("pool %d: %dx%dx%d type %d zp %d, %s rule %d", number, c.input.height,
                  c.input.width, c.input.channels, int(c.input.type), c.input.zero_point,
-                 c.pool.divide ? "divide" : "requant",
-                 c.pool.divide ? int(c.pool.rule) : int(c.pool.requant.rule));
+                 divides ? "divide" : "requant",
+                 divides ? int(c.pool.rule) : int(c.pool.requant.rule));
   if (!GlobalPool::fits(c.pool, c.input, c.output)) {
     check.fail(variant, "does not fit");
     return;
@@ -72,7 +81,7 @@ void try_case(Check& check, int32_t number) {
   std::vector<uint8_t> expected(out.size());
   const AlignedBytes ref_scratch = aligned_bytes(pool_scratch_bytes(c.input, c.output));
   const Finish finish(c.pool.requant, c.pool.clamp, c.output.zero_point);
-  average_pool_ref(c.pool, finish, c.input.zero_point, image_of(c.input, in.data()),
+  average_pool_ref(c.pool, finish, c.input, c.output, image_of(c.input, in.data()),
                    image_of(c.output, expected.data()), 0, ref_scratch.get());
   const Guarded scratch(pool.scratch_bytes(), 0, true);
   pool.run(view_of(image_of(c.input, in.data())), view_of(image_of(c.output, out.data())),

@@ -83,10 +83,18 @@ TEST(Allocation, NoneInARun) {
   PoolSpec global;
   global.window = {5, 5, 1, 1, 0, 0, 0, 0};
   global.out.height = global.out.width = 1;
+  ConvSpec staged;
+  staged.requant.kind = 4;
+  staged.requant.stages = all_stages();
+  AddSpec weighted;
+  weighted.form = 3;
+  weighted.requant = staged.requant;
+  PoolSpec window;
+  window.form = 2;
   const std::vector<ProgramSpec> programs{
-      ConvSpec().program(), depthwise().program(),   dense().program(),
-      AddSpec().program(),  PoolSpec().average(),    PoolSpec().max(),
-      global.average(),     SoftmaxSpec().program(), MixedSpec().program()};
+      staged.program(),      weighted.program(), window.average(),        ConvSpec().program(),
+      depthwise().program(), dense().program(),  AddSpec().program(),     PoolSpec().average(),
+      PoolSpec().max(),      global.average(),   SoftmaxSpec().program(), MixedSpec().program()};
   for (size_t i = 0; i < programs.size(); ++i) {
     for (const int32_t threads : {1, 3}) {
       EXPECT_EQ(allocations_of_runs(programs[i], threads, true), 0) << "program " << i;

@@ -178,7 +178,7 @@ TEST(Load, RefusesBadConvolutions) {
          c.in.type = 1;
        }},
       {"output must be s32", [](ConvSpec& c) { c.requant.kind = 0; }},
-      {"requantization must be", [](ConvSpec& c) { c.requant.kind = 4; }},
+      {"requantization must be", [](ConvSpec& c) { c.requant.kind = 6; }},
       {"rule must be in [0, 10]", [](ConvSpec& c) { c.requant.rule = 11; }},
       {"rule must be in [0, 8]",
        [](ConvSpec& c) {
@@ -235,7 +235,7 @@ TEST(Load, RefusesBadAdds) {
   expect_all_refused<AddSpec>({
       {"its output should be", [](AddSpec& a) { a.out.width = 4; }},
       {"output must not be s32", [](AddSpec& a) { a.out.type = 3; }},
-      {"form must be", [](AddSpec& a) { a.form = 3; }},
+      {"form must be", [](AddSpec& a) { a.form = 4; }},
       {"leftShift must be", [](AddSpec& a) { a.left_shift = 31; }},
       {"multiplier must be", [](AddSpec& a) { a.multiplier_b = -1; }},
       {"shift must be", [](AddSpec& a) { a.shift_out = 0; }},
@@ -268,6 +268,32 @@ TEST(Load, RefusesBadAdds) {
          a.scale_out = 1e-20f;
        }},
       {"lower bounds must have", [](AddSpec& a) { a.clamp.lo = std::vector<int32_t>(4, 0); }},
+      {"multiplier must be",
+       [](AddSpec& a) {
+         a.form = 3;
+         a.weight_b = -1;
+       }},
+      {"weighted sum leaves 32 bits",
+       [](AddSpec& a) {
+         a.form = 3;
+         a.weight_a = INT32_MAX;
+       }},
+      {"output must be s32",
+       [](AddSpec& a) {
+         a.form = 3;
+         a.requant.kind = 0;
+       }},
+      {"must have 1 or 1 entries",
+       [](AddSpec& a) {
+         a.form = 3;
+         a.requant.multiplier = {1, 1, 1, 1};
+       }},
+      {"a value may leave 2^62",
+       [](AddSpec& a) {
+         a.form = 3;
+         a.requant.kind = 4;
+         a.requant.stages = {stage_multiply({INT32_MAX}), stage_multiply({INT32_MAX})};
+       }},
   });
   AddSpec wide;  // the second input differs in shape from the first
   ProgramSpec p = wide.program();
@@ -298,7 +324,7 @@ TEST(Load, RefusesBadPools) {
     expect_refused<PoolSpec>(c.words, c.change, max);
   }
   const std::vector<Case<PoolSpec>> averages = {
-      {"form must be", [](PoolSpec& s) { s.form = 2; }},
+      {"form must be", [](PoolSpec& s) { s.form = 3; }},
       {"rule must be in [0, 2]", [](PoolSpec& s) { s.rule = 3; }},
       {"a sum leaves 32 bits",
        [](PoolSpec& s) {
@@ -308,6 +334,20 @@ TEST(Load, RefusesBadPools) {
          s.in.channels = s.out.channels = 1;
        }},
   };
+  expect_refused<PoolSpec>(
+      "scaleIn must be in [2^-64, 2^64]",
+      [](PoolSpec& s) {
+        s.form = 2;
+        s.scale_in = 0x1p65f;
+      },
+      average);
+  expect_refused<PoolSpec>(
+      "scaleOut must be positive",
+      [](PoolSpec& s) {
+        s.form = 2;
+        s.scale_out = std::numeric_limits<float>::quiet_NaN();
+      },
+      average);
   expect_refused<PoolSpec>(averages[0].words, averages[0].change, average);
   expect_refused<PoolSpec>(averages[1].words, averages[1].change, average);
   expect_refused<PoolSpec>("2^28", averages[2].change, average);
@@ -407,12 +447,26 @@ std::vector<std::vector<uint8_t>> valid_programs() {
   sums.form = 1;
   SoftmaxSpec table;
   table.form = 1;
-  return {
-      ConvSpec().program().encode(), pairs.program().encode(),         ordered.program().encode(),
-      s16.program().encode(),        AddSpec().program().encode(),     aligned.program().encode(),
-      f32.program().encode(),        PoolSpec().average().encode(),    sums.average().encode(),
-      PoolSpec().max().encode(),     SoftmaxSpec().program().encode(), table.program().encode(),
-      MixedSpec().program().encode()};
+  ConvSpec staged, rounded;
+  staged.requant.kind = rounded.requant.kind = 4;
+  staged.requant.stages = all_stages();
+  rounded.requant.kind = 5;
+  AddSpec weighted;
+  weighted.form = 3;
+  weighted.requant = staged.requant;
+  PoolSpec window, staged_sums;
+  window.form = 2;
+  staged_sums.form = 1;
+  staged_sums.requant = staged.requant;
+  return {staged.program().encode(),      rounded.program().encode(),
+          weighted.program().encode(),    window.average().encode(),
+          staged_sums.average().encode(), ConvSpec().program().encode(),
+          pairs.program().encode(),       ordered.program().encode(),
+          s16.program().encode(),         AddSpec().program().encode(),
+          aligned.program().encode(),     f32.program().encode(),
+          PoolSpec().average().encode(),  sums.average().encode(),
+          PoolSpec().max().encode(),      SoftmaxSpec().program().encode(),
+          table.program().encode(),       MixedSpec().program().encode()};
 }
 
 TEST(Load, RefusesEveryTruncation) {

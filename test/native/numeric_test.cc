@@ -228,6 +228,36 @@ TEST(RoundHalfAway, IsCRound) {
   EXPECT_EQ(round_half_away(0.49999997f), 0);  // adding 0.5 first would give 1
 }
 
+// The definitions in float64, where v + 0.5 is exact for every float32 but the tiny.
+TEST(RoundFloat, UpAndBySum) {
+  std::mt19937 random(8);
+  const double limit = 4611686018427387904.0;
+  for (int i = 0; i < 2000000; ++i) {
+    const uint32_t bits = random();
+    float v;
+    std::memcpy(&v, &bits, 4);
+    if (std::isnan(v)) continue;
+    const double down = std::floor(static_cast<double>(v));
+    const double up = static_cast<double>(v) - down < 0.5 ? down : down + 1;
+    ASSERT_EQ(static_cast<double>(round_half_up(v)), std::fmin(std::fmax(up, -limit), limit)) << v;
+    const double sum = static_cast<double>(v) + 0.5;
+    const double by_sum = std::floor(static_cast<double>(static_cast<float>(sum)));
+    ASSERT_EQ(static_cast<double>(add_half_floor(v)), std::fmin(std::fmax(by_sum, -limit), limit))
+        << v;
+  }
+  EXPECT_EQ(round_half_up(-2.5f), -2);
+  EXPECT_EQ(round_half_up(0.49999997f), 0);
+  EXPECT_EQ(add_half_floor(0.49999997f), 1);
+  EXPECT_EQ(round_half_up(-0x1p-149f), 0);
+  EXPECT_EQ(round_half_up(8388609.0f), 8388609);
+  EXPECT_EQ(add_half_floor(8388609.0f), 8388610);
+  EXPECT_EQ(round_float(2.5f, FloatRule::half_even), 2);
+  EXPECT_EQ(round_float(2.5f, FloatRule::half_away), 3);
+  EXPECT_EQ(round_float(-2.5f, FloatRule::half_up), -2);
+  EXPECT_EQ(round_float(HUGE_VALF, FloatRule::add_half_floor), int64_t{1} << 62);
+  EXPECT_EQ(round_float(-HUGE_VALF, FloatRule::half_up), -(int64_t{1} << 62));
+}
+
 TEST(Saturate, WrapsAndClamps) {
   EXPECT_EQ(wrap_to_bits(131071, 17), -1);
   EXPECT_EQ(wrap_to_bits(65536, 17), -65536);

@@ -54,17 +54,64 @@ struct ClampSpec {
   void write(Bytes& b) const { b.array(lo).array(hi); }
 };
 
+inline Bytes stage_add(const std::vector<int64_t>& value) { return Bytes().u32(0).array(value); }
+inline Bytes stage_multiply(const std::vector<int32_t>& factor) {
+  return Bytes().u32(1).array(factor);
+}
+inline Bytes stage_shift(const std::vector<int8_t>& shift, uint32_t rule = 3) {
+  return Bytes().u32(2).u32(rule).array(shift);
+}
+inline Bytes stage_saturate(uint32_t bits) { return Bytes().u32(3).u32(bits); }
+inline Bytes stage_clamp(const std::vector<int64_t>& lo, const std::vector<int64_t>& hi) {
+  return Bytes().u32(4).array(lo).array(hi);
+}
+
+// Lines of slope 1/2 through 0 and of slope 1 from 10 on.
+struct SegmentsSpec {
+  uint32_t rule = 3;
+  std::vector<int64_t> start{0, 10};
+  std::vector<int32_t> multiplier{1, 1};
+  std::vector<uint8_t> shift{1, 0};
+  std::vector<int64_t> offset{0, 5};
+  Bytes bytes() const {
+    return Bytes().u32(5).u32(rule).array(start).array(multiplier).array(shift).array(offset);
+  }
+};
+
+inline Bytes stage_thresholds(uint32_t count, const std::vector<int64_t>& values,
+                              uint32_t strict = 0) {
+  return Bytes().u32(6).u32(strict).u32(count).array(values);
+}
+
+// One stage of each kind.
+inline std::vector<Bytes> all_stages() {
+  return {stage_add({-5}),
+          stage_multiply({3}),
+          stage_shift({2}, 7),
+          stage_saturate(12),
+          stage_clamp({-900}, {900}),
+          SegmentsSpec().bytes(),
+          stage_thresholds(3, {-7, 2, 2})};
+}
+
 struct RequantSpec {
   uint32_t kind = 1, rule = 3;
   std::vector<int32_t> multiplier{1 << 30};
   std::vector<uint8_t> shift{33};
   std::vector<float> scale{0.5f};
   std::vector<int8_t> signed_shift{7};
+  std::vector<Bytes> stages{stage_shift({7})};  // each with its kind
+  uint32_t stage_count_more = 0;
   void write(Bytes& b) const {
     b.u32(kind);
     if (kind == 1) b.u32(rule).array(multiplier).array(shift);
     if (kind == 2) b.array(scale);
     if (kind == 3) b.u32(rule).array(signed_shift);
+    if (kind == 4) {
+      b.u32(static_cast<uint32_t>(stages.size()) + stage_count_more);
+      for (const Bytes& stage : stages) b.append(stage);
+    }
+    if (kind == 5) b.u32(rule).array(scale);
   }
 };
 
@@ -153,6 +200,8 @@ struct AddSpec {
   uint32_t shift_a = 32, shift_b = 33, shift_out = 49, rule = 9;
   uint32_t order = 0;
   float scale_a = 0.5f, scale_b = 0.25f, scale_out = 1;
+  int32_t weight_a = 3, weight_b = 2;
+  RequantSpec requant;
   ClampSpec clamp{{-128}, {127}};
 
   // b is made of a by a lut that keeps its codes; the second operation adds.
@@ -168,8 +217,11 @@ struct AddSpec {
       op.body.i32(multiplier_out).u32(shift_out).u32(rule);
     } else if (form == 1) {
       op.body.i32(multiplier_a).i32(multiplier_b).u32(shift_a).u32(rule);
-    } else {
+    } else if (form == 2) {
       op.body.u32(order).f32(scale_a).f32(scale_b).f32(scale_out);
+    } else {
+      op.body.i32(weight_a).i32(weight_b);
+      requant.write(op.body);
     }
     clamp.write(op.body);
     ProgramSpec p;
@@ -195,6 +247,7 @@ struct PoolSpec {
   std::vector<uint32_t> window{3, 3, 2, 2, 1, 1, 1, 1};  // kernel, strides, pads
   uint32_t form = 0, rule = 0;
   RequantSpec requant;
+  float scale_in = 0.5f, scale_out = 0.25f;
   ClampSpec clamp;
 
   ProgramSpec average() const {
@@ -202,8 +255,10 @@ struct PoolSpec {
     b.list(window).u32(form);
     if (form == 0) {
       b.u32(rule);
-    } else {
+    } else if (form == 1) {
       requant.write(b);
+    } else {
+      b.f32(scale_in).f32(scale_out);
     }
     clamp.write(b);
     return one_op(3, in, out, b);

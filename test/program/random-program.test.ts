@@ -3,12 +3,13 @@ import { checkProgram } from '../../src/program/check.js';
 import { decode } from '../../src/program/decode.js';
 import { encode } from '../../src/program/encode.js';
 import type { RunResult } from '../../src/program/executor.js';
+import { floatRules } from '../../src/program/format.js';
 import { interpret } from '../../src/program/interpret.js';
 import { codeRange, type AddForm, type Op, type Program } from '../../src/program/program.js';
 import { fixedRules, roundRules } from '../../src/program/rounding.js';
 import { randomCodes, randomProgram } from './random-program.js';
 
-const seeds = Array.from({ length: 300 }, (_, i) => i + 1);
+const seeds = Array.from({ length: 400 }, (_, i) => i + 1);
 const programs = seeds.map((seed) => randomProgram(seed));
 
 /** Every word that a program says about how it computes: `conv`, `add rescaled gemmlowp2`... */
@@ -25,7 +26,7 @@ function features(op: Op): string[] {
     case 'mul':
       return requantFeatures(op.requant);
     case 'averagePool':
-      return op.form.kind === 'divide' ? [`divide ${op.form.rule}`] : ['pool requant'];
+      return op.form.kind === 'divide' ? [`divide ${op.form.rule}`] : [`pool ${op.form.kind}`];
     case 'softmax':
       return [`softmax ${op.form.kind} ${op.form.kind === 'f32Table' ? op.form.rule : ''}`];
     case 'maxPool':
@@ -43,6 +44,13 @@ function addFeatures(form: AddForm): string[] {
 }
 
 function requantFeatures(requant: Extract<Op, { op: 'mul' }>['requant']): string[] {
+  if (requant.kind === 'stages') {
+    return requant.stages.flatMap((stage) => [
+      `stage ${stage.kind} ${'rule' in stage ? stage.rule : ''}`,
+      `stages ${requant.stages.length}`,
+      ...(stage.kind === 'thresholds' ? [`strict ${stage.strict}`] : []),
+    ]);
+  }
   return [`requant ${requant.kind} ${'rule' in requant ? requant.rule : ''}`];
 }
 
@@ -53,6 +61,10 @@ const expectedFeatures = [
   ...['add f32 separate', 'add f32 fused', 'add f32 direct', 'requant f32 ', 'requant none '],
   ...['wrap', 'saturate', 'saturateSymmetric', 'trap'].map((mode) => `acc overflow ${mode}`),
   ...['acc when each', 'acc when end', 'acc products satPairs16', 'acc biasFirst true'],
+  ...floatRules.map((rule) => `requant f32Rule ${rule}`),
+  ...roundRules.flatMap((rule) => [`stage shift ${rule}`, `stage segments ${rule}`]),
+  ...['add', 'multiply', 'saturate', 'clamp', 'thresholds'].map((kind) => `stage ${kind} `),
+  ...['strict true', 'strict false', 'stages 1', 'stages 4', 'add requant', 'pool f32Window'],
   ...['divide halfAway', 'divide halfUp', 'divide trunc0', 'pool requant'],
   ...['softmax gemmlowp ', 'softmax f32Table halfAway', 'softmax f32Table truncHalf'],
   ...['weights s8', 'weights u8', 'weights s16', 'type u8', 'type s8', 'type s16', 'type s32'],

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small random programs that are valid by construction and reach every operation, type, rule and
 // form of the specification, with ties, saturation and extreme constants where they are likely.
+import type { Interval } from '../../src/program/check/stages.js';
 import type { Codes } from '../../src/program/executor.js';
+import { floatRules } from '../../src/program/format.js';
 import { allocate } from '../../src/program/interpret.js';
 import { windowOutput } from '../../src/program/interpret/window.js';
 import {
@@ -21,6 +23,7 @@ import {
 } from '../../src/program/program.js';
 import { fixedRules, roundRules } from '../../src/program/rounding.js';
 import { Random } from './random.js';
+import { randomStages } from './random-stages.js';
 
 export interface RandomProgramOptions {
   /** Operations to choose from; all by default. Others may appear to prepare their inputs. */
@@ -247,16 +250,32 @@ class Builder {
 
   /**
    * @param reach magnitude that accumulators commonly reach
+   * @param interval least and greatest accumulator of any channel
    * @param wide more than 32 bits: plain rules only
    */
-  private requant(type: CodeType, channels: number, reach: number, wide = false): Requant {
+  private requant(
+    type: CodeType,
+    channels: number,
+    reach: number,
+    interval: Interval,
+    wide = false,
+  ): Requant {
     const { random } = this;
     if (type === 's32') return { kind: 'none' };
     const count = random.chance(0.6) ? channels : 1;
     const range = type === 's16' ? 2 ** 15 : 2 ** 7;
     const factor = (): number => random.magnitude(range / reach / 4, (range / reach) * 8);
     const style = random.pick(['usual', 'usual', 'dyadic', 'dyadic', 'extreme'] as const);
-    const kind = random.pick(['fixed', 'fixed', 'fixed', 'f32', 'shift'] as const);
+    const kind = random.pick([
+      'fixed',
+      'fixed',
+      'fixed',
+      'f32',
+      'shift',
+      'stages',
+      'stages',
+      'f32Rule',
+    ] as const);
     switch (kind) {
       case 'fixed': {
         const pairs = Array.from({ length: count }, () => this.multiplier(factor(), style));
@@ -267,13 +286,17 @@ class Builder {
           rule: random.pick(wide ? roundRules : [...fixedRules, 'gemmlowp2', 'ruyx86']),
         };
       }
-      case 'f32': {
-        const scale = (): number => {
+      case 'f32':
+      case 'f32Rule': {
+        const one = (): number => {
           if (style === 'dyadic') return 2 ** Math.round(Math.log2(factor()));
           return style === 'extreme' ? random.magnitude(1e-37, 1e37) : factor();
         };
-        return { kind, scale: Float32Array.from({ length: count }, scale) };
+        const scale = Float32Array.from({ length: count }, one);
+        return kind === 'f32' ? { kind, scale } : { kind, scale, rule: random.pick(floatRules) };
       }
+      case 'stages':
+        return randomStages(random, { channels, interval, common: reach, range });
       case 'shift': {
         const shift = (): number =>
           style === 'extreme'
@@ -391,6 +414,9 @@ class Builder {
     const greatestBias = random.pick([0, reach, reach, 2 ** 31 - 1]);
     const bias = (): number =>
       Math.round((random.next() * 2 - 1) * Math.min(greatestBias, 2 ** 31 - 1));
+    const weightZeroPoints = Int32Array.from({ length: zeroCount }, zeroPoint);
+    const biases = Int32Array.from({ length: size.channels }, bias);
+    const sums = sumInterval(input, weights, weightZeroPoints, biases, accumulator);
     const output = this.append(type, size);
     return this.push({
       op: 'conv',
@@ -401,10 +427,10 @@ class Builder {
       groups,
       weightType,
       weights,
-      weightZeroPoints: Int32Array.from({ length: zeroCount }, zeroPoint),
-      bias: Int32Array.from({ length: size.channels }, bias),
+      weightZeroPoints,
+      bias: biases,
       accumulator,
-      requant: this.requant(type, size.channels, reach, accumulator.bits > 32),
+      requant: this.requant(type, size.channels, reach, sums, accumulator.bits > 32),
       clamp: this.clamp(type, size.channels),
     });
   }
@@ -450,22 +476,23 @@ class Builder {
     const b = this.partner(a);
     const inputs = random.chance(0.5) ? [a, b] : [b, a];
     const type = this.resultType() as 'u8' | 's8' | 's16';
-    const wide = inputs.some((i) => this.tensor(i).dtype === 's16');
+    const operands = inputs.map((i) => this.tensor(i));
     const output = this.append(type, this.tensor(a));
     this.push({
       op: 'add',
       name: this.name('add'),
       inputs,
       output,
-      form: this.addForm(wide, type),
+      form: this.addForm(operands, type),
       clamp: this.clamp(type, 1),
     });
   }
 
-  private addForm(wide: boolean, type: CodeType): AddForm {
+  private addForm(operands: readonly ProgramTensor[], type: CodeType): AddForm {
     const { random } = this;
+    const wide = operands.some(({ dtype }) => dtype === 's16');
     const gain = (wide ? 2 ** -8 : 1) * (type === 's16' ? 2 ** 8 : 1);
-    const kind = random.pick(['rescaled', 'aligned', 'f32'] as const);
+    const kind = random.pick(['rescaled', 'rescaled', 'aligned', 'f32', 'requant'] as const);
     switch (kind) {
       case 'rescaled': {
         const leftShift = wide
@@ -525,6 +552,18 @@ class Builder {
           scaleOut: Math.fround(pick()),
         };
       }
+      case 'requant': {
+        const most = wide ? 2 ** 14 : 2 ** random.integer(0, 22);
+        const [multiplierA, multiplierB] = [random.integer(0, most), random.integer(1, most)];
+        const ends = ([0, 1] as const).map((end) =>
+          operands.reduce((sum, { dtype, zeroPoint }, i) => {
+            const multiplier = i === 0 ? multiplierA : multiplierB;
+            return sum + BigInt(codeRange[dtype][end] - zeroPoint) * BigInt(multiplier);
+          }, 0n),
+        ) as [bigint, bigint];
+        const reach = (wide ? 2 ** 14 : 2 ** 7) * most;
+        return { kind, multiplierA, multiplierB, requant: this.requant(type, 1, reach, ends) };
+      }
     }
   }
 
@@ -542,7 +581,7 @@ class Builder {
       name: this.name('mul'),
       inputs: [a, b],
       output,
-      requant: this.requant(type, channels, 2 ** 13),
+      requant: this.requant(type, channels, 2 ** 13, [-(2n ** 16n), 2n ** 16n]),
       clamp: this.clamp(type, channels),
     });
   }
@@ -558,13 +597,18 @@ class Builder {
     const { channels } = input;
     const output = this.append(type, poolSize(window, input));
     const reach = window.kernel[0] * window.kernel[1] * (input.dtype === 's16' ? 2 ** 14 : 2 ** 6);
+    const greatest =
+      BigInt(window.kernel[0] * window.kernel[1]) << (input.dtype === 's16' ? 16n : 8n);
     return this.push({
       op: 'averagePool',
       name: this.name('averagePool'),
       inputs: [index],
       output,
       ...window,
-      form: { kind: 'requant', requant: this.requant(type, channels, reach) },
+      form: {
+        kind: 'requant',
+        requant: this.requant(type, channels, reach, [-greatest, greatest]),
+      },
       clamp: this.clamp(type, channels),
     });
   }
@@ -588,8 +632,13 @@ class Builder {
       return;
     }
     const window = this.poolWindow(input);
-    if (random.chance(0.5)) {
+    const kind = random.pick(['requant', 'requant', 'divide', 'divide', 'f32Window'] as const);
+    if (kind === 'requant') {
       this.requantPool(index, window, this.resultType());
+      return;
+    }
+    if (kind === 'f32Window') {
+      this.floatPool(index, window);
       return;
     }
     this.push({
@@ -600,6 +649,27 @@ class Builder {
       ...window,
       form: { kind: 'divide', rule: random.pick(['halfAway', 'halfUp', 'trunc0']) },
       clamp: this.clamp(input.dtype, input.channels),
+    });
+  }
+
+  private floatPool(index: number, window: PoolWindow): void {
+    const { random } = this;
+    const input = this.tensor(index);
+    const type = this.convType();
+    const scale = (): number => Math.fround(random.chance(0.3) ? 0.5 : random.magnitude(0.05, 0.2));
+    const extreme = random.chance(0.1);
+    this.push({
+      op: 'averagePool',
+      name: this.name('averagePool'),
+      inputs: [index],
+      output: this.append(type, poolSize(window, input)),
+      ...window,
+      form: {
+        kind: 'f32Window',
+        scaleIn: extreme ? 2 ** random.integer(-64, 64) : scale(),
+        scaleOut: extreme ? 2 ** random.integer(-64, 64) : scale(),
+      },
+      clamp: this.clamp(type, input.channels),
     });
   }
 
@@ -718,6 +788,27 @@ interface PoolWindow {
 
 interface ConvWindow extends PoolWindow {
   readonly dilations: Pair;
+}
+
+/** What accumulators of any channel can reach; as NOTES.md bounds them for `stages`. */
+function sumInterval(
+  { dtype, zeroPoint }: ProgramTensor,
+  weights: ConvOp['weights'],
+  zeroPoints: Int32Array,
+  biases: Int32Array,
+  { bits, products }: Accumulator,
+): Interval {
+  const [least, greatest] = codeRange[dtype];
+  const pixel = products === 'satPairs16' ? 510 : Math.max(greatest - zeroPoint, zeroPoint - least);
+  const terms = weights.length / biases.length;
+  const bounds = Array.from(biases, (bias, o) => {
+    const zero = zeroPoints.length === 1 ? zeroPoints[0]! : zeroPoints[o]!;
+    const channel = Array.from(weights.subarray(o * terms, (o + 1) * terms));
+    return Math.abs(bias) + pixel * channel.reduce((sum, w) => sum + Math.abs(w - zero), 0);
+  });
+  const bound = BigInt(Math.max(...bounds));
+  const half = 1n << BigInt(bits - 1);
+  return [bound > half ? -half : -bound, bound > half - 1n ? half - 1n : bound];
 }
 
 function convSize(window: ConvWindow, { height, width }: CodeSize, channels: number): CodeSize {

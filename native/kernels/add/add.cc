@@ -104,12 +104,21 @@ bool plan_form(const program::AddRescaled& f, const program::Add& add, const Ten
   return finish_int32(requant, range_a, range_b, add, output, plan);
 }
 
+// What an operand brings to a weighted sum.
+auto times(int32_t multiplier, int32_t zero_point) {
+  return [multiplier, zero_point](int32_t code) { return Int128{code - zero_point} * multiplier; };
+}
+
+bool plan_form(const program::AddRequant& f, const program::Add& add, const Tensor& a,
+               const Tensor& b, const Tensor& output, Plan* plan) {
+  Range range_a, range_b;
+  return tabulate(a, times(f.multiplier_a, a.zero_point), plan->table_a, &range_a) &&
+         tabulate(b, times(f.multiplier_b, b.zero_point), plan->table_b, &range_b) &&
+         finish_int32(f.requant, range_a, range_b, add, output, plan);
+}
+
 bool plan_form(const program::AddAligned& f, const program::Add& add, const Tensor& a,
                const Tensor& b, const Tensor& output, Plan* plan) {
-  const auto times = [](int32_t multiplier, int32_t zero_point) {
-    return
-        [multiplier, zero_point](int32_t code) { return Int128{code - zero_point} * multiplier; };
-  };
   Range range_a, range_b;
   if (!tabulate(a, times(f.multiplier_a, a.zero_point), plan->table_a, &range_a) ||
       !tabulate(b, times(f.multiplier_b, b.zero_point), plan->table_b, &range_b)) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/add/add_ref.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "kernels/requant/finish.h"
 #include "numeric/requant.h"
 
 namespace lastbit {
@@ -11,6 +13,7 @@ namespace {
 using program::AddAligned;
 using program::AddF32;
 using program::AddOrder;
+using program::AddRequant;
 using program::AddRescaled;
 
 struct ZeroPoints {
@@ -57,20 +60,39 @@ int64_t sum_of(const AddF32& f, const ZeroPoints& z, int32_t a, int32_t b) {
   return round_to_even(sum / f.scale_out + zo);
 }
 
+// A few sums at a time, so that a stage is chosen once for all of them.
+void add_rows(const program::Add& add, const AddRequant& f, const ZeroPoints& z, const int32_t* a,
+              const int32_t* b, size_t count, int32_t* y) {
+  constexpr size_t portion = 64;
+  int64_t sums[portion];
+  for (size_t at = 0; at < count; at += portion) {
+    const size_t some = std::min(portion, count - at);
+    for (size_t i = 0; i < some; ++i) {
+      sums[i] =
+          int64_t{a[at + i] - z.a} * f.multiplier_a + int64_t{b[at + i] - z.b} * f.multiplier_b;
+    }
+    requantize(f.requant, 0, some, sums);  // one entry for all channels
+    for (size_t i = 0; i < some; ++i) {
+      y[at + i] = static_cast<int32_t>(clamp_to<int64_t>(sums[i] + z.out, add.lo, add.hi));
+    }
+  }
+}
+
+template <class Form>
+void add_rows(const program::Add& add, const Form& form, const ZeroPoints& z, const int32_t* a,
+              const int32_t* b, size_t count, int32_t* y) {
+  for (size_t i = 0; i < count; ++i) {
+    y[i] = static_cast<int32_t>(clamp_to<int64_t>(sum_of(form, z, a[i], b[i]), add.lo, add.hi));
+  }
+}
+
 }  // namespace
 
 void add_ref(const program::Add& add, const program::Tensor& a_tensor,
              const program::Tensor& b_tensor, const program::Tensor& output, const int32_t* a,
              const int32_t* b, size_t count, int32_t* y) {
   const ZeroPoints z{a_tensor.zero_point, b_tensor.zero_point, output.zero_point};
-  std::visit(
-      [&](const auto& form) {
-        for (size_t i = 0; i < count; ++i) {
-          y[i] =
-              static_cast<int32_t>(clamp_to<int64_t>(sum_of(form, z, a[i], b[i]), add.lo, add.hi));
-        }
-      },
-      add.form);
+  std::visit([&](const auto& form) { add_rows(add, form, z, a, b, count, y); }, add.form);
 }
 
 }  // namespace lastbit

@@ -66,11 +66,6 @@ std::vector<T> part_of(const std::vector<T>& values, int32_t first, int32_t coun
   return {values.begin() + first, values.begin() + first + count};
 }
 
-program::Requant part_of(const program::Requant& requant, int32_t first, int32_t count) {
-  return {requant.kind, requant.rule, part_of(requant.multiplier, first, count),
-          part_of(requant.shift, first, count), part_of(requant.scale, first, count)};
-}
-
 }  // namespace
 
 ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
@@ -113,7 +108,7 @@ int32_t ConvPlan::bias_for(size_t oc, int32_t offset, int32_t correction) const 
 }
 
 RawFinish::RawFinish(const ConvPlan& plan, int32_t first, int32_t count)
-    : finish_(part_of(plan.requant, first, count),
+    : finish_(part_of(plan.requant, static_cast<size_t>(first), static_cast<size_t>(count)),
               {part_of(plan.clamp.lo, first, count), part_of(plan.clamp.hi, first, count)},
               plan.out_zero_point),
       count_(count),

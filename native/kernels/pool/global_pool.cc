@@ -42,10 +42,10 @@ bool GlobalPool::fits(const program::AveragePool& pool, const program::Tensor& i
                       const program::Tensor& output) {
   const program::Window& w = pool.window;
   const Pads& p = w.pads;
-  return program::is_8_bit(input.type) && program::is_8_bit(output.type) && output.height == 1 &&
-         output.width == 1 && w.kernel_h == input.height && w.kernel_w == input.width &&
-         p.top == 0 && p.left == 0 && p.bottom == 0 && p.right == 0 &&
-         input.pixels() <= static_cast<size_t>(most_pixels);
+  return pool.form != program::AverageForm::f32_window && program::is_8_bit(input.type) &&
+         program::is_8_bit(output.type) && output.height == 1 && output.width == 1 &&
+         w.kernel_h == input.height && w.kernel_w == input.width && p.top == 0 && p.left == 0 &&
+         p.bottom == 0 && p.right == 0 && input.pixels() <= static_cast<size_t>(most_pixels);
 }
 
 GlobalPool::GlobalPool(const program::AveragePool& pool, const program::Tensor& input,
@@ -77,7 +77,8 @@ void GlobalPool::run(const View& in, const View& out, uint8_t* scratch) const {
   auto* short_sums =
       reinterpret_cast<uint16_t*>(scratch + round_up(channels * sizeof(int32_t), 64));
   // What stored codes have too much: the type's offset, and for `requant` the zero point.
-  const int32_t surplus = in_offset_ + (pool_.divide ? 0 : zero_point_);
+  const int32_t surplus =
+      in_offset_ + (pool_.form == program::AverageForm::divide ? 0 : zero_point_);
   std::fill_n(sums, channels, -surplus * pixels_);
   std::fill_n(short_sums, channels, uint16_t{0});
   int32_t held = 0;
@@ -92,7 +93,7 @@ void GlobalPool::run(const View& in, const View& out, uint8_t* scratch) const {
     }
   }
   flush(short_sums, channels, sums);
-  if (pool_.divide) {
+  if (pool_.form == program::AverageForm::divide) {
     divide(sums, sums);
   } else {
     finish_.all(sums, channels, sums);

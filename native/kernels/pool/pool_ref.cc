@@ -8,6 +8,7 @@
 namespace lastbit {
 namespace {
 
+using program::AverageForm;
 using program::AveragePool;
 using program::DivideRule;
 using program::of_channel;
@@ -44,18 +45,18 @@ struct Rows {
                                        padded(input.row_codes() * 4))) {}
 };
 
-// Folds every code of each window of output row y into running[x * channels + c]; returns the rows
-// that the windows share.
-template <class Fold>
+// Folds every code of each window of output row y into results[x * channels + c], row by row;
+// returns the rows that the windows share.
+template <class Running, class Fold>
 Span fold_windows(const Window& w, const Image& in, const Image& out, int32_t y, const Rows& rows,
-                  Fold fold) {
+                  Running* results, Fold fold) {
   const auto channels = static_cast<size_t>(in.channels);
   const Span lines = inside(y, w.stride_h, w.pads.top, w.kernel_h, in.height);
   for (int32_t iy = lines.begin; iy < lines.end; ++iy) {
     load_codes(in.type, in.row(iy), in.row_codes(), rows.in);
     for (int32_t x = 0; x < out.width; ++x) {
       const Span columns = columns_of(w, in, x);
-      int64_t* running = rows.running + static_cast<size_t>(x) * channels;
+      Running* running = results + static_cast<size_t>(x) * channels;
       for (int32_t ix = columns.begin; ix < columns.end; ++ix) {
         const int32_t* codes = rows.in + static_cast<size_t>(ix) * channels;
         for (size_t c = 0; c < channels; ++c) running[c] = fold(running[c], codes[c]);
@@ -79,6 +80,32 @@ int64_t divide(int64_t sum, int64_t n, DivideRule rule) {
   return sum / n;
 }
 
+int32_t clamped(const AveragePool& pool, int64_t code, size_t c) {
+  return static_cast<int32_t>(
+      clamp_to<int64_t>(code, of_channel(pool.clamp.lo, c), of_channel(pool.clamp.hi, c)));
+}
+
+struct SumOfCodes {
+  int32_t zero_point;
+  int64_t operator()(int64_t sum, int32_t code) const { return sum + code - zero_point; }
+};
+
+// Sums the windows of row y from 0 and finishes each sum with the number of its codes.
+template <class Sum, class Add, class FinishSum>
+void average(const AveragePool& pool, const Image& in, const Image& out, int32_t y,
+             const Rows& rows, Sum* sums, Add add, FinishSum finish_sum) {
+  const auto channels = static_cast<size_t>(in.channels);
+  std::fill_n(sums, out.row_codes(), Sum{0});
+  const Span lines = fold_windows(pool.window, in, out, y, rows, sums, add);
+  for (int32_t x = 0; x < out.width; ++x) {
+    const int64_t n = int64_t{lines.size()} * columns_of(pool.window, in, x).size();
+    for (size_t c = 0; c < channels; ++c) {
+      const size_t i = static_cast<size_t>(x) * channels + c;
+      rows.out[i] = finish_sum(sums[i], n, c);
+    }
+  }
+}
+
 }  // namespace
 
 size_t pool_scratch_bytes(const program::Tensor& input, const program::Tensor& output) {
@@ -88,26 +115,32 @@ size_t pool_scratch_bytes(const program::Tensor& input, const program::Tensor& o
   return padded(row(output) * 8) + padded(row(input) * 4) + padded(row(output) * 4);
 }
 
-void average_pool_ref(const AveragePool& pool, const Finish& finish, int32_t zero_point,
-                      const Image& in, const Image& out, int32_t y, uint8_t* scratch) {
+void average_pool_ref(const AveragePool& pool, const Finish& finish, const program::Tensor& input,
+                      const program::Tensor& output, const Image& in, const Image& out, int32_t y,
+                      uint8_t* scratch) {
   const Rows rows(in, out, scratch);
-  const auto channels = static_cast<size_t>(in.channels);
-  const int32_t take = pool.divide ? 0 : zero_point;
-  std::fill_n(rows.running, out.row_codes(), 0);
-  const Span lines = fold_windows(pool.window, in, out, y, rows,
-                                  [take](int64_t sum, int32_t code) { return sum + code - take; });
-  for (int32_t x = 0; x < out.width; ++x) {
-    const int64_t n = int64_t{lines.size()} * columns_of(pool.window, in, x).size();
-    for (size_t c = 0; c < channels; ++c) {
-      const size_t i = static_cast<size_t>(x) * channels + c;
-      if (pool.divide) {
-        rows.out[i] = static_cast<int32_t>(clamp_to<int64_t>(divide(rows.running[i], n, pool.rule),
-                                                             of_channel(pool.clamp.lo, c),
-                                                             of_channel(pool.clamp.hi, c)));
-      } else {
-        rows.out[i] = finish.one(rows.running[i], c);
-      }
-    }
+  switch (pool.form) {
+    case AverageForm::divide:
+      average(pool, in, out, y, rows, rows.running, SumOfCodes{0},
+              [&](int64_t sum, int64_t n, size_t c) {
+                return clamped(pool, divide(sum, n, pool.rule), c);
+              });
+      break;
+    case AverageForm::requant:
+      average(pool, in, out, y, rows, rows.running, SumOfCodes{input.zero_point},
+              [&](int64_t sum, int64_t, size_t c) { return finish.one(sum, c); });
+      break;
+    case AverageForm::f32_window:
+      average(
+          pool, in, out, y, rows, reinterpret_cast<float*>(rows.running),
+          [&](float sum, int32_t code) {
+            return sum + static_cast<float>(code - input.zero_point) * pool.scale_in;
+          },
+          [&](float sum, int64_t n, size_t c) {
+            const float real = sum / static_cast<float>(n) / pool.scale_out;
+            return clamped(pool, round_to_even(real + static_cast<float>(output.zero_point)), c);
+          });
+      break;
   }
   store_codes(out.type, rows.out, out.row_codes(), out.row(y));
 }
@@ -117,7 +150,7 @@ void max_pool_ref(const program::MaxPool& pool, const Image& in, const Image& ou
   const Rows rows(in, out, scratch);
   const auto channels = static_cast<size_t>(in.channels);
   std::fill_n(rows.running, out.row_codes(), INT64_MIN);
-  fold_windows(pool.window, in, out, y, rows,
+  fold_windows(pool.window, in, out, y, rows, rows.running,
                [](int64_t best, int32_t code) { return std::max<int64_t>(best, code); });
   for (size_t i = 0; i < out.row_codes(); ++i) {
     const size_t c = i % channels;

@@ -13,9 +13,10 @@ namespace lastbit {
 // Bytes of scratch that either needs for an input and an output of these shapes, 64-byte aligned.
 size_t pool_scratch_bytes(const program::Tensor& input, const program::Tensor& output);
 
-// Writes output row y. `finish` is used by the `requant` form alone, zero_point is the input's.
-void average_pool_ref(const program::AveragePool& pool, const Finish& finish, int32_t zero_point,
-                      const Image& in, const Image& out, int32_t y, uint8_t* scratch);
+// Writes output row y. `finish` is used by the `requant` form alone.
+void average_pool_ref(const program::AveragePool& pool, const Finish& finish,
+                      const program::Tensor& input, const program::Tensor& output, const Image& in,
+                      const Image& out, int32_t y, uint8_t* scratch);
 void max_pool_ref(const program::MaxPool& pool, const Image& in, const Image& out, int32_t y,
                   uint8_t* scratch);
 

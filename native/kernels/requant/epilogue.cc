@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/requant/finish.h"
 #include "numeric/requant.h"
 #include "numeric/saturate.h"
 #include "program/ranges.h"
@@ -127,30 +128,14 @@ bool make_f32(float scale, const Channel& channel, ChannelFinish* finish) {
   return true;
 }
 
-// The specification's result before the clamp, zero point included.
-Int128 exact_result(const program::Requant& requant, size_t oc, int64_t acc, int32_t zero_point) {
-  switch (requant.kind) {
-    case RequantKind::fixed:
-      return zero_point + apply_fixed(acc, program::of_channel(requant.multiplier, oc),
-                                      program::of_channel(requant.shift, oc), requant.rule);
-    case RequantKind::shift:
-      return zero_point + apply_shift(acc, program::of_channel(requant.shift, oc), requant.rule);
-    case RequantKind::f32:
-      return Int128{zero_point} + apply_f32(acc, program::of_channel(requant.scale, oc));
-    case RequantKind::none:
-      break;
-  }
-  return acc;
-}
-
-// A channel whose every accumulator ends at one code, whatever the image. Each requantization and
-// the clamp are monotone, so the two ends of the range decide. Channels that a trained net has
-// left dead are such: a scale next to nothing and a bias that saturates, hence shifts beyond what
-// the forms below take, which would send the whole layer to the slow form.
+// A channel whose every accumulator ends at one code, whatever the image. Each requantization that
+// has a form and the clamp are monotone, so the two ends of the range decide. Channels that a
+// trained net has left dead are such: a scale next to nothing and a bias that saturates, hence
+// shifts beyond what the forms below take, which would send the whole layer to the slow form.
 bool make_constant(const program::Requant& requant, size_t oc, const Channel& channel,
                    ChannelFinish* finish) {
   const auto code = [&](int64_t acc) {
-    const Int128 y = exact_result(requant, oc, acc, channel.zero_point);
+    const Int128 y = requantized(requant, oc, acc) + channel.zero_point;
     return std::min<Int128>(std::max<Int128>(y, finish->lo), finish->hi);
   };
   const Int128 least = code(channel.range.min);
@@ -233,6 +218,11 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>
     channels[oc] = {ranges[oc], lo >= output.zero_point, epilogue.zero_point};
     epilogue.channels[oc].lo = static_cast<uint8_t>(lo + offset);
     epilogue.channels[oc].hi = static_cast<uint8_t>(hi + offset);
+  }
+  // These have no form of their own; stages need not even be monotone.
+  if (requant.kind == program::RequantKind::stages ||
+      requant.kind == program::RequantKind::f32_rule) {
+    return epilogue;
   }
   // Cheapest first.
   for (Form form : {Form::shift, Form::f32, Form::affine, Form::affine_preshift,

@@ -4,9 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "numeric/saturate.h"
 #include "program/program.h"
 
 namespace lastbit {
+
+// One accumulator of any width, exactly; before zero point and clamp.
+Int128 requantized(const program::Requant& requant, size_t c, int64_t acc);
+
+// Requantizes values[i] as channel `first` + i, in place, for i < count. |values[i]| <= 2^31.
+void requantize(const program::Requant& requant, size_t first, size_t count, int64_t* values);
+
+// The requantization of channels [first, first + count).
+program::Requant part_of(const program::Requant& requant, size_t first, size_t count);
 
 class Finish {
  public:
@@ -22,6 +32,7 @@ class Finish {
   template <class Requantize>
   void each(const int32_t* acc, size_t channels, int32_t* codes, Requantize requantize) const;
   void all_fixed(const int32_t* acc, size_t channels, int32_t* codes) const;
+  void all_in_portions(const int32_t* acc, size_t channels, int32_t* codes) const;
 
   program::Requant requant_;
   program::Clamp clamp_;

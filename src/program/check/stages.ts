@@ -26,7 +26,7 @@ export function checkStages(
   for (const stage of stages) checkConstants(stage, place, channels);
   for (let channel = 0; channel < channels; ++channel) {
     stages.reduce<Interval>((values, stage, i) => {
-      const next = after(stage, values, channel);
+      const next = stageInterval(stage, values, channel);
       if (next !== undefined) return next;
       return place.fail(`stage ${i} (${stage.kind}), channel ${channel}: a value may leave 2^62`);
     }, accumulator(channel));
@@ -118,7 +118,11 @@ function requireWithin(values: BigInt64Array, place: Place, what: string): void 
 }
 
 /** What a stage makes of an interval; undefined if a value may leave the limits. */
-function after(stage: Stage, values: Interval, channel: number): Interval | undefined {
+export function stageInterval(
+  stage: Stage,
+  values: Interval,
+  channel: number,
+): Interval | undefined {
   if (stage.kind === 'segments') return afterSegments(stage, values);
   // All others are monotone in the value, so the ends stay ends; a negative factor swaps them.
   const [a, b] = values.map((v) => applyStage(stage, v, channel)) as [bigint, bigint];

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations that move or look up codes, and softmax.
+#include "program/loader.h"
+
+namespace lastbit::program {
+namespace {
+
+// The sum of a table's entries and its inverse stay normal float32 within these.
+constexpr float least_share = 0x1p-32f, greatest_share = 0x1p32f;
+
+}  // namespace
+
+Body Loader::read_concat() {
+  require_same_codes();
+  int64_t channels = 0;
+  for (const Tensor* t : inputs_) {
+    require(t->height == in().height && t->width == in().width,
+            "its inputs must have equal height and width");
+    channels += t->channels;
+  }
+  require_output(in().height, in().width, channels);
+  return Concat{};
+}
+
+Body Loader::read_pad() {
+  require_same_codes();
+  const Pads p = read_pads();
+  require_output(int64_t{in().height} + p.top + p.bottom, int64_t{in().width} + p.left + p.right,
+                 in().channels);
+  return Pad{p};
+}
+
+Body Loader::read_reshape() {
+  require_same_codes();
+  require(in().codes() == out_->codes(), "its output has another number of codes");
+  return Reshape{};
+}
+
+Body Loader::read_lut() {
+  require(is_8_bit(in().type), "its input must have 8 bits");
+  require_output_like(in());
+  Lut lut{r_.array<int32_t>("the table")};
+  require(lut.table.size() == 256, "its table must have 256 entries");
+  require_range(lut.table, least_code(out_->type), greatest_code(out_->type), "a table entry");
+  return lut;
+}
+
+Body Loader::read_softmax() {
+  require(is_8_bit(in().type) && is_8_bit(out_->type), "its input and output must have 8 bits");
+  require_output_like(in());
+  Softmax softmax;
+  if (r_.u32_in("a softmax's form", 0, 1) == 0) {
+    softmax.form = read_softmax_gemmlowp();
+  } else {
+    softmax.form = read_softmax_table();
+  }
+  return softmax;
+}
+
+SoftmaxGemmlowp Loader::read_softmax_gemmlowp() {
+  SoftmaxGemmlowp f;
+  f.multiplier = r_.i32_in("the multiplier", 0, INT32_MAX);
+  f.left_shift = static_cast<int32_t>(r_.u32_in("leftShift", 0, 31));
+  // Keeps (x - max) << leftShift, and so the argument of exp, within 32 bits.
+  f.diff_min = r_.i32_in("diffMin", -((31 << 26) >> f.left_shift), 0);
+  // Each exp adds at most 2^19 to the sum in Q12.19.
+  require(in().channels <= 4095, "more than 4095 channels overflow the sum");
+  return f;
+}
+
+SoftmaxTable Loader::read_softmax_table() {
+  SoftmaxTable f;
+  f.table = r_.array<float>("the table");
+  require(f.table.size() == 256, "its table must have 256 entries");
+  for (const float t : f.table) {
+    require(t >= 0 && t <= greatest_share, "a table entry must be in [0, 2^32]");
+  }
+  require(f.table[0] >= least_share, "the first table entry must be at least 2^-32");
+  f.output_scale = bounded_scale("outputScale", 32);
+  f.rule = r_.enumeration<SoftmaxRule>("a rule", 2);
+  return f;
+}
+
+}  // namespace lastbit::program
