@@ -10,7 +10,7 @@ import type {
   NetworkInput,
   Preset,
 } from '../data/index.js';
-import { pixelValues, resolvePreprocessing } from '../data/index.js';
+import { pixelValues, remember, resolvePreprocessing } from '../data/index.js';
 import { UsageError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { SampleSource } from '../graph/samples.js';
@@ -58,7 +58,7 @@ export function openCalibration(graph: Graph, options: CalibrationOptions): Cali
     );
   }
   const inputs = openInputs(network, preset, { ...options, images: calib });
-  const { source, digest } = hashed(inputs.source, (sample) => {
+  const { source, digest } = hashed(remember(inputs.source), (sample) => {
     inputs.note(sample);
   });
   return { samples: source, id: digest, facts: () => inputs.facts() };
