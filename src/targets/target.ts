@@ -191,6 +191,8 @@ export interface TargetArithmetic extends Recipe {
     readonly when: 'each' | 'end';
     /** `satPairs16` applies to u8 codes with s8 weights, except in depthwise convolutions. */
     readonly products: 'exact' | 'satPairs16';
+    /** Whether it applies in these, too. */
+    readonly pairsInDepthwise?: boolean | undefined;
     readonly biasFirst: boolean;
   };
   /** Width and place of the signed bias, where it is not 32 bits at accumulator scale. */
@@ -210,7 +212,12 @@ export interface TargetArithmetic extends Recipe {
       }
     /** Multipliers of about `bits` bits aligned to the larger ratio. */
     | { readonly kind: 'aligned'; readonly bits: number; readonly rule: RoundRule }
-    | { readonly kind: 'f32'; readonly form: 'separate' | 'fused' | 'direct' }
+    /** `zeroPointOutside`: the output's zero point is added behind the rounding. */
+    | {
+        readonly kind: 'f32';
+        readonly form: 'separate' | 'fused' | 'direct';
+        readonly zeroPointOutside?: boolean | undefined;
+      }
     /** Aligns to the finer exponent, adds, shifts once. */
     | { readonly kind: 'pow2'; readonly rule: RoundRule }
     /** Operands are brought to the output's scale first, each rounded; the sum saturates. */

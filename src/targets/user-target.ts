@@ -118,6 +118,7 @@ const accumulator = object({
   overflow: z.enum(['wrap', 'saturate', 'saturateSymmetric', 'trap']),
   when: z.enum(['each', 'end']),
   products: z.enum(['exact', 'satPairs16']),
+  pairsInDepthwise: z.boolean().optional(),
   biasFirst: z.boolean(),
 });
 
@@ -144,7 +145,11 @@ const arithmetic = object({
       folded: z.boolean().optional(),
     }),
     object({ kind: z.literal('aligned'), bits: whole(2, 30), rule: plain }),
-    object({ kind: z.literal('f32'), form: z.enum(['separate', 'fused', 'direct']) }),
+    object({
+      kind: z.literal('f32'),
+      form: z.enum(['separate', 'fused', 'direct']),
+      zeroPointOutside: z.boolean().optional(),
+    }),
     object({ kind: z.literal('pow2'), rule: plain }),
     object({ kind: z.literal('saturating') }),
     object({ kind: z.literal('weighted'), bits: whole(4, 24), code }),

@@ -79,10 +79,11 @@ function collapse(zeroPoints: Int32Array): Int32Array {
   return zeroPoints.every((z) => z === zeroPoints[0]) ? zeroPoints.slice(0, 1) : zeroPoints;
 }
 
-/** Pairs saturate where u8 codes meet s8 weights, except in depthwise convolutions. */
+/** Pairs saturate where u8 codes meet s8 weights, in depthwise convolutions only if so said. */
 function accumulator({ target }: LoweringState, node: QuantConv, input: QuantValue): Accumulator {
-  const { accumulator: rule } = target.arithmetic;
-  const pairs = input.dtype === 'u8' && node.weight.dtype === 's8' && !isDepthwise(node);
+  const { pairsInDepthwise = false, ...rule } = target.arithmetic.accumulator;
+  const meet = input.dtype === 'u8' && node.weight.dtype === 's8';
+  const pairs = meet && (pairsInDepthwise || !isDepthwise(node));
   return { ...rule, products: pairs ? rule.products : 'exact' };
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantElementwise, QuantValue } from '../../graph/quant-graph.js';
 import type { TargetArithmetic } from '../../targets/target.js';
-import { codeRange, type AddForm, type CodeClamp } from '../program.js';
+import { codeRange, type AddForm, type AddOp, type CodeClamp } from '../program.js';
 import { roundHalfEven } from '../rounding.js';
 import { codeClamp } from './clamp.js';
 import {
@@ -34,9 +34,52 @@ function lowerAdd(state: LoweringState, node: QuantElementwise): void {
   const inputs = saturating
     ? convertedOperands(state, node, value)
     : node.inputs.map((name) => state.read(node, name));
-  const output = state.write(node.output);
   const form = saturating ? plainSum : addForm(state, node, [a, b], value, clamp);
+  if (form.kind === 'f32' && outside(state) && value.zeroPoint !== 0) {
+    addWithoutZeroPoint(state, node, { inputs, form, clamp, value });
+    return;
+  }
+  const output = state.write(node.output);
   state.ops.push({ op: 'add', name: node.name, inputs, output, form, clamp });
+}
+
+function outside({ target }: LoweringState): boolean {
+  const { add } = target.arithmetic;
+  return add.kind === 'f32' && (add.zeroPointOutside ?? false);
+}
+
+/**
+ * A float32 addition whose zero point comes after the rounding: into 16 bits without zero point, then
+ * a window of one code that adds it.
+ */
+function addWithoutZeroPoint(
+  state: LoweringState,
+  node: QuantElementwise,
+  op: Pick<AddOp, 'inputs' | 'form' | 'clamp'> & { readonly value: QuantValue },
+): void {
+  const { inputs, form, clamp, value } = op;
+  const { zeroPoint } = value;
+  const name = `${node.name}/sum`;
+  const sum = state.append({ ...value, dtype: 's16', bits: 16, zeroPoint: 0 }, name);
+  const shifted = {
+    lo: clamp.lo.map((code) => code - zeroPoint),
+    hi: clamp.hi.map((code) => code - zeroPoint),
+  };
+  state.ops.push({ op: 'add', name, inputs, output: sum, form, clamp: shifted });
+  state.ops.push({
+    op: 'averagePool',
+    name: node.name,
+    inputs: [sum],
+    output: state.write(node.output),
+    kernel: [1, 1],
+    strides: [1, 1],
+    pads: [0, 0, 0, 0],
+    form: {
+      kind: 'requant',
+      requant: { kind: 'shift', shift: Int8Array.of(0), rule: 'floor' },
+    },
+    clamp,
+  });
 }
 
 const plainSum: AddForm = {
