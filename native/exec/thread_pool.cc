@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/thread_pool.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
@@ -12,6 +14,13 @@ namespace {
 // (some 50 us) sleeps instead of taking a core from others.
 constexpr int spins_before_sleep = 2000;
 constexpr int spins_before_yield = 500;
+
+// A worker that is later than three of the caller's own tasks and this has lost its core:
+// schedulers take one for milliseconds. It then rests for `times_rest` as long as the caller
+// waited, so that waiting takes a ninth of the time at most.
+constexpr auto patience = std::chrono::microseconds(300);
+constexpr int times_rest = 8;
+constexpr auto most_rest = std::chrono::milliseconds(200);
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -30,7 +39,7 @@ constexpr uint64_t closed(uint32_t job) { return first_ticket(job) | 0x7fffffff;
 
 }  // namespace
 
-ThreadPool::ThreadPool(int32_t threads) {
+ThreadPool::ThreadPool(int32_t threads) : states_(new Worker[static_cast<size_t>(threads)]) {
   for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
@@ -63,28 +72,70 @@ void ThreadPool::share(int32_t tasks, Call call, const void* body) {
     }
     wake_.notify_all();
   }
-  take_tasks(job, 0);
-  for (int spins = 0; done_.load(std::memory_order_acquire) != tasks;) {
-    if (++spins < spins_before_yield) {
-      pause();
-    } else {
-      std::this_thread::yield();
-    }
+  const Clock::time_point begin = Clock::now();
+  const int32_t own = take_tasks(job, 0);
+  wait_for_others(tasks, begin, own);
+}
+
+void ThreadPool::wait_for_others(int32_t tasks, Clock::time_point begin, int32_t own_tasks) {
+  const auto all_done = [this, tasks] { return done_.load(std::memory_order_acquire) == tasks; };
+  for (int spins = 0; spins < spins_before_yield; ++spins) {
+    if (all_done()) return;
+    pause();
+  }
+  // Without a task of its own the caller cannot tell late from long.
+  const Clock::time_point start = Clock::now();
+  const Clock::duration limit =
+      own_tasks == 0 ? Clock::duration::max() : patience + 3 * (start - begin) / own_tasks;
+  bool late = false;
+  while (!all_done()) {
+    std::this_thread::yield();
+    if (late || Clock::now() - start < limit) continue;
+    late = true;
+    for (int32_t i = 1; i < threads(); ++i) states_[i].late = states_[i].holds_task.load();
+  }
+  if (late) send_to_rest(Clock::now() - start);
+}
+
+void ThreadPool::send_to_rest(Clock::duration waited) {
+  const Clock::time_point now = Clock::now();
+  const Clock::time_point until = now + std::min<Clock::duration>(times_rest * waited, most_rest);
+  alone_ = true;
+  alone_until_ = until;
+  for (int32_t i = 1; i < threads(); ++i) {
+    Worker& worker = states_[i];
+    if (worker.late) worker.rests_until.store(until.time_since_epoch().count());
+    worker.late = false;
+    const Clock::time_point end(Clock::duration(worker.rests_until.load()));
+    alone_ = alone_ && end > now;
+    alone_until_ = std::min(alone_until_, end);
   }
 }
 
-void ThreadPool::take_tasks(uint32_t job, int32_t thread) {
+void ThreadPool::rest(Worker& worker) {
+  const Clock::time_point end(Clock::duration(worker.rests_until.load()));
+  if (end <= Clock::now()) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  wake_.wait_until(lock, end, [this] { return stop_.load(); });
+}
+
+int32_t ThreadPool::take_tasks(uint32_t job, int32_t thread) {
+  int32_t taken = 0;
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (job_of(ticket) == job) {
     const int32_t tasks = tasks_.load(std::memory_order_acquire);
     const Call call = call_.load(std::memory_order_acquire);
     const void* body = body_.load(std::memory_order_acquire);
-    if (task_of(ticket) >= tasks) return;
+    if (task_of(ticket) >= tasks) break;
+    states_[thread].holds_task.store(true, std::memory_order_relaxed);
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     call(body, task_of(ticket), thread);
     done_.fetch_add(1, std::memory_order_release);
     ticket = ticket_.load(std::memory_order_acquire);
+    ++taken;
   }
+  states_[thread].holds_task.store(false, std::memory_order_relaxed);
+  return taken;
 }
 
 void ThreadPool::work(int32_t thread) {
@@ -93,6 +144,7 @@ void ThreadPool::work(int32_t thread) {
     job = wait_for_job(job);
     if (stop_.load()) return;
     take_tasks(job, thread);
+    if (states_[thread].rests_until.load(std::memory_order_relaxed) != 0) rest(states_[thread]);
   }
 }
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads that share the tasks of one job at a time. Tasks are taken from an atomic counter, so a
 // thread that the system has put aside costs the task it holds and no more: a static split would
-// wait for it at every layer.
+// wait for it at every layer. A worker whose task the caller had to wait for rests for several
+// times as long, so that on a busy core what is lost stays a small part of the whole.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -26,7 +29,7 @@ class ThreadPool {
   // done. `thread` < threads() names who runs it; the caller is 0. One run() at a time.
   template <class Body>
   void run(int32_t tasks, const Body& body) {
-    if (tasks == 1 || workers_.empty()) {
+    if (tasks == 1 || workers_.empty() || works_alone()) {
       for (int32_t task = 0; task < tasks; ++task) body(task, 0);
       return;
     }
@@ -40,9 +43,20 @@ class ThreadPool {
     (*static_cast<const Body*>(body))(task, thread);
   }
 
+  using Clock = std::chrono::steady_clock;
+  struct alignas(64) Worker {
+    std::atomic<bool> holds_task{false};
+    std::atomic<Clock::rep> rests_until{0};  // since the clock's epoch; 0: never sent to rest
+    bool late = false;                       // the caller's
+  };
+
+  bool works_alone() { return alone_ && (alone_ = Clock::now() < alone_until_); }
   void share(int32_t tasks, Call call, const void* body);
+  void wait_for_others(int32_t tasks, Clock::time_point begin, int32_t own_tasks);
+  void send_to_rest(Clock::duration waited);
   void work(int32_t thread);
-  void take_tasks(uint32_t job, int32_t thread);
+  void rest(Worker& worker);
+  int32_t take_tasks(uint32_t job, int32_t thread);  // how many
   uint32_t wait_for_job(uint32_t last);
 
   // The number of the job in the high half, its next task in the low half. A task is taken by
@@ -59,7 +73,11 @@ class ThreadPool {
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::unique_ptr<Worker[]> states_;  // by thread; the caller's is not used
   std::vector<std::thread> workers_;
+  // The caller's: until when all workers rest.
+  bool alone_ = false;
+  Clock::time_point alone_until_;
 };
 
 }  // namespace lastbit::exec

@@ -228,6 +228,35 @@ TEST(Image, HaloIsFilledAroundTheImageAndNowhereElse) {
   }
 }
 
+// A worker that loses its core in the middle of a task: the caller waits once, then leaves it out.
+TEST(ThreadPool, LateWorkerRests) {
+  using Clock = std::chrono::steady_clock;
+  exec::ThreadPool pool(2);
+  std::atomic<int32_t> helped{0};
+  const auto round = [&](std::chrono::milliseconds delay) {
+    std::atomic<bool> joined{false};
+    pool.run(2, [&](int32_t, int32_t thread) {
+      if (thread != 0) {
+        joined = true;
+        helped.fetch_add(1);
+        std::this_thread::sleep_for(delay);
+        return;
+      }
+      // Leaves the other task to the worker, which may be asleep.
+      const auto end = Clock::now() + std::chrono::milliseconds(5);
+      while (!joined && Clock::now() < end) std::this_thread::yield();
+    });
+  };
+  // Until the worker has taken a task once; the caller may be given both by a busy machine.
+  for (int i = 0; i < 200 && helped == 0; ++i) round(std::chrono::milliseconds(300));
+  ASSERT_EQ(helped, 1);
+  for (int i = 0; i < 3; ++i) round(std::chrono::milliseconds(0));  // some 15 of 200 ms
+  EXPECT_EQ(helped, 1) << "the worker should still rest";
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  for (int i = 0; i < 200 && helped == 1; ++i) round(std::chrono::milliseconds(0));
+  EXPECT_GT(helped, 1) << "the worker should be back";
+}
+
 TEST(ThreadPool, RunsEachTaskOnce) {
   exec::ThreadPool pool(4);
   for (int round = 0; round < 2000; ++round) {
