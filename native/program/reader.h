@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "program/utf8.h"
+
 namespace lastbit::program {
 
 struct Malformed {
@@ -91,8 +93,9 @@ class Reader {
   }
   std::string str(const char* what) {
     size_t count;
-    const char* start = view<char>(what, &count);
-    return std::string(start, count);
+    const uint8_t* start = view<uint8_t>(what, &count);
+    if (!is_utf8(start, count)) fail(std::string(what) + " is not UTF-8");
+    return std::string(reinterpret_cast<const char*>(start), count);
   }
 
   static void check_scale(size_t offset, const char* what, float value) {

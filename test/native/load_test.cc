@@ -133,6 +133,23 @@ TEST(Load, RefusesPaddingOtherThanZero) {
   EXPECT_NE(load_bytes(bytes).message.find("padded"), std::string::npos);
 }
 
+TEST(Load, RefusesNamesThatAreNotUtf8) {
+  const auto loads = [](const std::string& name) {
+    FrameSpec f;
+    f.p.tensors[0].name = name;
+    return load_bytes(f.p.encode()).ok;
+  };
+  for (const char* name : {"x", "", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
+                           "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(loads(name)) << name;
+  }
+  for (const char* name :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2x", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe1\x80",
+        "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"}) {
+    EXPECT_FALSE(loads(name)) << name;
+  }
+}
+
 TEST(Load, RefusesMisalignedBytes) {
   std::vector<uint8_t> bytes = MixedSpec().program().encode();
   bytes.insert(bytes.begin(), 0);
