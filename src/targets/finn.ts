@@ -12,9 +12,9 @@ export const finn: TargetSpec = {
     'fastmachinelearning/qonnx 1.0.0 custom_op/general/multithreshold.py; Xilinx/finn-hlslib ' +
     'activations.hpp with comp::less_equal, as FINN generates it. Thresholds are computed exactly from ' +
     'the scales. Operands of an addition whose scales differ get integer weights of 16 bits; functions ' +
-    'of one value are tables',
+    'of one value are tables. Layers have been run as qonnx 1.0.0',
   evidence: 'source',
-  provenBy: ['test/targets/pipelines.test.ts'],
+  provenBy: ['test/targets/oracle-qonnx.test.ts', 'test/targets/pipelines.test.ts'],
   constraints: {
     activations: ['u8', 's8'],
     weights: ['s8'],

@@ -8,9 +8,12 @@ export const tosaDouble: TargetSpec = {
   id: 'tosa-double@1.0',
   aliases: ['tosa-double'],
   summary: 'TOSA 1.0, DOUBLE_ROUND; average pool by a 30-bit reciprocal, half up',
-  source: 'arm/tosa-specification pseudocode/library/scale_*.tosac, operators/AVG_POOL2D.tosac',
-  evidence: 'unverified',
-  provenBy: [],
+  source:
+    'arm/tosa-specification pseudocode/library/scale_*.tosac, operators/AVG_POOL2D.tosac; multipliers as ' +
+    "TensorFlow's lowering to TOSA makes them; run as Arm's reference model, tosa-tools 2026.8.0. Softmax, " +
+    'products and tables are from TFLite Micro and have not been run',
+  evidence: 'verified',
+  provenBy: ['test/targets/oracle-tosa.test.ts'],
   arithmetic: {
     ...tflm.arithmetic,
     add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },

@@ -280,10 +280,15 @@ export function ethosAdd(
   };
 }
 
-/** generate_scaling for average pools: quantise_pooling_scale. */
-export function ethosMean(sum: number, n: number): number {
+/** Vela scaling.py quantise_pooling_scale. */
+export function ethosPoolingScale(n: number): [bigint, number] {
   let k = 0;
   while (2 ** k <= n - 1) k++;
-  const scale = ((1n << BigInt(31 + k)) + (1n << BigInt(k))) / BigInt(n);
-  return Number(tfl(BigInt(sum), scale, 31 + k));
+  return [((1n << BigInt(31 + k)) + (1n << BigInt(k))) / BigInt(n), 31 + k];
+}
+
+/** Average pools in the TFL rounding mode. */
+export function ethosMean(sum: number, n: number): number {
+  const [scale, shift] = ethosPoolingScale(n);
+  return Number(tfl(BigInt(sum), scale, shift));
 }
