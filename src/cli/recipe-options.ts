@@ -16,8 +16,8 @@ export const recipeOptions = {
   ),
   weightRanges: option(
     '--weight-ranges <method>',
-    'step: ranges of weights, minmax or mse',
-    z.enum(['minmax', 'mse']).optional(),
+    'step: ranges of weights, minmax, mse or po2 (exponents of two)',
+    z.enum(['minmax', 'mse', 'po2']).optional(),
   ),
   biasCorrection: option(
     '--bias-correction <method>',

@@ -12,7 +12,7 @@ import type { Recipe } from './recipe.js';
 import { requireFiniteData } from './scales.js';
 import type { Solver } from './solver.js';
 import { quantGraphOf } from './state.js';
-import { steps, type Context, type State, type Step } from './steps/index.js';
+import { steps, type Context, type LayerFigures, type State, type Step } from './steps/index.js';
 import { weightScheme, type WeightChoice } from './weights.js';
 
 /** What one step of the recipe did. */
@@ -20,6 +20,8 @@ export interface StepReport {
   readonly name: string;
   /** One line for people: what changed, with figures. */
   readonly changed: string;
+  /** Figures by layer, where the step has some. */
+  readonly layers?: readonly LayerFigures[];
 }
 
 export interface Progress {
@@ -79,7 +81,8 @@ export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeR
     const statistics = await gatherer.for(wanted.slice(i), state);
     const outcome = await step.apply(state, statistics, context);
     state = { ...state, ...outcome.state };
-    reports.push({ name: step.name, changed: outcome.changed });
+    const { changed, layers } = outcome;
+    reports.push({ name: step.name, changed, ...(layers === undefined ? {} : { layers }) });
     warnings.push(...(outcome.warnings ?? []));
   }
   return {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { roundingMethods } from './solver.js';
+import { po2Schema } from './po2/settings.js';
 import { rangeMethods } from './ranges.js';
 
 /** Which range of its values an activation can express. */
@@ -13,7 +14,9 @@ const activationSchema = z.strictObject({
 });
 
 const weightSchema = z.strictObject({
-  method: z.enum(['minmax', 'mse']).default('minmax'),
+  method: z.enum(['minmax', 'mse', 'po2']).default('minmax'),
+  /** For `po2`: exponents after Bae et al. 2022. */
+  po2: po2Schema.prefault({}),
 });
 
 /** Search for integer weights that reproduce each layer's float output. */

@@ -221,7 +221,11 @@ export function squaredError(
  * A channel of zeros says nothing about its scale. It takes the largest of the others, so that
  * its bias, at scale (input x weight), stays small.
  */
-function giveZeroChannelsAScale(data: Float32Array, scales: Float32Array, size: number): void {
+export function giveZeroChannelsAScale(
+  data: Float32Array,
+  scales: Float32Array,
+  size: number,
+): void {
   const isZero = Array.from(scales, (_, part) =>
     data.subarray(part * size, (part + 1) * size).every((value) => value === 0),
   );

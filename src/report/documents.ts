@@ -65,6 +65,10 @@ export interface PreprocessFacts {
 export interface StepFacts {
   readonly name: string;
   readonly changed: string;
+  /** Figures by layer, where the step has some: for `weights` by powers of two their exponents. */
+  readonly layers?: readonly ({ readonly layer: string } & Readonly<
+    Record<string, string | number | readonly number[]>
+  >)[];
 }
 
 export interface QuantizeDocument extends PreprocessFacts {

@@ -8,7 +8,7 @@ import type { Step } from './step.js';
 import { weightsStep } from './weights.js';
 import { wideOutputStep } from './wide-output.js';
 
-export type { Context, Outcome, State, Step } from './step.js';
+export type { Context, LayerFigures, Outcome, State, Step } from './step.js';
 
 /** All steps in the order in which they run; the recipe says which of them do. */
 export const steps: readonly Step[] = [

@@ -33,12 +33,19 @@ export interface State extends Choices {
   readonly raised: ReadonlyMap<string, number>;
 }
 
+/** A layer's name and what a step found out about it. */
+export type LayerFigures = { readonly layer: string } & Readonly<
+  Record<string, string | number | readonly number[]>
+>;
+
 /** What a step did. */
 export interface Outcome {
   /** The parts of the state that changed. */
   readonly state: Partial<State>;
   /** One line for people: what changed, with figures. */
   readonly changed: string;
+  /** Figures by layer, where a step has some. */
+  readonly layers?: readonly LayerFigures[];
   readonly warnings?: readonly string[];
 }
 

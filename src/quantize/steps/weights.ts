@@ -5,26 +5,39 @@ import type { QuantWeight } from '../../graph/quant-graph.js';
 import { fitBias } from '../bias.js';
 import { biasOf, convolutionsOf, weightOf } from '../connections.js';
 import { inputQuantization } from '../state.js';
-import { chooseWeightGrid, quantizeWeights } from '../weights.js';
-import type { Step } from './step.js';
+import { valueCosts } from '../noise-model.js';
+import { choosePo2Grid, secondMoments, type Po2Diagnostics } from '../po2/index.js';
+import {
+  chooseWeightGrid,
+  quantizeWeights,
+  type WeightGrid,
+  type WeightScheme,
+} from '../weights.js';
+import type { Context, LayerFigures, Step } from './step.js';
 
 /** Grids of all weights, each weight rounded to the nearest code, and real biases; always wanted. */
 export const weightsStep: Step = {
   name: 'weights',
   wanted: () => true,
-  needs: ({ graph }, { recipe }) => (recipe.weights.method === 'mse' ? inputMoments(graph) : {}),
+  needs: ({ graph }, { recipe }) => {
+    const { method, po2 } = recipe.weights;
+    if (method === 'mse') return inputMoments(graph);
+    if (method !== 'po2' || po2.weighting === 'none') return {};
+    const active = graph.nodes.flatMap((node) => ('clamp' in node ? node.outputs : []));
+    return po2.weighting === 'fisher' ? { ...inputMoments(graph), active } : inputMoments(graph);
+  },
   apply: (state, statistics, { recipe, constraints, scheme, schemeOf }) => {
     const { graph } = state;
     const weights = new Map<string, QuantWeight>();
     const biases = new Map<string, Float64Array>();
     const raised = new Map(state.raised);
+    const layers: LayerFigures[] = [];
     for (const conv of convolutionsOf(graph)) {
       const { data, shape } = weightOf(graph, conv);
       const bias = biasOf(graph, conv);
-      const { method } = recipe.weights;
-      const importance = method === 'mse' ? inputPower(graph, conv, statistics) : undefined;
       const own = schemeOf(conv.name);
-      const chosen = chooseWeightGrid(data, shape[0]!, own, method, importance);
+      const { grid: chosen, diagnostics } = gridOf(graph, conv, own, recipe, statistics);
+      if (diagnostics !== undefined) layers.push({ layer: conv.name, ...diagnostics });
       const { scale } = inputQuantization(state, conv);
       const fitted = fitBias(chosen, bias, scale, own.powerOfTwo, constraints.biasLimit);
       if (fitted.raised > 0) raised.set(conv.name, fitted.raised);
@@ -34,10 +47,45 @@ export const weightsStep: Step = {
     const per = scheme.perChannel ? 'channel' : 'tensor';
     return {
       state: { weights, biases, raised },
-      changed: `${weights.size} layers, ${scheme.bits} bits, per ${per}, ranges by ${recipe.weights.method}`,
+      changed: `${weights.size} layers, ${scheme.bits} bits, per ${per}, ${how(recipe)}`,
+      ...(layers.length === 0 ? {} : { layers }),
     };
   },
 };
+
+function how({ weights: { method, po2 } }: Context['recipe']): string {
+  if (method !== 'po2') return `ranges by ${method}`;
+  const weighting = po2.weighting === 'none' ? '' : `, weighted by ${po2.weighting}`;
+  return `powers of two by ${po2.solver}${weighting}`;
+}
+
+function gridOf(
+  graph: Graph,
+  conv: ConvNode,
+  scheme: WeightScheme,
+  recipe: Context['recipe'],
+  statistics: Statistics,
+): { readonly grid: WeightGrid; readonly diagnostics?: Po2Diagnostics } {
+  const { data, shape } = weightOf(graph, conv);
+  const { method, po2 } = recipe.weights;
+  if (method === 'po2') {
+    const costs = po2.weighting === 'fisher' ? costOf(graph, conv, statistics) : undefined;
+    const importance =
+      po2.weighting === 'none' ? undefined : secondMoments(graph, conv, statistics, costs);
+    return choosePo2Grid(data, shape[0]!, scheme, po2, importance);
+  }
+  const importance = method === 'mse' ? inputPower(graph, conv, statistics) : undefined;
+  return { grid: chooseWeightGrid(data, shape[0]!, scheme, method, importance) };
+}
+
+/** What noise of each output channel costs before the layer's clamp; none where nothing reads it. */
+function costOf(graph: Graph, conv: ConvNode, { active }: Statistics): Float64Array | undefined {
+  const output = conv.outputs[0]!;
+  const share = active.get(output);
+  return valueCosts(graph, active)
+    .get(output)
+    ?.map((cost, c) => cost * (share?.[c] ?? 1));
+}
 
 function inputMoments(graph: Graph): { readonly moments: readonly string[] } {
   return { moments: [...new Set(convolutionsOf(graph).map((conv) => conv.inputs[0]!))] };
