@@ -4,8 +4,9 @@
 import { availableIsas, Engine, type EngineOptions } from '../../src/engine/engine.js';
 import { interpret } from '../../src/program/interpret.js';
 import type { Codes, RunResult } from '../../src/program/executor.js';
-import { opcodes } from '../../src/program/format.js';
-import type { Op, Program } from '../../src/program/program.js';
+import { floatRules, opcodes } from '../../src/program/format.js';
+import type { Op, Program, Requant } from '../../src/program/program.js';
+import { roundRules } from '../../src/program/rounding.js';
 import { randomCodes, randomProgram } from '../program/random-program.js';
 
 /** What two results differ in, in words; undefined if in nothing. */
@@ -69,6 +70,85 @@ function compare(begin: number, end: number, ops?: readonly Op['op'][]): string[
 
 /** More programs for a longer look: LASTBIT_SEEDS=20 runs 20 times as many. */
 const times = Number(process.env.LASTBIT_SEEDS ?? 1);
+
+/** All s8 codes, times 3, through a requantization. */
+function allCodes(requant: Requant): Program {
+  const image = { height: 16, width: 16, channels: 1, scale: 1 };
+  const window = { kernel: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0] } as const;
+  return {
+    target: 'test@1',
+    metadata: {},
+    tensors: [
+      { ...image, name: 'x', dtype: 's8', zeroPoint: 0 },
+      { ...image, name: 'y', dtype: 's8', zeroPoint: -3 },
+    ],
+    input: 0,
+    inputQuantization: { form: 'divide', rule: 'halfAway' },
+    outputs: [1],
+    ops: [
+      {
+        op: 'conv',
+        name: 'conv',
+        inputs: [0],
+        output: 1,
+        ...window,
+        dilations: [1, 1],
+        groups: 1,
+        weightType: 's8',
+        weights: Int8Array.of(3),
+        weightZeroPoints: Int32Array.of(0),
+        bias: Int32Array.of(0),
+        accumulator: {
+          bits: 32,
+          overflow: 'wrap',
+          when: 'end',
+          products: 'exact',
+          biasFirst: false,
+        },
+        requant,
+        clamp: { lo: Int32Array.of(-128), hi: Int32Array.of(127) },
+      },
+    ],
+  };
+}
+
+/** Each rule on ties of both signs, in a shift of 1 and 3 and on segments. */
+const tyingRequants: readonly (readonly [string, Requant])[] = [
+  ...roundRules.flatMap((rule) => [
+    ...[1, 3].map((s): readonly [string, Requant] => [
+      `shift ${s} ${rule}`,
+      { kind: 'stages', stages: [{ kind: 'shift', shift: Int8Array.of(s), rule }] },
+    ]),
+    [
+      `segments ${rule}`,
+      {
+        kind: 'stages',
+        stages: [
+          {
+            kind: 'segments',
+            start: BigInt64Array.of(-100n, 0n),
+            multiplier: Int32Array.of(-1, 3),
+            shift: Uint8Array.of(2, 3),
+            offset: BigInt64Array.of(7n, 0n),
+            rule,
+          },
+        ],
+      },
+    ] as const,
+  ]),
+  ...floatRules.map(
+    (rule) => [rule, { kind: 'f32Rule', scale: Float32Array.of(0.25), rule }] as const,
+  ),
+];
+
+test.each(tyingRequants)('ties: %s', (_, requant) => {
+  const program = allCodes(requant);
+  const codes = Int8Array.from({ length: 256 }, (_code, i) => i - 128);
+  const expected = interpret(program, codes, { taps: 'all' });
+  for (const options of [{ reference: true }, ...availableIsas().map((isa) => ({ isa }))]) {
+    expect(disagreement(program, codes, expected, options)).toBeUndefined();
+  }
+});
 
 describe('interpreter, reference and SIMD kernels agree in every bit', () => {
   test.each(opcodes)('%s', (kind) => {
