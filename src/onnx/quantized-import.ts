@@ -11,6 +11,7 @@ import {
   opsetOf,
 } from './model.js';
 import { parseFacts } from './quantized-metadata.js';
+import { foldNode } from './quantized-ops/fold.js';
 import { integerOperators, operators } from './quantized-ops/index.js';
 import { ImportState, wayOut } from './quantized-ops/state.js';
 
@@ -106,6 +107,7 @@ function readNode(state: ImportState, node: OnnxNode): void {
     readConstant(state, node);
     return;
   }
+  if (foldNode(state, node)) return;
   const read = operators.get(node.op);
   const isKnownDomain = node.domain === '' || node.domain === 'com.microsoft';
   if (read === undefined || !isKnownDomain) {

@@ -22,7 +22,8 @@ export const onnxruntime: TargetSpec = {
     narrowWeights: false,
     scales: 'real',
     perChannelClamp: true,
-    wideOutputs: [],
+    // The sums of a last layer whose result is float, before they are multiplied by its scale.
+    wideOutputs: ['s32'],
   },
   arithmetic: {
     product: 'f32',

@@ -2,9 +2,9 @@
 // Compares what a runtime computed (a folder of tflite_run.py or ort_run.py) with lastbit's engine
 // under one or more targets. Needs the built package.
 //
-//     node compare.cjs MODEL INPUTS FOLDER TARGET... [--isolated] [--reals]
+//     node compare.cjs MODEL INPUTS FOLDER TARGET... [--isolated] [--reals] [--interpreted]
 //
-// Accumulated: every tensor follows from the image. --isolated instead feeds each operation the
+// --interpreted takes the TypeScript interpreter instead of the engine. Accumulated: every tensor follows from the image. --isolated instead feeds each operation the
 // runtime's own inputs, which tells whose fault a difference is. --reals: INPUTS holds f32, NCHW.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -16,11 +16,12 @@ const { readOnnxFile } = require(join(dist, 'onnx/reader.js'));
 const { quantizeInput } = require(join(dist, 'program/input.js'));
 const { lower } = require(join(dist, 'program/lower.js'));
 const { Engine } = require(join(dist, 'engine/engine.js'));
+const { interpret } = require(join(dist, 'program/interpret.js'));
 const { findTarget } = require(join(dist, 'targets/index.js'));
 
 const arrays = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array };
 
-function load(file) {
+function read(file) {
   return file.endsWith('.onnx')
     ? importQuantized(readOnnxFile(file))
     : importTflite(readFileSync(file), file);
@@ -68,8 +69,16 @@ function quantized(program, raw, images) {
   return Buffer.concat(codes);
 }
 
+const interpreter = (program) => ({
+  runSync: (codes, options) => interpret(program, codes, options),
+  close: () => undefined,
+});
+const load = process.argv.includes('--interpreted')
+  ? interpreter
+  : (program) => Engine.load(program);
+
 function accumulated(program, inputs, dump) {
-  const engine = Engine.load(program);
+  const engine = load(program);
   const { dtype } = program.tensors[program.input];
   const stats = new Map();
   for (let i = 0; i < dump.images; ++i) {
@@ -100,7 +109,7 @@ function isolated(program, inputs, dump) {
       outputs: [1],
       ops: [{ ...op, inputs: op.inputs.map(() => 0), output: 1 }],
     };
-    const engine = Engine.load(single);
+    const engine = load(single);
     const [from, to] = single.tensors;
     for (let i = 0; i < dump.images; ++i) {
       const codes = codesOf(from.dtype, slice(sources.get(names[0]), dump.images, i));
@@ -121,7 +130,7 @@ function main(args) {
   const [file, inputFile, folder, ...targets] = args.filter((arg) => !arg.startsWith('--'));
   const raw = readFileSync(inputFile);
   const dump = readDump(folder);
-  const graph = load(file);
+  const graph = read(file);
   for (const target of targets) {
     let program;
     try {

@@ -13,11 +13,6 @@ const profiles: Readonly<Record<Runtime, string>> = {
 const runtimes = Object.keys(profiles) as Runtime[];
 const cases = tieCases();
 
-/** What a profile refuses because no program can hold it. */
-const refused: Readonly<Partial<Record<Runtime, RegExp>>> = {
-  'litert-xnnpack': /^mean-[su]8-6-equal$/,
-  'litert-builtin': /^mean-u8-(16-finer|49-finer|6-finer|1-finer|49-random)$/,
-};
 /** TFLite Micro's RELU6 ignores that its output has another scale; no converter writes that. */
 const ignoresScale = 'relu6-s8-dyadic';
 
@@ -29,10 +24,6 @@ describe('ties: every operator is exactly what the runtime computes', () => {
     for (const tie of cases) {
       const expected = tie.expected.get(runtime);
       if (expected === undefined) continue;
-      if (refused[runtime]?.test(tie.name) === true) {
-        expect(() => differing(tie, target, expected)).toThrow(/target-constraint/);
-        continue;
-      }
       const count = differing(tie, target, expected);
       if (runtime === 'tflm' && tie.name === ignoresScale) expect(count).toBe(expected.length);
       else if (count > 0) wrong.push(`${tie.name}: ${count} of ${expected.length}`);

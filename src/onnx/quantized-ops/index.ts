@@ -20,6 +20,7 @@ import {
 } from './qlinear.js';
 import { dequantizeLinear, quantizeLinear } from './quantize-linear.js';
 import type { ReadOperator } from './registry.js';
+import { slice, split } from './selections.js';
 import {
   concat,
   flatten,
@@ -70,6 +71,8 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['ReduceMean', reduceMean],
   ['MaxPool', maxPool],
   ['Concat', concat],
+  ['Split', split],
+  ['Slice', slice],
   ['Pad', pad],
   ['Reshape', reshape],
   ['Flatten', flatten],

@@ -69,14 +69,17 @@ function rawMean(input: QuantValue, value: QuantValue, n: number, rule: FixedRul
 }
 
 /**
- * RNE(f32(f32(sum * factor) + zero point)), which XNNPACK's mean computes. A program adds zero
- * points after rounding; the two agree but for ties. Where they do for every sum that can occur,
- * the plain form is taken, else thresholds.
+ * XNNPACK's mean (reduce-nd.c, init_qs8_reduce in microparams-init.c): RNE(f32(f32(raw sum * factor)
+ * + inner zero point)), both zero points in the inner one. A program adds the zero point after
+ * rounding. Where that gives the same for every sum that can occur, the plain form is taken, else
+ * thresholds.
  */
 function zeroInside(input: QuantValue, value: QuantValue, n: number): AverageForm {
-  const factor = f32(input.scale / f32(value.scale * n));
+  const factor = f32(f32(input.scale / value.scale) * f32(1 / n));
   const { zeroPoint } = value;
-  const exact = (a: number): number => roundHalfEven(f32(f32(f32(a) * factor) + zeroPoint));
+  const raw = n * input.zeroPoint;
+  const inner = f32(zeroPoint - f32(raw * factor));
+  const exact = (a: number): number => roundHalfEven(f32(f32(f32(a + raw) * factor) + inner));
   const plain = (a: number): number => roundHalfEven(f32(f32(a) * factor)) + zeroPoint;
   const [lo, hi] = limitsOf(value);
   const sums = sumsOf(input, n);

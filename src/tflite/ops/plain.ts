@@ -2,10 +2,10 @@
 // Everything but convolutions.
 import type { Clamp, Pads } from '../../graph/graph.js';
 import type { QuantUnary, QuantValue } from '../../graph/quant-graph.js';
+import { pointwise } from '../../graph/quant-select.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { TfliteOperator } from '../reader.js';
 import { readClamp, readWindow } from './convolutions.js';
-import { pointwise } from './selections.js';
 import { type ReadOperator, type TfliteState, codesOf } from './state.js';
 
 /**
@@ -70,7 +70,13 @@ function negated(state: TfliteState, operator: TfliteOperator, value: QuantValue
   const channels = image.shape[1]!;
   const mirrored = dtype === 'u8' ? 255 - zeroPoint : dtype === 's8' ? -1 - zeroPoint : -zeroPoint;
   const result = { ...image, name: label, zeroPoint: mirrored };
-  const layer = pointwise(state.layerName(label), image, label, channels, channels, () => -1);
+  const layer = pointwise(
+    state.layerName(label),
+    image,
+    label,
+    { outputs: channels, group: channels },
+    () => -1,
+  );
   state.addInner(result, layer);
   if (!isRow) return result;
   const row = { ...result, name: `${label}/row`, shape: value.shape };

@@ -1,53 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operators that take some of an image's channels. A quantized graph has no such layer; a 1 x 1
-// convolution whose weights are one and zero, at scale 1, returns exactly the codes that it takes.
-import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
+// Operators that take some of an image's channels, as 1 x 1 convolutions.
+import type { QuantValue } from '../../graph/quant-graph.js';
+import { pointwise } from '../../graph/quant-select.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { TfliteOperator } from '../reader.js';
 import { type ReadOperator, type TfliteState, codesOf } from './state.js';
-
-/** A 1 x 1 convolution without bias, of scale 1. */
-export function pointwise(
-  name: string,
-  input: QuantValue,
-  output: string,
-  outputs: number,
-  group: number,
-  weightAt: (o: number, i: number) => number,
-): QuantConv {
-  const inputs = input.shape[1]! / group;
-  const codes = Array.from({ length: outputs * inputs }, (_, at) =>
-    weightAt(Math.floor(at / inputs), at % inputs),
-  );
-  return {
-    op: 'Conv',
-    name,
-    inputs: [input.name],
-    output,
-    kernel: [1, 1],
-    strides: [1, 1],
-    pads: [0, 0, 0, 0],
-    dilations: [1, 1],
-    group,
-    weight: unitWeight(input, [outputs, inputs, 1, 1], codes),
-    bias: undefined,
-    fullyConnected: false,
-  };
-}
-
-/** Weights of scale 1, of the signedness that layers over such codes have. */
-function unitWeight(
-  { dtype }: QuantValue,
-  shape: readonly number[],
-  codes: readonly number[],
-): QuantWeight {
-  const common = { bits: 8, shape, scales: Float32Array.of(1) };
-  if (dtype !== 'u8') {
-    return { ...common, dtype: 's8', data: Int8Array.from(codes), zeroPoints: Int32Array.of(0) };
-  }
-  const data = Uint8Array.from(codes, (code) => code + 1);
-  return { ...common, dtype: 'u8', data, zeroPoints: Int32Array.of(1) };
-}
 
 /** Makes output `position` of the operator from `count` channels of `input`, from `first` on. */
 function select(
@@ -75,7 +32,9 @@ function select(
   const target = isImage
     ? output
     : { ...output, name: `${output.name}/image`, shape: [1, count, 1, 1] };
-  const layer = pointwise(name, image, target.name, count, 1, (o, i) => (i === first + o ? 1 : 0));
+  const layer = pointwise(name, image, target.name, { outputs: count, group: 1 }, (o, i) =>
+    i === first + o ? 1 : 0,
+  );
   if (isImage) {
     state.add(operator, output, layer, position);
     return true;
