@@ -9,6 +9,7 @@ const step = z.boolean().optional();
 export const recipeOptions = {
   repairVariance: option('--repair-variance', 'step: channels without variance', step),
   equalize: option('--equalize', 'step: rescale channels between layers', step),
+  absorbBias: option('--absorb-bias', 'step: high biases move to the next layers', step),
   ranges: option(
     '--ranges <method>',
     'step: ranges of activations, minmax, percentile, mse, kl or output',

@@ -54,6 +54,8 @@ export const recipeSchema = z.strictObject({
       }),
     ])
     .default(false),
+  /** Hands biases that keep a ReLU open on to the next layers, so that ranges shrink. */
+  absorbBias: z.boolean().default(false),
   activations: activationSchema.prefault({}),
   weights: weightSchema.prefault({}),
   reconstruct: z.union([z.literal(false), reconstructSchema]).default(false),
@@ -69,6 +71,7 @@ export type Recipe = z.output<typeof recipeSchema>;
 export interface RecipeChanges {
   readonly repairVariance?: boolean | undefined;
   readonly equalize?: boolean | undefined;
+  readonly absorbBias?: boolean | undefined;
   readonly ranges?: Recipe['activations']['method'] | undefined;
   readonly weightRanges?: Recipe['weights']['method'] | undefined;
   readonly biasCorrection?: Recipe['correctBias'] | undefined;
@@ -82,6 +85,7 @@ export function withChanges(recipe: Recipe, changes: RecipeChanges): Recipe {
     ...recipe,
     repairVariance: repairVariance ?? recipe.repairVariance,
     equalize: switched(recipe.equalize, changes.equalize, recipeSchema.shape.equalize),
+    absorbBias: changes.absorbBias ?? recipe.absorbBias,
     activations: { ...recipe.activations, method: ranges ?? recipe.activations.method },
     weights: { ...recipe.weights, method: weightRanges ?? recipe.weights.method },
     correctBias: biasCorrection ?? recipe.correctBias,
@@ -103,6 +107,7 @@ function switched<Settings extends object>(
 const changeKeys = [
   'repairVariance',
   'equalize',
+  'absorbBias',
   'ranges',
   'weightRanges',
   'biasCorrection',

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { absorbBiasStep } from './absorb-bias.js';
 import { activationRangesStep } from './activation-ranges.js';
 import { biasCorrectionStep } from './bias-correction.js';
 import { equalizeStep } from './equalize.js';
@@ -14,6 +15,7 @@ export type { Context, LayerFigures, Outcome, State, Step } from './step.js';
 export const steps: readonly Step[] = [
   repairVarianceStep,
   equalizeStep,
+  absorbBiasStep,
   activationRangesStep,
   wideOutputStep,
   weightsStep,
