@@ -2,21 +2,29 @@
 """Fails if an inner loop of a GEMM tile touches the stack: python3 stack_traffic.py OBJECT...
 
 g++ 12 spilled the accumulators of such loops more than once, at half the speed and with equal
-results, so no other test notices. Takes objects or static libraries; needs objdump.
+results, so no other test notices. Takes objects or static libraries of x86 or arm64; needs objdump
+(another one by OBJDUMP=aarch64-linux-gnu-objdump).
 """
 
+import os
 import re
 import subprocess
 import sys
 
 KERNEL = re.compile(r"(gemm|pair)_tile<.*>\(")
-DOT = re.compile(r"v?pmaddwd|v?pmaddubsw|vpdpbusd")
-VECTOR_STACK = re.compile(r"%[xyz]mm.*\(%r[sb]p\)|\(%r[sb]p\).*%[xyz]mm")
+DOT = re.compile(r"v?pmaddwd|v?pmaddubsw|vpdpbusd|\t(?:sdot|usmmla|sadalp)\t")
+VECTOR_STACK = re.compile(
+    r"%[xyz]mm.*\(%r[sb]p\)|\(%r[sb]p\).*%[xyz]mm|\t(?:ld|st)[rp]\t[qd]\d.*\[sp"
+)
+JUMP = re.compile(r"\s(?:j\w+|b(?:\.\w+)?|cbn?z\s+\w+,|tbn?z\s+\w+, #\w+,)\s+([0-9a-f]+)")
 
 
 def functions(path):
     text = subprocess.run(
-        ["objdump", "-dC", "--no-show-raw-insn", path], check=True, capture_output=True, text=True
+        [os.environ.get("OBJDUMP", "objdump"), "-dC", "--no-show-raw-insn", path],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     for block in text.split("\n\n"):
         lines = block.strip().split("\n")
@@ -33,7 +41,7 @@ def inner_loops(lines):
         address = re.match(r"\s*([0-9a-f]+):", line)
         if address:
             at[address.group(1)] = i
-        jump = re.search(r"\sj\w+\s+([0-9a-f]+)", line)
+        jump = JUMP.search(line)
         if jump and jump.group(1) in at:
             loop = (at[jump.group(1)], i)
             if any(DOT.search(x) for x in lines[loop[0] : loop[1] + 1]):
