@@ -150,6 +150,45 @@ test.each(tyingRequants)('ties: %s', (_, requant) => {
   }
 });
 
+/** Sums of three u8 codes against decimal scales, whose means come next to ties. */
+test.each([
+  [0.1, 0.2],
+  [0.3, 0.2],
+  [0.7, 1.4],
+  [0.05, 0.1],
+])('means in float32, scales %f and %f', (scaleIn, scaleOut) => {
+  const image = { width: 256, channels: 4, scale: 1, dtype: 'u8' } as const;
+  const base = allCodes({ kind: 'none' });
+  const program: Program = {
+    ...base,
+    tensors: [
+      { ...image, name: 'x', height: 3, zeroPoint: 128 },
+      { ...image, name: 'y', height: 1, zeroPoint: 100 },
+    ],
+    ops: [
+      {
+        op: 'averagePool',
+        name: 'mean',
+        inputs: [0],
+        output: 1,
+        kernel: [3, 1],
+        strides: [1, 1],
+        pads: [0, 0, 0, 0],
+        form: {
+          kind: 'f32Window',
+          scaleIn: Math.fround(scaleIn),
+          scaleOut: Math.fround(scaleOut),
+        },
+        clamp: { lo: Int32Array.of(0), hi: Int32Array.of(255) },
+      },
+    ],
+  };
+  const codes = Uint8Array.from({ length: 3 * 1024 }, (_code, i) => (i * 37 + (i >> 5) * 11) % 256);
+  const expected = interpret(program, codes, { taps: 'all' });
+  expect(disagreement(program, codes, expected, { reference: true })).toBeUndefined();
+  expect(disagreement(program, codes, expected, {})).toBeUndefined();
+});
+
 describe('interpreter, reference and SIMD kernels agree in every bit', () => {
   test.each(opcodes)('%s', (kind) => {
     expect(compare(1000, 1000 + 10 * times, [kind])).toEqual([]);
