@@ -60,6 +60,8 @@ export const nvdla: TargetSpec = {
     scales: 'real',
     perChannelClamp: false,
     wideOutputs: [],
+    // One shift serves all kernels: with 3 digits of it no bias loses what its output could show.
+    biasLimit: 2 ** 18,
   },
   arithmetic: {
     product: 'f32Ratio',

@@ -56,6 +56,16 @@ describe('a target of JSON', () => {
   });
 });
 
+const scale = {
+  kind: 'scale',
+  bits: 12,
+  greatestShift: 40,
+  encode: 'halfEven',
+  rule: 'floor',
+  commonShift: false,
+};
+const staged = (...steps: object[]) => ({ code: { kind: 'staged', steps } });
+
 describe('mistakes: file, key, what came, the way out', () => {
   const npu = (arithmetic: object) => ({ id: 'npu@1', extends: 'tflm', arithmetic });
   test.each<[string, object | string, string[]]>([
@@ -114,6 +124,61 @@ describe('mistakes: file, key, what came, the way out', () => {
       npu({ bias: { bits: 40, overflow: 'refuse' } }),
       ['"arithmetic.bias.bits"', '<=32'],
     ],
+    [
+      'a bias shifted by an unknown word',
+      npu({ bias: { bits: 8, overflow: 'refuse', shift: 'most' } }),
+      ['"arithmetic.bias.shift"', 'got "most"'],
+    ],
+    [
+      'an unknown step',
+      npu(staged({ kind: 'relu' })),
+      ['"arithmetic.code.steps.0.kind"', 'got "relu"'],
+    ],
+    [
+      'an unknown key of a step',
+      npu(staged({ kind: 'saturate', bits: 20, rule: 'floor' })),
+      ['in "arithmetic.code.steps.0": unknown key "rule"', 'known are kind, bits'],
+    ],
+    [
+      'a saturation of 63 bits',
+      npu(staged({ kind: 'saturate', bits: 63 }, scale)),
+      ['"arithmetic.code.steps.0.bits"', '<=62', 'got 63'],
+    ],
+    [
+      'a step multiplier of 33 bits',
+      npu(staged({ ...scale, bits: 33 })),
+      ['"arithmetic.code.steps.0.bits"', '<=32', 'got 33'],
+    ],
+    [
+      'a pipeline without a scale',
+      npu(staged({ kind: 'bias' })),
+      ['"arithmetic.code.steps"', 'expected one "scale" without "innerBits"'],
+    ],
+    [
+      'a pipeline that ends at its inner scale',
+      npu(staged({ ...scale, innerBits: 30 })),
+      ['"arithmetic.code.steps"', 'expected one "scale" without "innerBits"'],
+    ],
+    [
+      'a pipeline that scales twice to the output',
+      npu(staged(scale, scale)),
+      ['two steps scale to the output; give the first "innerBits"'],
+    ],
+    [
+      'a bias behind the scale',
+      npu(staged(scale, { kind: 'bias' })),
+      ['"bias" comes after the output\'s scale'],
+    ],
+    [
+      'a bias added twice',
+      npu(staged({ kind: 'bias' }, { kind: 'bias' }, scale)),
+      ['the bias is added twice'],
+    ],
+    [
+      'weights of 25 bits for a sum',
+      npu({ add: { kind: 'weighted', bits: 25, code: { kind: 'f32' } } }),
+      ['"arithmetic.add.bits"', '<=24', 'got 25'],
+    ],
   ])('%s', (_, content, parts) => {
     const text = message(content);
     for (const part of parts) expect(text).toContain(part);
@@ -155,5 +220,50 @@ describe('lowering for it', () => {
     );
     expect(conv(bias('refuse'), Int32Array.of(-32768)).bias).toEqual(Int32Array.of(-32768));
     expect(conv(bias('saturate'), Int32Array.of(40000)).bias).toEqual(Int32Array.of(32767));
+  });
+
+  test("a pipeline of one's own: saturation, bias, two multipliers", () => {
+    const arithmetic = {
+      ...staged(
+        { kind: 'saturate', bits: 20 },
+        { ...scale, innerBits: 24 },
+        { kind: 'bias' },
+        { ...scale, bits: 8, rule: 'halfAway' },
+      ),
+      bias: { bits: 8, shift: 4, overflow: 'saturate', rule: 'floor' },
+    };
+    const { bias, requant } = conv(
+      { id: 'npu@1', extends: 'tflm', arithmetic },
+      Int32Array.of(100),
+    );
+    // 100 is 6 in the register. The factor f32(0.7) times 2^11 has 11 digits: 2867.2 * 2^-12 needs
+    // k = 11; then 0.7 * 2^11 = 1433.6 = 1434 * 2^0, and 96 * 0.7 * 2^11 = 137625.6.
+    expect(bias).toEqual(Int32Array.of(0));
+    expect(requant).toEqual({
+      kind: 'stages',
+      stages: [
+        { kind: 'saturate', bits: 20 },
+        { kind: 'multiply', factor: Int32Array.of(1434) },
+        { kind: 'shift', shift: Int8Array.of(0), rule: 'floor' },
+        { kind: 'add', value: BigInt64Array.of(137626n) },
+        { kind: 'multiply', factor: Int32Array.of(64) },
+        { kind: 'shift', shift: Int8Array.of(17), rule: 'halfAway' },
+      ],
+    });
+  });
+
+  test('a bias register with a shift of its own, or the least that holds all channels', () => {
+    const aligned = (bias: object) =>
+      conv({ id: 'npu@1', extends: 'tflm', arithmetic: { bias } }, Int32Array.of(1000)).bias;
+    // 1000 / 2^3 = 125
+    expect(aligned({ bits: 8, shift: 'least', overflow: 'refuse' })).toEqual(Int32Array.of(1000));
+    // 1000 / 2^7 = 7.8: 8
+    expect(aligned({ bits: 8, shift: 7, overflow: 'refuse' })).toEqual(Int32Array.of(1024));
+    expect(aligned({ bits: 8, shift: 7, overflow: 'refuse', rule: 'floor' })).toEqual(
+      Int32Array.of(896),
+    );
+    expect(() => aligned({ bits: 8, shift: 2, overflow: 'refuse' })).toThrow(
+      /channel 0: the bias 1000 does not fit 8 bits shifted left by 2/,
+    );
   });
 });
