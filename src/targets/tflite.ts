@@ -119,6 +119,8 @@ export const tfliteBuiltinX86: TargetSpec = {
         mul: { product: 'f32', code: gemmlowp },
       },
     },
+    // Vectors of 8 codes: one shift to the left by 20 less the multiplier's, then one rounding.
+    add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },
     globalPool: { kind: 'rawMean', rule: 'ruyx86' },
     softmax: { kind: 'f32Table', s8: 'halfAway', u8: 'truncHalf' },
   },

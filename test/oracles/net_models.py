@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes small .tflite networks of the kinds that converters write: MobileNetV3 with squeeze and
 excitation, MobileNet-EdgeTPU with fused expansions, networks with preprocessing inside, with shape
-computations, with channels split and joined, with 4-bit weights, with 16-bit activations.
+computations, with channels split and joined, with 4-bit weights.
 
     python net_models.py OUT
 
@@ -402,17 +402,6 @@ def branches(dtype):
     return net.done()
 
 
-def wide(name):
-    """16-bit activations with 8-bit weights."""
-    net = Net(f'wide {name}', 's16', [1, 16, 16, 3], 1 / 8192)
-    net.conv(16, 3, 2, RELU)
-    inverted(net, 16, 3)
-    net.depthwise(3, 2, RELU6).conv(24)
-    if name == 'pool':
-        net.pool().reshape([1, 24]).dense(10)
-    return net.done()
-
-
 def cases():
     return {
         'v3-s8': mobilenet_v3('s8'),
@@ -425,8 +414,6 @@ def cases():
         'branches-u8': branches('u8'),
         'v3-s4': mobilenet_v3('s8', 's4'),
         'edgetpu-s4': edgetpu('s8', 's4'),
-        'wide': wide('plain'),
-        'wide-pool': wide('pool'),
     }
 
 
