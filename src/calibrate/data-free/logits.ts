@@ -16,8 +16,8 @@ export function makesLogits(graph: Graph, conv: ConvNode): boolean {
  * independent: those of a class come together, along the class's weights, and the largest logit
  * is what that adds up to. Where features far outnumber classes, each class can have its own
  * direction and the sum comes near |w| sqrt(sum of variances) (Cauchy and Schwarz); with many
- * classes it is about ten deviations of independent features. Guessed from four networks, where
- * the range then is 0.9 to 2.5 times the real one; see NOTES.md.
+ * classes it is about ten deviations of independent features. Guessed from three networks; see
+ * src/quantize/NOTES.md.
  *
  * @param independent deviations if features were independent, [O]
  * @param weight [O, C, ...]

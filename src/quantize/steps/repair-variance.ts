@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { describeOutliers, outlierAlphas } from '../outlier-alphas.js';
 import { repairVariance } from '../repair-variance.js';
 import type { Step } from './step.js';
 
@@ -10,6 +11,8 @@ export const repairVarianceStep: Step = {
   apply: (state) => {
     const { graph, repaired } = repairVariance(state.graph);
     const channels = [...repaired.values()].reduce((a, b) => a + b, 0);
-    return { state: { graph }, changed: `${channels} channels in ${repaired.size} layers` };
+    const left = describeOutliers(outlierAlphas(graph));
+    const rest = left === '' ? '' : `; left: ${left}`;
+    return { state: { graph }, changed: `${channels} channels in ${repaired.size} layers${rest}` };
   },
 };
