@@ -303,19 +303,19 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 class Addon : public Napi::Addon<Addon> {
  public:
   Addon(Napi::Env env, Napi::Object exports) {
-    DefineAddon(exports,
-                {InstanceValue("interfaceVersion", Napi::Number::New(env, interface_version),
-                               napi_enumerable),
-                 InstanceValue("programVersion", Napi::Number::New(env, program::format_version),
-                               napi_enumerable),
-                 InstanceValue("tier", Napi::String::New(env, cpu::tier_name(cpu::detect())),
-                               napi_enumerable),
-                 InstanceValue("tiers", names_of(env, tiers()), napi_enumerable),
-                 InstanceValue("allTiers", names_of(env, words()), napi_enumerable),
-                 InstanceValue("Engine", EngineObject::Class(env), napi_enumerable),
-                 InstanceValue("GramSum", gram_sum_class(env), napi_enumerable),
-                 InstanceValue("roundWeights", Napi::Function::New(env, round_weights),
-                               napi_enumerable)});
+    DefineAddon(
+        exports,
+        {InstanceValue("interfaceVersion", Napi::Number::New(env, interface_version),
+                       napi_enumerable),
+         InstanceValue("programVersion", Napi::Number::New(env, program::format_version),
+                       napi_enumerable),
+         InstanceValue("tier", Napi::String::New(env, cpu::tier_name(cpu::detect())),
+                       napi_enumerable),
+         InstanceValue("tiers", names_of(env, tiers()), napi_enumerable),
+         InstanceValue("allTiers", names_of(env, words()), napi_enumerable),
+         InstanceValue("Engine", EngineObject::Class(env), napi_enumerable),
+         InstanceValue("GramSum", gram_sum_class(env), napi_enumerable),
+         InstanceValue("roundWeights", Napi::Function::New(env, round_weights), napi_enumerable)});
   }
 
  private:

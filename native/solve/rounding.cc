@@ -175,7 +175,7 @@ class Rounding {
     Block u = start(index, steps, costs);
     if (options_.method != Method::nearest) {
       descend(q, target, steps, options_.sweeps, u, costs);
-      take_better(q, target, steps, real_weights(task), u, costs);
+      keep_nearest(q, target, steps, real_weights(task), u, costs);
       if (options_.refit && per_channel_) refit(task, target, steps, u, costs);
     }
     for (size_t r = 0; r < task.count; ++r) {
@@ -189,12 +189,12 @@ class Rounding {
     }
   }
 
-  // Descent from rounding to nearest, where that ends lower.
-  void take_better(const Quadratic& q, const Block& target, const Steps& steps, const Block& real,
-                   Block& u, double* costs) const {
-    Block other = round_nearest(real, steps);
+  // Rounding to nearest, in the rare lane where it is cheaper.
+  void keep_nearest(const Quadratic& q, const Block& target, const Steps& steps, const Block& real,
+                    Block& u, double* costs) const {
+    const Block other = round_nearest(real, steps);
     double other_costs[lanes];
-    descend(q, target, steps, options_.sweeps, other, other_costs);
+    cost_of(q, difference_of(other, target, steps), other_costs);
     for (size_t r = 0; r < lanes; ++r) {
       if (!(other_costs[r] < costs[r])) continue;
       costs[r] = other_costs[r];
@@ -205,7 +205,7 @@ class Rounding {
   // Scale and codes in turns; a lane keeps its last state once it stops gaining.
   void refit(const Task& task, const Block& target, Steps& steps, Block& u, double* costs) const {
     const Quadratic& q = quadratic(task);
-    for (int32_t round = 0; round < 4; ++round) {
+    for (int32_t round = 0; round < 3; ++round) {
       Steps next = steps;
       double scales[lanes];
       best_scales(q, target, u, scales);

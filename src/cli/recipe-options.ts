@@ -20,6 +20,7 @@ export const recipeOptions = {
     'step: ranges of weights, minmax, mse or po2 (exponents of two)',
     z.enum(['minmax', 'mse', 'po2']).optional(),
   ),
+  reconstruct: option('--reconstruct', 'step: search for weights layer after layer', step),
   biasCorrection: option(
     '--bias-correction <method>',
     'step: none, analytic or iterated',

@@ -74,6 +74,7 @@ export interface RecipeChanges {
   readonly absorbBias?: boolean | undefined;
   readonly ranges?: Recipe['activations']['method'] | undefined;
   readonly weightRanges?: Recipe['weights']['method'] | undefined;
+  readonly reconstruct?: boolean | undefined;
   readonly biasCorrection?: Recipe['correctBias'] | undefined;
   readonly wideOutput?: boolean | undefined;
 }
@@ -88,6 +89,7 @@ export function withChanges(recipe: Recipe, changes: RecipeChanges): Recipe {
     absorbBias: changes.absorbBias ?? recipe.absorbBias,
     activations: { ...recipe.activations, method: ranges ?? recipe.activations.method },
     weights: { ...recipe.weights, method: weightRanges ?? recipe.weights.method },
+    reconstruct: switched(recipe.reconstruct, changes.reconstruct, recipeSchema.shape.reconstruct),
     correctBias: biasCorrection ?? recipe.correctBias,
     wideOutput: wideOutput ?? recipe.wideOutput,
   };
@@ -110,6 +112,7 @@ const changeKeys = [
   'absorbBias',
   'ranges',
   'weightRanges',
+  'reconstruct',
   'biasCorrection',
   'wideOutput',
 ] as const satisfies readonly (keyof RecipeChanges)[];
@@ -134,6 +137,7 @@ const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
     equalize: {},
     activations: { method: 'mse' },
     weights: { method: 'minmax' },
+    reconstruct: {},
     correctBias: 'iterated',
     wideOutput: true,
   }),

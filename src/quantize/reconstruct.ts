@@ -3,7 +3,7 @@ import { gramGeometry, spreadPositions, type Gram } from '../calibrate/gram.js';
 import type { ConvNode, OpenFloatRunner } from '../graph/graph.js';
 import type { QuantWeight } from '../graph/quant-graph.js';
 import type { SampleSource } from '../graph/samples.js';
-import { biasLimit } from './bias.js';
+import { biasLimit as usualLimit } from './bias.js';
 import { biasOf, convolutionsOf, shapeOf, weightOf } from './connections.js';
 import { Frontier } from './frontier.js';
 import type { RoundedWeights, RoundingMethod, Solver } from './solver.js';
@@ -32,6 +32,8 @@ export interface ReconstructOptions {
   readonly solver: Solver;
   readonly schemeOf: (layer: string) => WeightScheme;
   readonly settings: ReconstructSettings;
+  /** Greatest magnitude of a bias code, where the target's is less than usual. */
+  readonly biasLimit?: number | undefined;
   readonly onLayer?: (done: number, count: number) => void;
 }
 
@@ -106,7 +108,7 @@ async function round(
   choices: Choices,
   conv: ConvNode,
   gram: Gram,
-  { solver, settings, schemeOf }: ReconstructOptions,
+  { solver, settings, schemeOf, biasLimit }: ReconstructOptions,
 ): Promise<RoundedWeights> {
   const { data, shape } = weightOf(choices.graph, conv);
   const { scales, zeroPoints } = choices.weights.get(conv.name)!;
@@ -129,7 +131,7 @@ async function round(
     sweeps: settings.sweeps,
     iterations: settings.iterations,
     ratios: settings.scales ? scaleRatios(scheme) : new Float64Array(),
-    leastScales: leastScales(choices, conv),
+    leastScales: leastScales(choices, conv, biasLimit),
     refit: settings.scales && scheme.perChannel && !scheme.powerOfTwo,
   });
 }
@@ -142,12 +144,12 @@ function blended({ cross, covariance }: Gram, share: number): Float64Array {
 function scaleRatios(scheme: WeightScheme): Float64Array {
   if (scheme.powerOfTwo) return Float64Array.of(1, 0.5, 0.25);
   const least = scheme.bits >= 8 ? 0.75 : scheme.bits >= 6 ? 0.6 : 0.4;
-  const count = 17;
+  const count = scheme.bits >= 8 ? 5 : 11;
   return Float64Array.from({ length: count }, (_, i) => 1 - ((1 - least) * i) / (count - 1));
 }
 
 /** Below these a bias would not fit its integer. */
-function leastScales(choices: Choices, conv: ConvNode): Float32Array {
+function leastScales(choices: Choices, conv: ConvNode, biasLimit = usualLimit): Float32Array {
   const { scale } = inputQuantization(choices, conv);
   return biasOf(choices.graph, conv).map((bias) => Math.abs(bias) / (biasLimit * scale));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { nativeSolver } from '../../src/engine/solver.js';
 import { openFloatRunner } from '../../src/float/runner.js';
 import type { Graph } from '../../src/graph/graph.js';
 import { interpret, lower, quantizeInput } from '../../src/program/index.js';
@@ -58,6 +59,7 @@ describe('quantization without images', () => {
         samples: randomSamples(graph, 32, 1),
         constraints: findTarget(target).constraints,
         openFloatRunner,
+        solver: nativeSolver(),
         ...(perChannel === undefined ? {} : { weights: { perChannel } }),
       };
       const best = await quantizeGraph({ ...common, recipe: findRecipe('best') });

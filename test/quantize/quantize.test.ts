@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { nativeSolver } from '../../src/engine/solver.js';
 import { ModelError, UsageError } from '../../src/errors.js';
 import { openFloatRunner } from '../../src/float/runner.js';
 import type { Graph } from '../../src/graph/graph.js';
@@ -24,6 +25,7 @@ function quantize(
     constraints: findTarget(target).constraints,
     recipe,
     openFloatRunner,
+    solver: nativeSolver(),
     ...(perChannel === undefined ? {} : { weights: { perChannel } }),
   });
 }
@@ -252,6 +254,7 @@ describe('steps', () => {
       'activation-ranges',
       'wide-output',
       'weights',
+      'reconstruct',
     ]);
   });
 

@@ -11,7 +11,7 @@ export const reconstructStep: Step = {
   // Without images there is nothing to reconstruct from.
   wanted: ({ recipe, inputLaw }) => recipe.reconstruct !== false && inputLaw === undefined,
   apply: async (state, _, context) => {
-    const { recipe, solver } = context;
+    const { recipe, solver, constraints } = context;
     if (recipe.reconstruct === false) return { state: {}, changed: 'nothing' };
     if (solver === undefined) {
       throw new UsageError('no-solver', 'recipe', `"${name}" needs a solver; set it to false`);
@@ -19,13 +19,19 @@ export const reconstructStep: Step = {
     const { choices, gains } = await reconstruct(state, {
       ...context,
       solver,
-      settings: recipe.reconstruct,
+      biasLimit: constraints.biasLimit,
+      settings: {
+        ...recipe.reconstruct,
+        // Exponents that were chosen by a method of their own stay.
+        scales: recipe.reconstruct.scales && recipe.weights.method !== 'po2',
+      },
       onLayer: (done, count) => {
         context.onProgress(name, done, count);
       },
     });
     const { weights, biases } = choices;
-    return { state: { weights, biases }, changed: describe(gains, recipe.reconstruct.method) };
+    const changed = describe(gains, recipe.reconstruct.method);
+    return { state: { weights, biases }, changed, layers: gains.map((gain) => ({ ...gain })) };
   },
 };
 
