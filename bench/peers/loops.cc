@@ -123,16 +123,18 @@ void run_conv(const Conv& conv, const Tensor& in, const Tensor& out, const uint8
 // The mean over the whole image; other windows are refused.
 void run_pool(const program::AveragePool& pool, const Tensor& in, const Tensor& out,
               const std::vector<uint8_t>& x, std::vector<uint8_t>* y) {
+  if (pool.form == program::AverageForm::f32_window) refuse("loops peer: means in float32");
+  const bool divide = pool.form == program::AverageForm::divide;
   const Finish finish(pool.requant, pool.clamp, out.zero_point);
   const auto n = static_cast<int64_t>(in.pixels());
   const auto channels = static_cast<size_t>(in.channels);
   for (size_t c = 0; c < channels; ++c) {
     int64_t sum = 0;
     for (size_t pixel = 0; pixel < in.pixels(); ++pixel) {
-      sum += code_at(in, x, pixel * channels + c) - (pool.divide ? 0 : in.zero_point);
+      sum += code_at(in, x, pixel * channels + c) - (divide ? 0 : in.zero_point);
     }
     int32_t code = 0;
-    if (pool.divide) {
+    if (divide) {
       const bool up = pool.rule == program::DivideRule::half_up;
       const int64_t half = pool.rule == program::DivideRule::trunc0 ? 0 : n / 2;
       const int64_t shifted = up || sum > 0 ? sum + half : sum - half;
