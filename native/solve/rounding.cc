@@ -189,12 +189,14 @@ class Rounding {
     }
   }
 
-  // Rounding to nearest, in the rare lane where it is cheaper.
+  // Rounding to nearest where that is cheaper; with few weights, where it costs little, descent
+  // from there as a second start.
   void keep_nearest(const Quadratic& q, const Block& target, const Steps& steps, const Block& real,
                     Block& u, double* costs) const {
-    const Block other = round_nearest(real, steps);
+    Block other = round_nearest(real, steps);
     double other_costs[lanes];
-    cost_of(q, difference_of(other, target, steps), other_costs);
+    const int32_t sweeps = q.terms <= exhaustive_terms ? options_.sweeps : 0;
+    descend(q, target, steps, sweeps, other, other_costs);
     for (size_t r = 0; r < lanes; ++r) {
       if (!(other_costs[r] < costs[r])) continue;
       costs[r] = other_costs[r];
