@@ -63,9 +63,19 @@ export function programOf(model: QuantizedModel | ProgramModel, wish?: string): 
   return program;
 }
 
-/** What the importer left out of the file. */
-export function notesOf(model: QuantizedModel | ProgramModel): readonly string[] {
-  return model.kind === 'quantized' ? (model.quantGraph.notes ?? []) : [];
+/** What the importer left out of the file, and what the target leaves out of the network. */
+export function notesOf(
+  model: QuantizedModel | ProgramModel,
+  ...programs: readonly Program[]
+): readonly string[] {
+  const imported = model.kind === 'quantized' ? (model.quantGraph.notes ?? []) : [];
+  return [...imported, ...programs.flatMap(omissionsOf)];
+}
+
+/** What `lower` left out because the target has no form for it. */
+export function omissionsOf({ metadata }: Program): readonly string[] {
+  const omitted = metadata['lastbit.omitted'];
+  return omitted === undefined ? [] : [omitted];
 }
 
 /** The preset that the model names. */

@@ -62,7 +62,7 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
         layers,
         unmatched,
         missing: named.filter((name) => !byTensor.has(name)),
-        notes: notesOf(model),
+        notes: notesOf(model, program),
         ...trapFacts(result),
         ...inputs.facts(),
       };

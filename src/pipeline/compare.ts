@@ -16,6 +16,7 @@ import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import { loadFloatModel, loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
+import { evidenceOf } from './target-choice.js';
 
 export interface CompareModelsOptions extends InputOptions {
   /** The float reference. */
@@ -43,7 +44,7 @@ export async function compareModels(options: CompareModelsOptions): Promise<Comp
       : new Map<string, ArrayLike<number>>();
   const sides = { graph, program, factors };
   const comparison = await openSides(sides, options, inputs.preprocessing);
-  const notes = [...comparison.notes, ...notesOf(quantized)];
+  const notes = [...comparison.notes, ...notesOf(quantized, program)];
   let images = 0;
   let agreeing = 0;
   try {
@@ -139,6 +140,7 @@ function document(
   const layers = sides.comparer.result();
   return {
     target: program.target,
+    evidence: evidenceOf(program.target),
     layers,
     output: layers.at(-1) ?? null,
     top1Agreement: images === 0 ? 0 : (100 * agreeing) / images,

@@ -12,6 +12,7 @@ import { compareModels } from './compare.js';
 import { evaluateModel } from './evaluate.js';
 import type { ProgressListener } from './progress.js';
 import { quantizeInMemory } from './quantize.js';
+import { evidenceOf } from './target-choice.js';
 import { packageFolder } from './version.js';
 
 export interface DemoOptions {
@@ -93,6 +94,7 @@ async function demoNet(
     model: name,
     images: best.accuracy.n,
     target: best.target,
+    evidence: evidenceOf(best.target),
     variants: variantsOf(naive.accuracy, best.accuracy),
     worst: await worstOf(float, naive.file, folder),
     imagesPerSecond: best.accuracy.imagesPerSecond ?? 0,

@@ -23,6 +23,7 @@ import type { FloatModel } from './load-model.js';
 import { loadFloatModel, loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { classesOf } from './run.js';
+import { evidenceOf } from './target-choice.js';
 
 export interface EvaluateModelOptions extends Omit<InputOptions, 'input'> {
   /** Any quantized model. */
@@ -93,12 +94,13 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       model: options.model,
       ...tally(outcomes),
       target: program.target,
+      evidence: evidenceOf(program.target),
       ...inputs.facts(),
       labelOffset,
       threads,
       imagesPerSecond: ran === 0 ? null : ran / seconds,
       resumedFrom,
-      notes: notesOf(model),
+      notes: notesOf(model, program),
     };
     if (options.out !== undefined)
       writeFileAtomic(join(options.out, 'result.json'), toJson(result));

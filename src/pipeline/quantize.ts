@@ -12,7 +12,7 @@ import { quantizeGraph } from '../quantize/quantize.js';
 import { findRecipe, withChanges, type RecipeChanges } from '../quantize/recipe.js';
 import type { QuantizeDocument } from '../report/index.js';
 import { openCalibration, type CalibrationOptions } from './calibration.js';
-import { defaultFloatTarget } from './choose-program.js';
+import { defaultFloatTarget, omissionsOf } from './choose-program.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { resolveTarget } from './target-choice.js';
@@ -89,7 +89,7 @@ export async function quantizeInMemory(
     },
   };
   // What the target cannot represent shows here, before anything is written.
-  lower(described, target);
+  const omissions = omissionsOf(lower(described, target));
   return {
     quantGraph: described,
     document: {
@@ -98,7 +98,7 @@ export async function quantizeInMemory(
       layers: sizeOfQuantGraph(described).layers,
       images: calibration.samples.count,
       steps,
-      warnings,
+      warnings: [...warnings, ...omissions],
       ...facts,
       seconds: (performance.now() - started) / 1000,
       peakRssMiB: process.resourceUsage().maxRSS / 1024,

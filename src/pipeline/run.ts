@@ -91,7 +91,7 @@ export async function runModel(options: RunModelOptions): Promise<RunDocument> {
   return {
     target: program.target,
     evidence: evidenceOf(program.target),
-    notes: notesOf(model),
+    notes: notesOf(model, program),
     ...images[0]!,
     ...inputs.facts(),
     ...(images.length > 1 ? { images } : {}),

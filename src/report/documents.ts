@@ -136,6 +136,8 @@ export interface RunDocument extends PreprocessFacts, ImageResult {
 
 export interface CompareDocument extends PreprocessFacts {
   readonly target: string;
+  /** How well the target's profile is known. */
+  readonly evidence: 'verified' | 'source' | 'unverified';
   /** In program order. */
   readonly layers: readonly LayerComparison[];
   /** The network's output. */
@@ -221,6 +223,8 @@ export interface CompareDumpDocument extends PreprocessFacts {
 export interface EvaluateDocument extends PreprocessFacts, Accuracy {
   readonly model: string;
   readonly target: string;
+  /** How well the target's profile is known. */
+  readonly evidence: 'verified' | 'source' | 'unverified';
   readonly labelOffset: number;
   readonly threads: number;
   /** Of this run; images of a resumed one are not counted. */
@@ -269,6 +273,8 @@ export interface DemoNet {
   readonly model: string;
   readonly images: number;
   readonly target: string;
+  /** How well the target's profile is known. */
+  readonly evidence: 'verified' | 'source' | 'unverified';
   readonly variants: readonly DemoVariant[];
   /** Of the naive one, worst first. */
   readonly worst: readonly LayerComparison[];

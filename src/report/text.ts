@@ -59,19 +59,21 @@ export function quantizeText(document: QuantizeDocument): string {
   return `${facts}\n${steps}`;
 }
 
+/** Only what is proven or read in its source is said to be the target; the rest emulates it. */
+function knownAs({ target, evidence }: Pick<RunDocument, 'target' | 'evidence'>): string {
+  return evidence === 'unverified' ? `${target} (emulated: the profile is unverified)` : target;
+}
+
 export function runText(document: RunDocument): string {
   const results = document.images ?? [document];
-  // Only what is proven or read in its source is said to be the target; the rest emulates it.
-  const emulated =
-    document.evidence === 'unverified' ? ' (emulated: the profile is unverified)' : '';
-  const target = `target  ${document.target}${emulated}\n`;
+  const target = `target  ${knownAs(document)}\n`;
   const written = document.out === undefined ? '' : `\nwritten to ${document.out}\n`;
   return target + results.map(imageText).join('') + written;
 }
 
 export function compareText(document: CompareDocument): string {
   const facts = factList([
-    ['target', document.target],
+    ['target', knownAs(document)],
     ['images', String(document.images)],
     ['top-1 agreement', percent(document.top1Agreement)],
     ...document.notes.map((note) => ['note', note] as const),
@@ -84,7 +86,7 @@ export function evaluateText(document: EvaluateDocument): string {
   const { float, paired, imagesPerSecond: speed } = document;
   return factList([
     ['model', document.model],
-    ['target', document.target],
+    ['target', knownAs(document)],
     ['images', String(document.n) + resumed(document.resumedFrom)],
     ['top-1', `${percent(document.top1)}  95 % interval ${interval(document.top1Ci95)}`],
     ['top-5', percent(document.top5)],
@@ -150,10 +152,11 @@ export function demoText({ nets, images, seconds }: DemoDocument): string {
         align: 'right',
       },
     ]);
-    const speed = `  ${net.target}, ${net.imagesPerSecond.toFixed(0)} exact images/s\n`;
+    const speed = `  ${knownAs(net)}, ${net.imagesPerSecond.toFixed(0)} images/s\n`;
     return `${table}${speed}\n  worst layers, naive:\n${indent(layerTable(net.worst))}\n`;
   });
-  return `${images} test images, each run in exact integers\n\n${parts.join('')}total time ${seconds.toFixed(1)} s\n`;
+  const exactly = nets.every(({ evidence }) => evidence !== 'unverified') ? ' exact' : '';
+  return `${images} test images, each run in${exactly} integers\n\n${parts.join('')}total time ${seconds.toFixed(1)} s\n`;
 }
 
 /** Which preprocessing was used, one line each; for standard error. */

@@ -19,6 +19,7 @@ export const layer: LayerComparison = {
 export const evaluation: EvaluateDocument = {
   model: 'm.onnx',
   target: 't@1',
+  evidence: 'verified',
   n: 650,
   top1: 66.3077,
   top1Ci95: [62.5901, 69.8402],

@@ -67,6 +67,7 @@ describe('text', () => {
     ];
     const text = compareText({
       target: 't@1',
+      evidence: 'unverified',
       layers,
       output: layers[1]!,
       top1Agreement: 50,
@@ -77,6 +78,7 @@ describe('text', () => {
       geometry: null,
       geometryApplied: {},
     });
+    expect(text).toContain('t@1 (emulated: the profile is unverified)');
     expect(text).toMatch(/^model\/relu +dense +exact/m);
     expect(text).toMatch(/^\.\.\.x{57} +dense +20\.00 +- /m);
     expect(text).toMatch(/^note +one note$/m);
