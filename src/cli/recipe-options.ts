@@ -27,4 +27,9 @@ export const recipeOptions = {
     z.enum(['none', 'analytic', 'iterated']).optional(),
   ),
   wideOutput: option('--wide-output', 'step: 16-bit logits where the target has them', step),
+  outputRange: option(
+    '--output-range <how>',
+    'step: full, or top: low scores saturate for finer steps at the top',
+    z.enum(['full', 'top']).optional(),
+  ),
 } as const;

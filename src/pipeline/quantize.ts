@@ -8,7 +8,9 @@ import type { QuantGraph } from '../graph/quant-graph.js';
 import { writeQdq } from '../onnx/qdq-write.js';
 import { writeQop } from '../onnx/qop-write.js';
 import { lower } from '../program/lower.js';
-import { quantizeGraph } from '../quantize/quantize.js';
+import type { SchemeChoice } from '../quantize/choose-schemes.js';
+import { quantizeMixed } from '../quantize/quantize-mixed.js';
+import { quantizeGraph, type QuantizeOptions, type QuantizeResult } from '../quantize/quantize.js';
 import { findRecipe, withChanges, type RecipeChanges } from '../quantize/recipe.js';
 import type { QuantizeDocument } from '../report/index.js';
 import { openCalibration, type CalibrationOptions } from './calibration.js';
@@ -28,6 +30,10 @@ export interface QuantizeModelOptions extends RecipeChanges, CalibrationOptions 
   readonly recipe?: string | undefined;
   readonly weights?: 'per-tensor' | 'per-channel' | undefined;
   readonly weightBits?: number | undefined;
+  /** Chooses a weight scheme for each layer by measured sensitivity. */
+  readonly auto?: boolean | undefined;
+  /** For `auto`: points of agreement with float to be given up at most (1). */
+  readonly maxDrop?: number | undefined;
   readonly threads?: number | undefined;
   readonly overwrite?: boolean | undefined;
   readonly onProgress?: ProgressListener | undefined;
@@ -61,10 +67,11 @@ export async function quantizeInMemory(
 ): Promise<QuantizedResult> {
   const started = performance.now();
   const target = resolveTarget(options.target ?? defaultFloatTarget);
+  requireConsistent(options);
   const recipe = withChanges(findRecipe(options.recipe ?? 'best'), options);
   const { graph } = await loadFloatModel(options.model);
   const calibration = openCalibration(graph, options);
-  const { quantGraph, steps, warnings, channelFactors } = await quantizeGraph({
+  const { quantGraph, steps, warnings, channelFactors, choice } = await quantizeBy(options, {
     graph,
     samples: calibration.samples,
     ...(calibration.inputLaw === undefined ? {} : { inputLaw: calibration.inputLaw }),
@@ -99,11 +106,35 @@ export async function quantizeInMemory(
       images: calibration.samples.count,
       steps,
       warnings: [...warnings, ...omissions],
+      ...(choice === undefined ? {} : { choice }),
       ...facts,
       seconds: (performance.now() - started) / 1000,
       peakRssMiB: process.resourceUsage().maxRSS / 1024,
     },
   };
+}
+
+type Quantized = QuantizeResult & { readonly choice?: SchemeChoice };
+
+function quantizeBy(
+  { auto = false, maxDrop = 1 }: Pick<QuantizeModelOptions, 'auto' | 'maxDrop'>,
+  stage: QuantizeOptions,
+): Promise<Quantized> {
+  return auto ? quantizeMixed(stage, maxDrop) : quantizeGraph(stage);
+}
+
+function requireConsistent(options: Partial<QuantizeModelOptions>): void {
+  const { auto = false, maxDrop, dataFree, weights, weightBits } = options;
+  if (!auto && maxDrop !== undefined) {
+    throw new UsageError('missing-option', '--max-drop', 'is the limit of --auto; add --auto');
+  }
+  if (!auto) return;
+  const given = { '--data-free': dataFree, '--weights': weights, '--weight-bits': weightBits };
+  const [clash] =
+    Object.entries(given).find(([, value]) => value !== undefined && value !== false) ?? [];
+  if (clash === undefined) return;
+  const why = clash === '--data-free' ? 'it measures on images' : 'it chooses that for each layer';
+  throw new UsageError('clash', `--auto, ${clash}`, `give one of them: ${why}`);
 }
 
 function weightChoice(options: Pick<QuantizeModelOptions, 'weights' | 'weightBits'>) {

@@ -63,6 +63,8 @@ export const recipeSchema = z.strictObject({
   correctBias: z.enum(['none', 'analytic', 'iterated']).default('none'),
   /** Lets the last layer write 16 or 32 bits where the target can. */
   wideOutput: z.boolean().default(false),
+  /** `top` spends all codes of an 8-bit output on scores that can win; the others saturate. */
+  outputRange: z.enum(['full', 'top']).default('full'),
 });
 
 export type Recipe = z.output<typeof recipeSchema>;
@@ -77,6 +79,7 @@ export interface RecipeChanges {
   readonly reconstruct?: boolean | undefined;
   readonly biasCorrection?: Recipe['correctBias'] | undefined;
   readonly wideOutput?: boolean | undefined;
+  readonly outputRange?: Recipe['outputRange'] | undefined;
 }
 
 /** The recipe with the changes made; its name says so. */
@@ -92,6 +95,7 @@ export function withChanges(recipe: Recipe, changes: RecipeChanges): Recipe {
     reconstruct: switched(recipe.reconstruct, changes.reconstruct, recipeSchema.shape.reconstruct),
     correctBias: biasCorrection ?? recipe.correctBias,
     wideOutput: wideOutput ?? recipe.wideOutput,
+    outputRange: changes.outputRange ?? recipe.outputRange,
   };
   return { ...changed, name: [recipe.name, ...namesOf(changes)].join(' ') };
 }
@@ -115,6 +119,7 @@ const changeKeys = [
   'reconstruct',
   'biasCorrection',
   'wideOutput',
+  'outputRange',
 ] as const satisfies readonly (keyof RecipeChanges)[];
 
 /** As on the command line: `no-equalize`, `ranges=percentile`. */

@@ -9,6 +9,7 @@ import type {
   DumpMatch,
 } from '../analyze/index.js';
 import type { Accuracy } from '../evaluate/index.js';
+import type { SchemeChoice } from '../quantize/choose-schemes.js';
 import type { TargetConstraints } from '../targets/target.js';
 
 /** Version of the documents' fields. */
@@ -81,6 +82,8 @@ export interface QuantizeDocument extends PreprocessFacts {
   readonly layers: number;
   readonly images: number;
   readonly steps: readonly StepFacts[];
+  /** With --auto: the weight scheme of each layer, and the trade. */
+  readonly choice?: SchemeChoice;
   readonly warnings: readonly string[];
   readonly seconds: number;
   readonly peakRssMiB: number;

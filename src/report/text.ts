@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The documents for people. Nothing is computed here; figures are only formatted.
+import type { SchemeChoice } from '../quantize/choose-schemes.js';
 import type { LayerComparison } from '../analyze/index.js';
 import type {
   CompareDocument,
@@ -56,7 +57,17 @@ export function quantizeText(document: QuantizeDocument): string {
     { title: 'step', value: ({ name }) => name },
     { title: 'what it changed', value: ({ changed }) => changed },
   ]);
-  return `${facts}\n${steps}`;
+  return `${facts}\n${steps}${document.choice === undefined ? '' : `\n${choiceText(document.choice)}`}`;
+}
+
+function choiceText({ layers }: SchemeChoice): string {
+  return textTable(layers, [
+    { title: 'layer', value: ({ name }) => name },
+    { title: 'bits', value: ({ bits }) => String(bits) },
+    { title: 'scales', value: ({ perChannel }) => (perChannel ? 'per channel' : 'per tensor') },
+    { title: 'bytes', value: ({ bytes }) => String(bytes) },
+    { title: 'alone, dB', value: ({ sqnrDb }) => sqnrDb?.toFixed(1) ?? '' },
+  ]);
 }
 
 /** Only what is proven or read in its source is said to be the target; the rest emulates it. */

@@ -285,6 +285,10 @@ describe('recipes', () => {
     });
     expect(withChanges(findRecipe('naive'), { equalize: true }).equalize).toEqual(best.equalize);
     expect(withChanges(best, { equalize: true }).equalize).toBe(best.equalize);
+    expect(withChanges(best, { reconstruct: false }).reconstruct).toBe(false);
+    expect(withChanges(findRecipe('naive'), { reconstruct: true }).reconstruct).toEqual(
+      best.reconstruct,
+    );
   });
 
   it('fill in what a file leaves out', () => {

@@ -43,6 +43,16 @@ export const quantizeCommand = defineCommand({
       z.enum(['per-channel', 'per-tensor']).optional(),
     ),
     weightBits: option('--weight-bits <n>', 'bits of the weights', integer(2, 16).optional()),
+    auto: option(
+      '--auto',
+      'choose bits and granularity of the weights layer by layer, by measured sensitivity',
+      z.boolean().optional(),
+    ),
+    maxDrop: option(
+      '--max-drop <points>',
+      'for --auto: agreement with float that may be given up (default: 1)',
+      z.coerce.number().min(0).max(100).optional(),
+    ),
     ...recipeOptions,
     threads,
     overwrite,

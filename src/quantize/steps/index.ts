@@ -3,6 +3,7 @@ import { absorbBiasStep } from './absorb-bias.js';
 import { activationRangesStep } from './activation-ranges.js';
 import { biasCorrectionStep } from './bias-correction.js';
 import { equalizeStep } from './equalize.js';
+import { outputRangeStep } from './output-range.js';
 import { reconstructStep } from './reconstruct.js';
 import { repairVarianceStep } from './repair-variance.js';
 import type { Step } from './step.js';
@@ -18,6 +19,7 @@ export const steps: readonly Step[] = [
   absorbBiasStep,
   activationRangesStep,
   wideOutputStep,
+  outputRangeStep,
   weightsStep,
   reconstructStep,
   biasCorrectionStep,
