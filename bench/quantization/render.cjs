@@ -37,13 +37,23 @@ function reached({ drop, shareOfFloat }, { top1, floatTop1, paired }) {
 function renderAccuracy(rows) {
   const header = [
     ...['net', 'flags', 'float', 'top-1', 'delta [95 %]', 'dB', 'agree', 'ties', 'goal', ''],
-    ...['seconds', 'MiB', 'commit'],
+    ...['images', 'seconds', 'MiB', 'commit'],
   ];
-  const body = rows.map(({ net, goal, flags, sets, seconds, peakRssMiB, commit }) => {
+  const body = rows.map(({ net, goal, flags, sets, calibration, seconds, peakRssMiB, commit }) => {
     const { val } = sets;
     const verdict = reached(goal, val) ? 'reached' : '**missed**';
     const accuracy = [val.floatTop1.toFixed(2), val.top1.toFixed(2), ...cells(val)];
-    return [net, flags, ...accuracy, goalText(goal), verdict, seconds, peakRssMiB, commit];
+    return [
+      net,
+      flags,
+      ...accuracy,
+      goalText(goal),
+      verdict,
+      calibration,
+      seconds,
+      peakRssMiB,
+      commit,
+    ];
   });
   return table(header, body);
 }
