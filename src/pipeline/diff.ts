@@ -111,9 +111,10 @@ function lowerAll(
   const programs: Program[] = [];
   const specs: TargetSpec[] = [];
   const refused: { target: string; reason: string }[] = [];
+  const rows = wished.some(({ arithmetic }) => arithmetic.accumulator.products === 'satPairs16');
   for (const spec of wished) {
     try {
-      programs.push(lower(graph, spec));
+      programs.push(lower(graph, spec, { rows }));
       specs.push(spec);
     } catch (error) {
       if (!(error instanceof ModelError && error.code === 'target-constraint')) throw error;

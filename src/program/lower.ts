@@ -10,7 +10,7 @@ import { lowerElementwise } from './lower/elementwise.js';
 import { lowerConcat, lowerPad, lowerReshape } from './lower/move.js';
 import { lowerGlobalPool, lowerPool } from './lower/pool.js';
 import { lowerSoftmax } from './lower/softmax.js';
-import { LoweringState } from './lower/state.js';
+import { LoweringState, type LowerOptions } from './lower/state.js';
 import { lowerUnary } from './lower/unary.js';
 import { Refusal, Violations } from './lower/violations.js';
 import type { Program } from './program.js';
@@ -22,11 +22,11 @@ import type { Program } from './program.js';
  * @throws ModelError `target-constraint` naming every node or value that the target cannot
  *   represent, with the constraint and the way out
  */
-export function lower(graph: QuantGraph, target: TargetSpec): Program {
+export function lower(graph: QuantGraph, target: TargetSpec, options?: LowerOptions): Program {
   const violations = new Violations();
   checkConstraints(graph, target, violations);
   violations.throwIfAny(target.id);
-  const state = new LoweringState(graph, target, violations);
+  const state = new LoweringState(graph, target, violations, options);
   const input = state.write(graph.input);
   for (const node of graph.nodes) {
     try {

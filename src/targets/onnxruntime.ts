@@ -49,6 +49,7 @@ export const onnxruntimeAvx2: TargetSpec = {
   id: 'onnxruntime-avx2@1.30',
   aliases: ['onnxruntime-avx2'],
   summary: 'ONNX Runtime on x86 with AVX2 only: u8 x s8 product pairs saturate to 16 bits',
+  provenBy: [...onnxruntime.provenBy, 'test/targets/oracle-pairs.test.ts'],
   arithmetic: {
     ...onnxruntime.arithmetic,
     accumulator: { ...onnxruntime.arithmetic.accumulator, products: 'satPairs16' },

@@ -189,7 +189,10 @@ export interface TargetArithmetic extends Recipe {
     readonly bits: number;
     readonly overflow: 'wrap' | 'saturate' | 'saturateSymmetric' | 'trap';
     readonly when: 'each' | 'end';
-    /** `satPairs16` applies to u8 codes with s8 weights, except in depthwise convolutions. */
+    /**
+     * `satPairs16` applies to u8 codes with s8 weights, except in depthwise convolutions that make
+     * one channel of each.
+     */
     readonly products: 'exact' | 'satPairs16';
     /** Whether it applies in these, too. */
     readonly pairsInDepthwise?: boolean | undefined;

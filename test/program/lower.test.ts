@@ -256,6 +256,67 @@ describe('conv', () => {
     expect(op).toMatchObject({ weights: nhwc });
   });
 
+  describe('a flattened image whose products saturate in pairs', () => {
+    const flattened = (height: number, width: number) => {
+      const values = [
+        value('x', [1, 2, height, width], { dtype: 'u8' }),
+        value('flat', [1, 2 * height * width], { dtype: 'u8' }),
+        value('y', [1, 1], { dtype: 'u8' }),
+        value('z', [1, 1], { dtype: 'u8' }),
+      ];
+      const layer = { inputs: ['flat'], fullyConnected: true };
+      const nodes: QuantNode[] = [
+        { op: 'Reshape', name: 'flatten', inputs: ['x'], output: 'flat' },
+        convNode(1, 2 * height * width, layer),
+        { ...convNode(1, 2 * height * width, layer), name: 'second', output: 'z' },
+      ];
+      return { ...graphOf(values, nodes), outputs: ['y', 'z'] };
+    };
+
+    test('becomes one row in NCHW order, for all its readers', () => {
+      const program = lower(flattened(2, 3), findTarget('onnxruntime-avx2'));
+      expect(program.ops.map(({ op }) => op)).toEqual([
+        'reshape',
+        'conv',
+        'reshape',
+        'conv',
+        'conv',
+      ]);
+      const nhwc = Uint8Array.of(1, 7, 2, 8, 3, 9, 4, 10, 5, 11, 6, 255);
+      const { taps } = interpret(program, nhwc, { taps: 'all' });
+      const nchw = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255];
+      expect(Array.from(taps.get('flat')!.data)).toEqual(nchw);
+    });
+
+    test('has the same operations under other targets where that is wanted', () => {
+      const kinds = (target: string) =>
+        lower(flattened(2, 3), findTarget(target), { rows: true }).ops.map(({ name }) => name);
+      expect(kinds('onnxruntime')).toEqual(kinds('onnxruntime-avx2'));
+      expect(lower(flattened(2, 3), findTarget('onnxruntime')).ops).toHaveLength(2);
+    });
+
+    test('is refused as a row where sums saturate step by step', () => {
+      const onnxruntime = findTarget('onnxruntime');
+      const { arithmetic } = onnxruntime;
+      const accumulator = {
+        ...arithmetic.accumulator,
+        overflow: 'saturate',
+        when: 'each',
+      } as const;
+      const target = { ...onnxruntime, arithmetic: { ...arithmetic, accumulator } };
+      expect(lower(flattened(2, 3), target).ops).toHaveLength(2);
+      expect(() => lower(flattened(2, 3), target, { rows: true })).toThrow(
+        /node "conv".*overflow step by step.*compare this target/,
+      );
+    });
+
+    test('is refused where it is too large', () => {
+      expect(() => lower(flattened(32, 33), findTarget('onnxruntime-avx2'))).toThrow(
+        /node "conv".*32 x 33.*at most 1024 positions.*onnxruntime/,
+      );
+    });
+  });
+
   test('avx2 pairs saturate for u8 x s8, but not depthwise', () => {
     const values = [
       value('x', [1, 2, 1, 1], { dtype: 'u8' }),

@@ -15,14 +15,19 @@ import { scaleProduct } from './multipliers.js';
 import { requantOf } from './requant.js';
 import { addsBias } from './staged.js';
 import { recipeOf } from './recipe.js';
+import { isReordered, rowOf } from './row.js';
 import { imageOf, type LoweringState } from './state.js';
 
-/** A convolution or fully connected layer; a flattened input becomes a kernel as large as it. */
+/**
+ * A convolution or fully connected layer. A flattened input becomes a kernel as large as the image,
+ * or a row where pairs of products saturate: runtimes pair them in NCHW order there.
+ */
 export function lowerConv(state: LoweringState, node: QuantConv): void {
   const name = node.inputs[0]!;
-  const image = state.flattened.get(name);
-  const input = state.value(image?.name ?? name);
-  const inputs = [state.read(node, input.name)];
+  const flattened = state.flattened.get(name);
+  const input = state.value(flattened?.name ?? name);
+  const image = flattened && readsRow(state, node, flattened) ? undefined : flattened;
+  const inputs = [flattened && !image ? rowOf(state, node, name) : state.read(node, input.name)];
   const value = state.value(node.output);
   const { weight, bias } = node;
   const output = state.write(node.output);
@@ -79,12 +84,26 @@ function collapse(zeroPoints: Int32Array): Int32Array {
   return zeroPoints.every((z) => z === zeroPoints[0]) ? zeroPoints.slice(0, 1) : zeroPoints;
 }
 
-/** Pairs saturate where u8 codes meet s8 weights, in depthwise convolutions only if so said. */
+/**
+ * Pairs saturate where u8 codes meet s8 weights; where each channel makes one of its own (which
+ * onnxruntime has a kernel for) only if so said.
+ */
 function accumulator({ target }: LoweringState, node: QuantConv, input: QuantValue): Accumulator {
   const { pairsInDepthwise = false, ...rule } = target.arithmetic.accumulator;
-  const meet = input.dtype === 'u8' && node.weight.dtype === 's8';
-  const pairs = meet && (pairsInDepthwise || !isDepthwise(node));
+  const pairs = arePaired(node, input) && (pairsInDepthwise || !isOneToOne(node));
   return { ...rule, products: pairs ? rule.products : 'exact' };
+}
+
+/** Whether a layer over a flattened image has to read it in NCHW order. */
+function readsRow({ target, options }: LoweringState, node: QuantConv, image: QuantValue): boolean {
+  const { products } = target.arithmetic.accumulator;
+  const paired = products === 'satPairs16' || options.rows === true;
+  return paired && arePaired(node, image) && isReordered(image);
+}
+
+/** Whether codes and weights have the types whose products saturate in pairs. */
+function arePaired({ weight }: QuantConv, input: QuantValue): boolean {
+  return input.dtype === 'u8' && weight.dtype === 's8';
 }
 
 function convKind(node: QuantConv): RecipeKind | 'conv' {
@@ -96,6 +115,11 @@ function convKind(node: QuantConv): RecipeKind | 'conv' {
 
 function isDepthwise({ group, weight }: QuantConv): boolean {
   return group > 1 && weight.shape[1] === 1;
+}
+
+/** Whether every output channel has an input channel to itself, even the only one. */
+function isOneToOne({ group, weight }: QuantConv): boolean {
+  return weight.shape[1] === 1 && weight.shape[0] === group;
 }
 
 function recipe({ target }: LoweringState, node: QuantConv): Recipe {

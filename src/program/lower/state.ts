@@ -15,6 +15,15 @@ export function imageOf(
   return { height, width, channels };
 }
 
+/** What a caller wants beyond the target's arithmetic. */
+export interface LowerOptions {
+  /**
+   * Layers over flattened images read rows even where the order of their sums changes nothing, so
+   * that operation i is the same layer in the programs of all targets.
+   */
+  readonly rows?: boolean | undefined;
+}
+
 /** The program under construction. */
 export class LoweringState {
   readonly tensors: ProgramTensor[] = [];
@@ -32,6 +41,7 @@ export class LoweringState {
     readonly graph: QuantGraph,
     readonly target: TargetSpec,
     readonly violations: Violations,
+    readonly options: LowerOptions = {},
   ) {}
 
   /** @throws Refusal after recording why this node cannot be represented */
@@ -42,6 +52,11 @@ export class LoweringState {
 
   value(name: string): QuantValue {
     return this.graph.values.get(name)!;
+  }
+
+  /** Whether a tensor holds a value. */
+  isWritten(name: string): boolean {
+    return this.written.has(name);
   }
 
   /** Index of the tensor that holds a value. */
