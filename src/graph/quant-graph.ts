@@ -124,6 +124,11 @@ export interface QuantMetadata {
    * are the float original's times these; no part of the arithmetic.
    */
   readonly channelFactors?: string;
+  /**
+   * JSON: list of layers whose single weight scale belongs to another dimension than 0 in a .tflite
+   * file. It means nothing for their arithmetic, but XNNPACK does not take such uint8 weights.
+   */
+  readonly oddWeightAxes?: string;
 }
 
 export interface QuantGraph {

@@ -6,7 +6,14 @@ import type { Clamp } from '../graph/graph.js';
 import type { QuantGraph, QuantMetadata } from '../graph/quant-graph.js';
 
 const prefix = 'lastbit.';
-const facts = ['target', 'preprocess', 'calibration', 'version', 'channelFactors'] as const;
+const facts = [
+  'target',
+  'preprocess',
+  'calibration',
+  'version',
+  'channelFactors',
+  'oddWeightAxes',
+] as const;
 const origins: readonly QuantGraph['origin'][] = ['lastbit', 'qdq', 'qop', 'tflite'];
 
 /** The part of a quantized graph that lives in metadata. */

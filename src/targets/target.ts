@@ -39,6 +39,8 @@ export interface TargetConstraints {
   readonly perChannelClamp: boolean;
   /** Greatest magnitude of a bias at accumulator scale, where it is less than 2^30. */
   readonly biasLimit?: number | undefined;
+  /** Whether uint8 weights whose .tflite file names another dimension than 0 are left to TFLite. */
+  readonly oddWeightAxes?: 'refused' | undefined;
   /** Types that the network's last layer may write instead of an activation type. */
   readonly wideOutputs: readonly ('s16' | 's32')[];
 }
@@ -96,9 +98,15 @@ export type ScaleCode =
   /**
    * frexp, then round-half-away(q * 2^31) as a Q31 multiplier and a shift; below 2^-32: zero.
    * `multiplierBits`: width of the signed multiplier, 32 unless given; q is taken times
-   * 2^(multiplierBits - 1).
+   * 2^(multiplierBits - 1). `reduced`: the Q31 multiplier m is rounded again to (m + 2^15) >> 16, at
+   * most 2^15 - 1, for accumulators of 64 bits.
    */
-  | { readonly kind: 'q31'; readonly rule: FixedRule; readonly multiplierBits?: number | undefined }
+  | {
+      readonly kind: 'q31';
+      readonly rule: FixedRule;
+      readonly multiplierBits?: number | undefined;
+      readonly reduced?: boolean | undefined;
+    }
   /** The 24-bit significand of the float32 factor as the multiplier. */
   | { readonly kind: 'f32bits'; readonly rule: FixedRule }
   /** The float32 factor itself; rounds half to even. */
@@ -185,6 +193,8 @@ export interface TargetArithmetic extends Recipe {
   readonly kinds?: NonNullable<Recipes['kinds']>;
   /** What layers with u8 weights (or u8 factors) do differently, before `kinds`. */
   readonly u8?: Recipes;
+  /** What layers over s16 codes do differently; absent: s16 codes are treated as others are. */
+  readonly s16?: WideLayers;
   readonly accumulator: {
     readonly bits: number;
     readonly overflow: 'wrap' | 'saturate' | 'saturateSymmetric' | 'trap';
@@ -253,6 +263,13 @@ export interface TargetArithmetic extends Recipe {
     readonly rule: 'halfAway' | 'halfEven';
   };
 }
+
+/** Layers over 16-bit codes without zero points (TFLite's 16x8): recipes and forms of their own. */
+export type WideLayers = Recipes &
+  Partial<Pick<TargetArithmetic, 'add' | 'globalPool'>> & {
+    /** Of the sums of convolutions and fully connected layers. */
+    readonly accumulatorBits: number;
+  };
 
 /** How a bias at accumulator scale becomes the one of the hardware. */
 export interface BiasForm {

@@ -45,6 +45,7 @@ const constraints = object({
   narrowWeights: z.boolean(),
   scales: z.enum(['real', 'powerOfTwo']),
   perChannelClamp: z.boolean(),
+  oddWeightAxes: z.literal('refused').optional(),
   wideOutputs: z.array(z.enum(['s16', 's32'])),
   biasLimit: whole(1, 2 ** 30).optional(),
 });

@@ -22,6 +22,7 @@ export const xnnpack: TargetSpec = {
     narrowWeights: true,
     scales: 'real',
     perChannelClamp: false,
+    oddWeightAxes: 'refused',
     wideOutputs: [],
   },
   arithmetic: {

@@ -55,7 +55,8 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
     outputs: outputs.filter((name) => name !== undefined),
     values: state.values,
     nodes: state.nodes,
-    metadata: {},
+    metadata:
+      state.oddWeightAxes.length > 0 ? { oddWeightAxes: JSON.stringify(state.oddWeightAxes) } : {},
     origin: 'tflite',
     ...(state.notes.length > 0 ? { notes: state.notes } : {}),
   };

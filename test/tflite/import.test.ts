@@ -5,6 +5,8 @@ import type { QuantConv, QuantGraph } from '../../src/graph/quant-graph.js';
 import { writeQdq } from '../../src/onnx/qdq-write.js';
 import { importQuantized } from '../../src/onnx/quantized-import.js';
 import { readOnnx } from '../../src/onnx/reader.js';
+import { lower } from '../../src/program/lower.js';
+import { findTarget } from '../../src/targets/index.js';
 import { importTflite } from '../../src/tflite/import.js';
 import { type FileSpec, type OperatorSpec, type TensorSpec, writeTflite } from './flat-writer.js';
 
@@ -139,6 +141,46 @@ test('a depthwise convolution with multiplier 2 and uint8 weight zero point', ()
   expect(node.weight.shape).toEqual([4, 1, 2, 2]);
   expect([...node.weight.data.slice(4, 8)]).toEqual([1, 5, 9, 13]);
   expect([...node.weight.zeroPoints]).toEqual([200]);
+});
+
+describe('uint8 weights whose scale names another dimension than 0', () => {
+  const layer = (axis: number) =>
+    load({
+      tensors: [
+        codes('x', [1, 3, 3, 2], 0.5, 7, U8),
+        { ...codes('w', [1, 2, 2, 2], 0.1, 128, U8), axis, data: new Uint8Array(8).fill(9) },
+        codes('y', [1, 2, 2, 2], 0.25, 1, U8),
+      ],
+      operators: [
+        {
+          code: 4,
+          inputs: [0, 1],
+          outputs: [2],
+          options: { 0: { i8: valid }, 1: { i32: 1 }, 2: { i32: 1 }, 3: { i32: 1 } },
+        },
+      ],
+      inputs: [0],
+      outputs: [2],
+    });
+
+  test('XNNPACK leaves them to TFLite: refused there, with the layer', () => {
+    const refusal = /target-constraint.*node "y".*another dimension than 0.*tflite-u8/;
+    expect(() => lower(layer(3), findTarget('xnnpack'))).toThrow(refusal);
+    const again = importQuantized(readOnnx(writeQdq(layer(3))));
+    expect(isDeepStrictEqual(again, layer(3))).toBe(true);
+    expect(() => lower(again, findTarget('xnnpack'))).toThrow(refusal);
+  });
+
+  test('no other target minds', () => {
+    expect(lower(layer(3), findTarget('tflite-u8')).ops).toHaveLength(1);
+    expect(lower(layer(0), findTarget('xnnpack')).ops).toHaveLength(1);
+    expect(layer(0).metadata).toEqual({});
+  });
+
+  test('damaged metadata are one error', () => {
+    const graph = { ...layer(3), metadata: { oddWeightAxes: '{"y"' } };
+    expect(() => lower(graph, findTarget('xnnpack'))).toThrow(/oddWeightAxes.*JSON list/);
+  });
 });
 
 test('int4 weights are unpacked low half first', () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ModelError } from '../../errors.js';
 import type { QuantConv, QuantGraph, QuantValue } from '../../graph/quant-graph.js';
 import type { TargetSpec } from '../../targets/target.js';
 import { isLast } from './last.js';
@@ -24,6 +25,7 @@ export function checkConstraints(
   for (const node of graph.nodes) {
     if (node.op === 'Conv') checkWeight(node, target, violations);
   }
+  if (target.constraints.oddWeightAxes === 'refused') checkAxes(graph, violations);
 }
 
 /** Whether a value is what a softmax makes, on a target without one. */
@@ -62,6 +64,34 @@ function checkValue(
     add('has a scale that is no power of two');
   }
   if (imageOf(value) === undefined) add('is not one image, [1, C, H, W] or [1, C]');
+}
+
+/** Such layers run in TFLite's optimized kernels, whose arithmetic is another profile's. */
+function checkAxes({ nodes, metadata }: QuantGraph, violations: Violations): void {
+  const layers = new Set(namesIn(metadata.oddWeightAxes));
+  for (const { name } of nodes.filter((node) => layers.has(node.name))) {
+    violations.add(
+      'has uint8 weights whose scale belongs to another dimension than 0 in the .tflite file, which ' +
+        'XNNPACK leaves to TFLite; run it under tflite-u8, or set their quantized_dimension to 0',
+      `node "${name}"`,
+    );
+  }
+}
+
+/** @throws ModelError where the metadata are no list of names */
+function namesIn(list: string | undefined): readonly string[] {
+  if (list === undefined) return [];
+  try {
+    const names: unknown = JSON.parse(list);
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  } catch {
+    // Said below.
+  }
+  throw new ModelError(
+    'bad-metadata',
+    'metadata "lastbit.oddWeightAxes"',
+    'expected a JSON list of layer names; convert the .tflite file again',
+  );
 }
 
 function checkWeight(

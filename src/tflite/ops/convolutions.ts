@@ -162,6 +162,12 @@ function rearrange(
   return result;
 }
 
+/** Keeps what XNNPACK looks at: the dimension that uint8 weights name. */
+function noteAxis(state: TfliteState, { inputs }: TfliteOperator, layer: string): void {
+  const { type, quantization } = state.tensor(inputs[1]!);
+  if (type === 'u8' && quantization?.axis !== 0) state.oddWeightAxes.push(layer);
+}
+
 /** Null where something is wrong, which is reported. */
 function readBias(
   state: TfliteState,
@@ -284,9 +290,11 @@ function finish(
 ): void {
   const bias = readBias(state, operator, weight.shape[0]!);
   if (bias === null) return;
+  const name = state.layerName(output.name);
+  noteAxis(state, operator, name);
   state.add(operator, output, {
     op: 'Conv',
-    name: state.layerName(output.name),
+    name,
     inputs: [input.name],
     output: output.name,
     weight,
@@ -324,6 +332,7 @@ export const fullyConnected: ReadOperator = (state, operator) => {
   if (weight === undefined || bias === null) return;
   const row = asRow(state, input, length);
   const name = state.layerName(output.name);
+  noteAxis(state, operator, name);
   const rowOutput =
     output.shape.length === 2
       ? output

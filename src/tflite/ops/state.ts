@@ -18,6 +18,8 @@ export class TfliteState {
   readonly values = new Map<string, QuantValue>();
   readonly nodes: QuantNode[] = [];
   readonly notes: string[] = [];
+  /** Layers whose uint8 weights name another dimension than 0. */
+  readonly oddWeightAxes: string[] = [];
   /** Name of the network's input value, once known. */
   input: string | undefined;
   /** Tensors that hold sizes computed from shapes. */
