@@ -2,7 +2,7 @@
 import type { Codes, CodeTensor, Trap } from '../program/executor.js';
 import type { Op, Program, ProgramTensor } from '../program/program.js';
 import type { OpenedProgram } from './compare-layers.js';
-import { fingerprint } from './diff-steps.js';
+import { fingerprint } from './diff-ingredients.js';
 
 /** What an operation made: codes, or the accumulator that trapped instead. */
 export type Outcome = CodeTensor | Trap;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // One quantized network under several targets: where their codes part, by how much, and which
 // ingredient of the arithmetic does it.
+import { ModelError } from '../errors.js';
 import type { Codes, CodeTensor, Trap } from '../program/executor.js';
-import type { Op, Program } from '../program/program.js';
+import { checkOp } from '../program/check.js';
+import type { Op, Program, ProgramTensor } from '../program/program.js';
 import type { OpenedProgram } from './compare-layers.js';
 import type { Outcome } from './diff-experiments.js';
 import { Experiments } from './diff-experiments.js';
-import type { Ingredient } from './diff-steps.js';
-import { fingerprint, stepsBetween } from './diff-steps.js';
+import { fingerprint, type Ingredient } from './diff-ingredients.js';
+import { stepsBetween } from './diff-steps.js';
 
 /** Codes of two tensors that are not the same. */
 export interface CodeDifference {
@@ -274,13 +276,23 @@ export class TargetDiff {
     const steps: Route['steps'][number][] = [];
     let at: Op = a;
     const planned = stepsBetween(a, b);
+    const { tensors } = this.programs[0]!;
+    let skipped = false;
     for (const [k, { ingredient, detail, apply }] of planned.entries()) {
+      const formOf = (op: Op): Op | undefined => {
+        const form = apply(op);
+        return form && admits(tensors, form) ? form : undefined;
+      };
       const last = k === planned.length - 1;
       const next = last ? b : apply(at);
       if (next === undefined) continue; // No such form here: a later step includes it.
-      const single = planned.length === 1 ? b : apply(a);
+      if (next !== b && !admits(tensors, next)) {
+        skipped = true; // It could not run; what includes it has no single ingredient.
+        continue;
+      }
+      const single = planned.length === 1 ? b : formOf(a);
       steps.push({
-        ingredient,
+        ingredient: skipped ? 'requantization form' : ingredient,
         detail,
         before: this.causes.add(index, at),
         after: this.causes.add(index, next),
@@ -289,8 +301,20 @@ export class TargetDiff {
         remaining: new Counts(),
       });
       at = next;
+      skipped = false;
     }
     return { steps, end };
+  }
+}
+
+/** Whether an operation can run in place of one with the same tensors. */
+function admits(tensors: readonly ProgramTensor[], op: Op): boolean {
+  try {
+    checkOp(tensors, op);
+    return true;
+  } catch (error) {
+    if (error instanceof ModelError) return false;
+    throw error;
   }
 }
 

@@ -19,7 +19,7 @@ export type {
   TargetDifference,
 } from './diff-layers.js';
 export { stepsBetween } from './diff-steps.js';
-export type { Ingredient, Step } from './diff-steps.js';
+export type { Ingredient, Step } from './diff-ingredients.js';
 export { explainTrap } from './explain-trap.js';
 export type { TrapOperands } from './explain-trap.js';
 export { matchDump } from './match-dump.js';

@@ -45,7 +45,7 @@ export function checkProgram(program: Program): void {
   whole.require(program.outputs.length > 0, () => 'expected at least one output, got none');
   const input = program.tensors[program.input]!;
   whole.require(input.dtype !== 's32', () => 'expected an input of u8, s8 or s16, got s32');
-  for (const op of program.ops) checkOp(program, op);
+  for (const op of program.ops) checkOp(program.tensors, op);
 }
 
 function checkTensor(tensor: ProgramTensor): void {
@@ -94,10 +94,15 @@ function opPlace(op: Op): Place {
   return new Place(`${op.op} "${op.name}"`);
 }
 
-function checkOp(program: Program, op: Op): void {
+/**
+ * Checks one operation by the tensors that it reads and writes.
+ *
+ * @throws ModelError `invalid-program` naming the operation
+ */
+export function checkOp(tensors: readonly ProgramTensor[], op: Op): void {
   const place = opPlace(op);
-  const inputs = op.inputs.map((index) => program.tensors[index]!);
-  const output = program.tensors[op.output]!;
+  const inputs = op.inputs.map((index) => tensors[index]!);
+  const output = tensors[op.output]!;
   checkArity(op, place);
   place.require(
     op.op === 'reshape' || inputs.every(({ dtype }) => dtype !== 's32'),
