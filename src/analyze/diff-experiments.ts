@@ -3,6 +3,7 @@ import type { Codes, CodeTensor, Trap } from '../program/executor.js';
 import type { Op, Program, ProgramTensor } from '../program/program.js';
 import type { OpenedProgram } from './compare-layers.js';
 import { fingerprint } from './diff-ingredients.js';
+import type { Link } from './match-ops.js';
 
 /** What an operation made: codes, or the accumulator that trapped instead. */
 export type Outcome = CodeTensor | Trap;
@@ -11,6 +12,8 @@ interface Variant {
   readonly index: number;
   readonly op: Op;
   readonly name: string;
+  /** Of the result. */
+  readonly tensor: ProgramTensor;
 }
 
 /**
@@ -27,19 +30,41 @@ export class Experiments {
     private readonly open: (program: Program) => Promise<OpenedProgram>,
   ) {
     base.ops.forEach((op, index) => {
-      this.names.set(keyOf(index, op), base.tensors[op.output]!.name);
+      const tensor = base.tensors[op.output]!;
+      this.names.set(keyOf(index, op, tensor), tensor.name);
     });
   }
 
   /** @returns the name under which `run` gives the result of `op` in place of operation `index` */
-  add(index: number, op: Op): string {
-    const key = keyOf(index, op);
+  add(index: number, op: Op, tensor = this.base.tensors[op.output]!): string {
+    const key = keyOf(index, op, tensor);
     const known = this.names.get(key);
     if (known !== undefined) return known;
     const name = `${op.name} (form ${this.variants.length + 1})`;
     this.names.set(key, name);
-    this.variants.push({ index, op, name });
+    this.variants.push({ index, op, name, tensor });
     return name;
+  }
+
+  /** @returns the name of the result of a chain; undefined if a link that may trap feeds another */
+  addChain(index: number, chain: readonly Link[]): string | undefined {
+    if (chain.length > 1 && chain.some(({ op }) => canTrap(op))) return undefined;
+    const count = this.base.tensors.length;
+    const names: string[] = [];
+    for (const { op, tensor } of chain) {
+      const inputs = op.inputs.map((input) =>
+        input < count ? input : this.tensorOf(names[input - count]!),
+      );
+      names.push(this.add(index, { ...op, inputs }, tensor));
+    }
+    return names.at(-1);
+  }
+
+  /** Tensors of the program come first, then those of the variants. */
+  private tensorOf(name: string): number {
+    const variant = this.variants.findIndex((one) => one.name === name);
+    if (variant >= 0) return this.base.tensors.length + variant;
+    return this.base.tensors.findIndex((tensor) => tensor.name === name);
   }
 
   /** Results by tensor name; what comes after a trap of the program itself is missing. */
@@ -106,10 +131,11 @@ export class Experiments {
       inputs: moved(op),
       output: place.get(op.output)!,
     }));
-    for (const { index, op, name } of this.variants) {
+    for (const [k, { index, op, name, tensor }] of this.variants.entries()) {
       if (canTrap(op) || index > stop) continue;
-      tensors.push({ ...base.tensors[op.output]!, name });
+      tensors.push({ ...tensor, name });
       ops.push({ ...op, name, inputs: moved(op), output: tensors.length - 1 });
+      place.set(base.tensors.length + k, tensors.length - 1);
     }
     return this.part(tensors, ops);
   }
@@ -126,6 +152,7 @@ function canTrap(op: Op): boolean {
 }
 
 /** Weights belong to the model and are the same under all targets. */
-function keyOf(index: number, op: Op): string {
-  return `${index} ${fingerprint({ ...op, name: undefined, weights: undefined })}`;
+function keyOf(index: number, op: Op, tensor: ProgramTensor): string {
+  const arithmetic = { ...op, name: undefined, weights: undefined };
+  return `${index} ${fingerprint([arithmetic, { ...tensor, name: undefined }])}`;
 }

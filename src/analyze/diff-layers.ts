@@ -10,6 +10,7 @@ import type { Outcome } from './diff-experiments.js';
 import { Experiments } from './diff-experiments.js';
 import { fingerprint, type Ingredient } from './diff-ingredients.js';
 import { stepsBetween } from './diff-steps.js';
+import { matchOps, type Link } from './match-ops.js';
 
 /** Codes of two tensors that are not the same. */
 export interface CodeDifference {
@@ -115,7 +116,9 @@ interface Other {
   readonly target: string;
   readonly program: Program;
   /** Names of the isolated results by operation. */
-  readonly names: readonly string[];
+  readonly names: readonly (string | undefined)[];
+  /** Its operations for those of the reference. */
+  readonly chains: ReturnType<typeof matchOps>;
   readonly input: Counts;
   readonly isolated: readonly Counts[];
   readonly accumulated: readonly Counts[];
@@ -135,7 +138,7 @@ export class TargetDiff {
   private routed = false;
 
   /**
-   * @param programs of one graph, so that operation i is the same layer in all of them
+   * @param programs of one graph, so that tensors of one name are the same value in all of them
    * @param open opens the native engine; its runs return all taps
    */
   constructor(
@@ -145,15 +148,19 @@ export class TargetDiff {
     const [base, ...rest] = programs as [Program, ...Program[]];
     this.layers = new Experiments(base, open);
     this.causes = new Experiments(base, open);
-    this.others = rest.map((program) => ({
-      target: program.target,
-      program,
-      names: program.ops.map((op, i) => this.layers.add(i, op)),
-      input: new Counts(),
-      isolated: base.ops.map(() => new Counts()),
-      accumulated: base.ops.map(() => new Counts()),
-      routes: new Map<number, Route>(),
-    }));
+    this.others = rest.map((program) => {
+      const chains = matchOps(base, program);
+      return {
+        target: program.target,
+        program,
+        chains,
+        names: chains.map((chain, i) => chain && this.layers.addChain(i, chain)),
+        input: new Counts(),
+        isolated: base.ops.map(() => new Counts()),
+        accumulated: base.ops.map(() => new Counts()),
+        routes: new Map<number, Route>(),
+      };
+    });
   }
 
   /** @param codes of the input, one for each program */
@@ -169,7 +176,8 @@ export class TargetDiff {
       other.input.add(tensorOf(base, codes[0]!), tensorOf(base, input));
       base.ops.forEach((op, i) => {
         const name = base.tensors[op.output]!.name;
-        other.isolated[i]!.add(alone.get(name), alone.get(other.names[i]!));
+        const isolated = other.names[i];
+        if (isolated !== undefined) other.isolated[i]!.add(alone.get(name), alone.get(isolated));
         other.accumulated[i]!.add(alone.get(name), own.get(name));
       });
     }
@@ -266,9 +274,33 @@ export class TargetDiff {
     for (const other of this.others) {
       base.ops.forEach((op, i) => {
         if (other.isolated[i]!.differing === 0) return;
-        other.routes.set(i, this.routeOf(i, op, other.program.ops[i]!));
+        const chain = other.chains[i]!;
+        const [only, ...more] = chain.map((link) => link.op) as [Op, ...Op[]];
+        const single = more.length === 0 && only.op === op.op;
+        other.routes.set(i, single ? this.routeOf(i, op, only) : this.chainRoute(i, op, chain));
       });
     }
+  }
+
+  /** One exchange of an operation for others in its place. */
+  private chainRoute(index: number, op: Op, chain: readonly Link[]): Route {
+    const end = this.causes.addChain(index, chain)!;
+    const kinds = chain.map((link) => link.op.op);
+    const all = [op.op, ...kinds];
+    const ingredient = all.includes('averagePool')
+      ? 'pool rounding'
+      : all.includes('add')
+        ? 'add form'
+        : 'requantization form';
+    const before = this.causes.add(index, op);
+    const step = {
+      before,
+      after: end,
+      single: end,
+      changed: new Counts(),
+      remaining: new Counts(),
+    };
+    return { steps: [{ ingredient, detail: `${op.op} to ${kinds.join(', ')}`, ...step }], end };
   }
 
   private routeOf(index: number, a: Op, b: Op): Route {

@@ -288,3 +288,32 @@ test('means: float32 windows and two reciprocals are pool rounding', async () =>
     steps: [{ detail: 'requant stages to f32Window' }],
   });
 });
+
+test('operations that only one side has: a table behind a mean', async () => {
+  const graph = graphOf(
+    [image('x'), value('m', [1, 1, 1, 1], { scale: 0.4 }), value('y', [1, 1, 1, 1])],
+    [
+      node({ op: 'GlobalAveragePool', name: 'mean', output: 'm' }),
+      convNode(1, 1, { inputs: ['m'] }),
+    ],
+  );
+  const two = changed('tflm', 'two@1', {
+    globalPool: { kind: 'twoReciprocals', bits: 16, greatestSide: 16, rule: 'halfAway' },
+  });
+  const codes = everyCode.map((code) => (code < 0 ? 0 : code));
+  const there = await diff(graph, [findTarget('tflm'), two], codes);
+  // The sum 8128 / 256 = 31.75 becomes 32 = 80 * 0.4 with a table behind it, without one 79.4.
+  expect(there.map(({ name }) => name)).toEqual(['x', 'mean', 'conv']);
+  expect(there[1]!.others[0]).toMatchObject({
+    isolated: { elements: 1, differing: 1, maxLsb: 1 },
+    cause: {
+      text: 'pool rounding',
+      alone: true,
+      steps: [{ detail: 'averagePool to averagePool, lut', changed: 1 }],
+    },
+  });
+  expect(there[2]!.others[0]).toMatchObject({ isolated: { elements: 1, differing: 0 } });
+  const back = await diff(graph, [two, findTarget('tflm')], codes);
+  expect(back.map(({ name }) => name)).toEqual(['x', 'mean/mean', 'mean', 'conv']);
+  expect(back[1]!.others[0]).toMatchObject({ isolated: { elements: 0 }, cause: null });
+});
