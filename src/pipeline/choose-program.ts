@@ -5,6 +5,7 @@ import { lower } from '../program/lower.js';
 import type { Program } from '../program/program.js';
 import { allTargets } from '../targets/index.js';
 import type { TargetSpec } from '../targets/target.js';
+import { floatLayers } from './float-layers.js';
 import type { ProgramModel, QuantizedModel } from './load-model.js';
 import { resolveTarget } from './target-choice.js';
 
@@ -50,7 +51,7 @@ function defaultTargetOf({ origin, values, input }: QuantGraph): string {
  */
 export function programOf(model: QuantizedModel | ProgramModel, wish?: string): Program {
   if (model.kind === 'quantized') {
-    return lower(model.quantGraph, chooseTarget(model.quantGraph, wish));
+    return lowered(model.quantGraph, chooseTarget(model.quantGraph, wish));
   }
   const { program, file } = model;
   if (wish !== undefined && resolveTarget(wish).id !== program.target) {
@@ -63,6 +64,14 @@ export function programOf(model: QuantizedModel | ProgramModel, wish?: string): 
   return program;
 }
 
+/** A program that says where its runtime computes in float. */
+function lowered(graph: QuantGraph, target: TargetSpec): Program {
+  const program = lower(graph, target);
+  const unlike = floatLayers(graph, target);
+  if (unlike === undefined) return program;
+  return { ...program, metadata: { ...program.metadata, 'lastbit.unlike': unlike } };
+}
+
 /** What the importer left out of the file, and what the target leaves out of the network. */
 export function notesOf(
   model: QuantizedModel | ProgramModel,
@@ -72,10 +81,10 @@ export function notesOf(
   return [...imported, ...programs.flatMap(omissionsOf)];
 }
 
-/** What `lower` left out because the target has no form for it. */
+/** What `lower` left out because the target has no form for it, and what the runtime does otherwise. */
 export function omissionsOf({ metadata }: Program): readonly string[] {
-  const omitted = metadata['lastbit.omitted'];
-  return omitted === undefined ? [] : [omitted];
+  const all = [metadata['lastbit.omitted'], metadata['lastbit.unlike']];
+  return all.filter((sentence) => sentence !== undefined);
 }
 
 /** The preset that the model names. */

@@ -56,7 +56,7 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
       return {
         model: options.model,
         target: program.target,
-        evidence: evidenceOf(program.target),
+        evidence: evidenceOf(program.target, program.metadata),
         input: sample.name,
         first: layers.find(({ differing }) => differing > 0) ?? null,
         layers,

@@ -140,7 +140,7 @@ function document(
   const layers = sides.comparer.result();
   return {
     target: program.target,
-    evidence: evidenceOf(program.target),
+    evidence: evidenceOf(program.target, program.metadata),
     layers,
     output: layers.at(-1) ?? null,
     top1Agreement: images === 0 ? 0 : (100 * agreeing) / images,

@@ -13,6 +13,7 @@ import { allTargets } from '../targets/index.js';
 import type { TargetSpec } from '../targets/target.js';
 import { notesOf, presetOf } from './choose-program.js';
 import { inputEncoder, trapFacts } from './executor.js';
+import { floatLayers } from './float-layers.js';
 import type { InputOptions, InputReader } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import type { QuantizedModel } from './load-model.js';
@@ -67,14 +68,22 @@ export async function diffTargets(options: DiffOptions): Promise<DiffDocument> {
     return {
       model: options.model,
       targets: specs.map(({ id }) => id),
-      evidence: Object.fromEntries(specs.map(({ id, evidence }) => [id, evidence])),
+      evidence: Object.fromEntries(
+        specs.map((spec) => [
+          spec.id,
+          floatLayers(model.quantGraph, spec) === undefined ? spec.evidence : 'unverified',
+        ]),
+      ),
       refused,
       images,
       first: earliest(layers, firsts),
       firsts,
       layers: layers.map(layerFacts),
       seconds: (performance.now() - started) / 1000,
-      notes: notesOf(model),
+      notes: [
+        ...notesOf(model),
+        ...specs.flatMap((spec) => floatLayers(model.quantGraph, spec) ?? []),
+      ],
       ...inputs.facts(),
     };
   } finally {

@@ -94,7 +94,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       model: options.model,
       ...tally(outcomes),
       target: program.target,
-      evidence: evidenceOf(program.target),
+      evidence: evidenceOf(program.target, program.metadata),
       ...inputs.facts(),
       labelOffset,
       threads,

@@ -90,7 +90,7 @@ export async function runModel(options: RunModelOptions): Promise<RunDocument> {
   if (out !== undefined) writeManifest(out, options.model, program, entries);
   return {
     target: program.target,
-    evidence: evidenceOf(program.target),
+    evidence: evidenceOf(program.target, program.metadata),
     notes: notesOf(model, program),
     ...images[0]!,
     ...inputs.facts(),

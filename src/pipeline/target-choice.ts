@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 import { UsageError } from '../errors.js';
+import type { Program } from '../program/program.js';
 import { allTargets, findTarget } from '../targets/index.js';
 import type { Evidence, TargetSpec } from '../targets/target.js';
 import { parseUserTarget } from '../targets/user-target.js';
@@ -15,8 +16,12 @@ export function resolveTarget(nameOrFile: string): TargetSpec {
   return parseUserTarget(readText(nameOrFile), nameOrFile);
 }
 
-/** How well the profile of this id is known; a user's own, and any other, is unverified. */
-export function evidenceOf(id: string): Evidence {
+/**
+ * How well the profile of this id is known; a user's own, and any other, is unverified.
+ * @param metadata of the program: `lastbit.unlike` says why its codes may not be the runtime's
+ */
+export function evidenceOf(id: string, metadata: Program['metadata'] = {}): Evidence {
+  if (metadata['lastbit.unlike'] !== undefined) return 'unverified';
   return allTargets.find((target) => target.id === id)?.evidence ?? 'unverified';
 }
 

@@ -13,6 +13,7 @@ export const fbgemm: TargetSpec = {
     'torch 1.13.1, engine fbgemm, on x86 with AVX2. Windows that count no padding have not been run',
   evidence: 'verified',
   provenBy: ['test/targets/oracle-torch.test.ts'],
+  qdqInFloat: false,
   constraints: {
     ...onnxruntime.constraints,
     activations: ['u8'],

@@ -12,6 +12,7 @@ export const onnxruntime: TargetSpec = {
     'AVX512-VNNI, and emulated (qemu 7.2) as Haswell and Nehalem',
   evidence: 'verified',
   provenBy: ['test/targets/oracle-ort.test.ts'],
+  qdqInFloat: true,
   constraints: {
     activations: ['u8', 's8'],
     weights: ['s8', 'u8'],
@@ -73,5 +74,6 @@ export const onnxruntimeArm64: TargetSpec = {
   summary: 'ONNX Runtime on 64-bit Arm: as onnxruntime, 22-bit integer add',
   evidence: 'source',
   provenBy: [],
+  qdqInFloat: false,
   arithmetic: { ...onnxruntime.arithmetic, add: { kind: 'aligned', bits: 22, rule: 'halfAway' } },
 };

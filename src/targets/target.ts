@@ -301,6 +301,8 @@ export interface TargetSpec {
   readonly evidence: Evidence;
   /** Tests and goldens that prove it. */
   readonly provenBy: readonly string[];
+  /** Whether the runtime computes some layers of QDQ files in float (pipeline/float-layers.ts). */
+  readonly qdqInFloat?: boolean | undefined;
   readonly constraints: TargetConstraints;
   readonly arithmetic: TargetArithmetic;
 }

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a runtime computes in float although the file is quantized: its codes may differ from a
+// profile's, so the profile's evidence does not hold there.
+import type { QuantConv, QuantGraph } from '../graph/quant-graph.js';
+import type { TargetSpec } from '../targets/target.js';
+
+/**
+ * Why onnxruntime on x86 runs layers of this model in float; undefined where it runs integer
+ * kernels. It has these in QDQ files for u8 codes only, and where no clamp is left between a
+ * convolution and its QuantizeLinear. (Read off its optimized graphs, 1.30 and 1.32.)
+ */
+export function floatLayers(graph: QuantGraph, target: TargetSpec): string | undefined {
+  if (target.qdqInFloat !== true || graph.origin === 'qop') return undefined;
+  const { values, nodes, origin } = graph;
+  const says = `codes may differ from those of ${target.id}`;
+  const signed = nodes.some(({ inputs }) =>
+    inputs.some((name) => values.get(name)?.dtype === 's8'),
+  );
+  if (signed) {
+    return `onnxruntime on x86 runs QDQ layers over s8 codes in float: ${says}; u8 codes or QOperator files avoid it`;
+  }
+  const clamped = nodes.filter((node) => node.op === 'Conv' && cuts(graph, node));
+  if (origin !== 'qdq' || clamped.length === 0) return undefined;
+  const layers = clamped.map(({ name }) => `"${name}"`);
+  const more = layers.length > 3 ? ` and ${layers.length - 3} more` : '';
+  return `onnxruntime on x86 runs ${layers.slice(0, 3).join(', ')}${more} in float, as their clamp leaves out codes: ${says}`;
+}
+
+/** Whether a clamp does more than the saturation of the codes behind it. */
+function cuts({ values }: QuantGraph, { clamp, output }: QuantConv): boolean {
+  const { scale, zeroPoint } = values.get(output)!;
+  const [least, greatest] = [0, 255].map((code) => Math.fround(scale * (code - zeroPoint)));
+  return (
+    clamp !== undefined &&
+    (clamp.lo.some((bound) => bound > least!) || clamp.hi.some((bound) => bound < greatest!))
+  );
+}
