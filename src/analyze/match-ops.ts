@@ -11,21 +11,21 @@ export interface Link {
 }
 
 /**
- * For each operation of `base`, the operations of `program` from tensors that are written before it,
- * to its output; tensors correspond by name. Undefined where `program` has no such tensor.
+ * For each operation of `base`, the operations of `program` from tensors that both have to its output;
+ * tensors correspond by name. Undefined where `program` has no such output. Both write the values of
+ * the graph in the same order.
  */
 export function matchOps(base: Program, program: Program): (readonly Link[] | undefined)[] {
   const places = new Map(base.tensors.map(({ name }, index) => [name, index]));
   const producers = new Map(program.ops.map((op) => [op.output, op]));
   const outputs = new Map(program.tensors.map(({ name }, index) => [name, index]));
-  const written = new Set([base.input]);
   return base.ops.map(({ output }) => {
     const end = outputs.get(base.tensors[output]!.name);
     const chain: Link[] = [];
     const links = new Map<number, number>();
     const place = (index: number): number => {
       const own = places.get(program.tensors[index]!.name);
-      if (index !== end && own !== undefined && written.has(own)) return own;
+      if (index !== end && own !== undefined) return own;
       const known = links.get(index);
       if (known !== undefined) return known;
       const op = producers.get(index)!;
@@ -35,7 +35,6 @@ export function matchOps(base: Program, program: Program): (readonly Link[] | un
       return base.tensors.length + chain.length - 1;
     };
     if (end !== undefined && producers.has(end)) place(end);
-    written.add(output);
     return chain.length > 0 ? chain : undefined;
   });
 }

@@ -114,6 +114,17 @@ describe('pipelines against plain multipliers', () => {
     ]);
   });
 
+  test('each turn of a pipeline is a step, whatever terms its multiplier is in', async () => {
+    const graph = scaledBy(0.5, { bias: Int32Array.of(33) });
+    const steps: StepForm[] = [{ kind: 'bias' }, { kind: 'saturate', bits: 6 }, scale()];
+    const cause = await causeOf(graph, plain('halfUp'), staged('turns', ...steps));
+    expect(cause.steps.map(({ ingredient }) => ingredient)).toEqual([
+      'bias alignment',
+      'stage saturation',
+    ]);
+    expect(cause).toMatchObject({ text: 'stage saturation', alone: true });
+  });
+
   test('bias alignment: registers in steps of 16', async () => {
     const graph = convGraph(2, { bias: Int32Array.of(23) });
     const narrow = changed('tflm', 'b@1', {
