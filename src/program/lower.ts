@@ -13,6 +13,7 @@ import { lowerSoftmax } from './lower/softmax.js';
 import { LoweringState, type LowerOptions } from './lower/state.js';
 import { lowerUnary } from './lower/unary.js';
 import { Refusal, Violations } from './lower/violations.js';
+import { checkWide } from './lower/wide.js';
 import type { Program } from './program.js';
 
 /**
@@ -25,6 +26,7 @@ import type { Program } from './program.js';
 export function lower(graph: QuantGraph, target: TargetSpec, options?: LowerOptions): Program {
   const violations = new Violations();
   checkConstraints(graph, target, violations);
+  checkWide(graph, target, violations);
   violations.throwIfAny(target.id);
   const state = new LoweringState(graph, target, violations, options);
   const input = state.write(graph.input);

@@ -1,23 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 import { tflm } from './tflm.js';
-import type { TargetSpec } from './target.js';
+import type { TargetSpec, WideLayers } from './target.js';
 
-const oracles = ['test/targets/oracle-ties.test.ts', 'test/targets/oracle-nets.test.ts'];
+const oracles = [
+  'test/targets/oracle-ties.test.ts',
+  'test/targets/oracle-nets.test.ts',
+  'test/targets/oracle-wide.test.ts',
+];
 
 const gemmlowp = { kind: 'q31', rule: 'gemmlowp2' } as const;
+
+/** 16x8, where the optimized kernels are the reference ones but for the addition. */
+const wide: WideLayers = {
+  code: { kind: 'q31', rule: 'halfUp', reduced: true },
+  kinds: { fullyConnected: { code: { kind: 'f64' } }, mul: { product: 'f32', code: gemmlowp } },
+  accumulatorBits: 64,
+  add: { kind: 'rescaled', leftShift: 15, rule: 'gemmlowp2' },
+  globalPool: { kind: 'mean', rule: 'gemmlowp2' },
+};
 
 /** LiteRT's reference kernels. */
 export const tfliteRef: TargetSpec = {
   id: 'litert-ref@2.3.0',
   aliases: ['tflite-ref'],
-  summary: 'LiteRT reference kernels, int8 and uint8: double rounding, fully connected in float64',
+  summary:
+    'LiteRT reference kernels, int8, uint8, 16x8: double rounding, fully connected in float64',
   source:
     'ai-edge-litert 2.3.0, resolver BUILTIN_REF, on x86; tensorflow/tflite-micro ' +
     'tensorflow/lite/kernels/internal/reference for the formulas they share',
   evidence: 'verified',
   provenBy: oracles,
   constraints: {
-    activations: ['s8', 'u8'],
+    activations: ['s8', 'u8', 's16'],
     weights: ['s8', 'u8'],
     weightBits: [8, 4],
     activationZeroPoint: true,
@@ -41,6 +55,7 @@ export const tfliteRef: TargetSpec = {
         mul: { product: 'f32' },
       },
     },
+    s16: wide,
     unary: {
       ...tflm.arithmetic.unary,
       rectify: { kind: 'code', product: 'f32', code: gemmlowp },
@@ -122,6 +137,7 @@ export const tfliteBuiltinX86: TargetSpec = {
     // Vectors of 8 codes: one shift to the left by 20 less the multiplier's, then one rounding.
     add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },
     globalPool: { kind: 'rawMean', rule: 'ruyx86' },
+    s16: { ...wide, add: { kind: 'rescaled', leftShift: 15, folded: true, rule: 'gemmlowp2' } },
     softmax: { kind: 'f32Table', s8: 'halfAway', u8: 'truncHalf' },
   },
 };

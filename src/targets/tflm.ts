@@ -5,7 +5,7 @@ import type { TargetSpec } from './target.js';
 export const tflm: TargetSpec = {
   id: 'tflm@2026.10',
   aliases: ['tflm'],
-  summary: 'TFLite Micro, CMSIS-NN, ESP-NN: int8, Q31 multipliers, double rounding',
+  summary: 'TFLite Micro, CMSIS-NN, ESP-NN: int8 and 16x8, Q31 multipliers, double rounding',
   source:
     'tensorflow/tflite-micro tensorflow/lite/kernels/internal (common.h, quantization_util.cc, ' +
     'reference/), ARM-software/CMSIS-NN Include/arm_nnsupportfunctions.h, google/gemmlowp; run as ' +
@@ -14,10 +14,11 @@ export const tflm: TargetSpec = {
   provenBy: [
     'test/targets/oracle-ties.test.ts',
     'test/targets/oracle-nets.test.ts',
+    'test/targets/oracle-wide.test.ts',
     'test/program/gemmlowp.test.ts',
   ],
   constraints: {
-    activations: ['s8'],
+    activations: ['s8', 's16'],
     weights: ['s8'],
     weightBits: [8, 4],
     activationZeroPoint: true,
@@ -31,6 +32,12 @@ export const tflm: TargetSpec = {
   arithmetic: {
     product: 'f64',
     code: { kind: 'q31', rule: 'gemmlowp2' },
+    s16: {
+      code: { kind: 'q31', rule: 'halfUp', reduced: true },
+      kinds: { mul: { code: { kind: 'q31', rule: 'gemmlowp2' } } },
+      accumulatorBits: 64,
+      add: { kind: 'rescaled', leftShift: 15, rule: 'gemmlowp2' },
+    },
     accumulator: { bits: 32, overflow: 'wrap', when: 'end', products: 'exact', biasFirst: false },
     clampRounding: 'halfAway',
     add: { kind: 'rescaled', leftShift: 20, rule: 'gemmlowp2' },
@@ -57,6 +64,12 @@ export const tflmSingle: TargetSpec = {
   arithmetic: {
     ...tflm.arithmetic,
     code: { kind: 'q31', rule: 'halfUp' },
+    s16: {
+      code: { kind: 'q31', rule: 'halfUp', reduced: true },
+      kinds: { mul: { code: { kind: 'q31', rule: 'halfUp' } } },
+      accumulatorBits: 64,
+      add: { kind: 'rescaled', leftShift: 15, rule: 'halfUp' },
+    },
     add: { kind: 'rescaled', leftShift: 20, rule: 'halfUp' },
     globalPool: { kind: 'mean', rule: 'halfUp' },
   },

@@ -14,6 +14,7 @@ export const tosaDouble: TargetSpec = {
     'products and tables are from TFLite Micro and have not been run',
   evidence: 'verified',
   provenBy: ['test/targets/oracle-tosa.test.ts'],
+  constraints: { ...tflm.constraints, activations: ['s8'] },
   arithmetic: {
     ...tflm.arithmetic,
     add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },

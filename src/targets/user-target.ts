@@ -69,7 +69,12 @@ const step = z.discriminatedUnion('kind', [
 ]);
 
 const code = z.discriminatedUnion('kind', [
-  object({ kind: z.literal('q31'), rule, multiplierBits: whole(4, 32).optional() }),
+  object({
+    kind: z.literal('q31'),
+    rule,
+    multiplierBits: whole(4, 32).optional(),
+    reduced: z.boolean().optional(),
+  }),
   object({ kind: z.literal('f32bits'), rule }),
   object({ kind: z.literal('f32') }),
   object({ kind: z.literal('f64') }),
@@ -125,11 +130,37 @@ const accumulator = object({
 
 const tableRounding = z.enum(['halfAway', 'truncHalf']);
 
+const add = z.discriminatedUnion('kind', [
+  object({
+    kind: z.literal('rescaled'),
+    leftShift: whole(0, 30),
+    rule,
+    folded: z.boolean().optional(),
+  }),
+  object({ kind: z.literal('aligned'), bits: whole(2, 30), rule: plain }),
+  object({
+    kind: z.literal('f32'),
+    form: z.enum(['separate', 'fused', 'direct']),
+    zeroPointOutside: z.boolean().optional(),
+  }),
+  object({ kind: z.literal('pow2'), rule: plain }),
+  object({ kind: z.literal('saturating') }),
+  object({ kind: z.literal('weighted'), bits: whole(4, 24), code }),
+]);
+
 const arithmetic = object({
   product,
   code,
   kinds,
   u8: object({ product: product.optional(), code: code.optional(), kinds }).optional(),
+  s16: object({
+    product: product.optional(),
+    code: code.optional(),
+    kinds,
+    accumulatorBits: whole(16, 64),
+    add: add.optional(),
+    globalPool: mean.optional(),
+  }).optional(),
   accumulator,
   bias: object({
     bits: whole(8, 32),
@@ -138,23 +169,7 @@ const arithmetic = object({
     rule: plain.optional(),
   }).optional(),
   clampRounding: nearest,
-  add: z.discriminatedUnion('kind', [
-    object({
-      kind: z.literal('rescaled'),
-      leftShift: whole(0, 30),
-      rule,
-      folded: z.boolean().optional(),
-    }),
-    object({ kind: z.literal('aligned'), bits: whole(2, 30), rule: plain }),
-    object({
-      kind: z.literal('f32'),
-      form: z.enum(['separate', 'fused', 'direct']),
-      zeroPointOutside: z.boolean().optional(),
-    }),
-    object({ kind: z.literal('pow2'), rule: plain }),
-    object({ kind: z.literal('saturating') }),
-    object({ kind: z.literal('weighted'), bits: whole(4, 24), code }),
-  ]),
+  add,
   averagePool: mean.optional(),
   globalPool: mean,
   softmax: z
@@ -263,11 +278,12 @@ function withoutReplaced(
             .map(([key, value]) => [key, strip(value)]),
         )
       : part;
-  const { kinds, u8 } = arithmetic;
+  const { kinds, u8, s16 } = arithmetic;
   return {
     ...arithmetic,
     ...(kinds ? { kinds: strip(kinds) } : {}),
     ...(u8 ? { u8: strip(u8) } : {}),
+    ...(s16 ? { s16: strip(s16) } : {}),
   };
 }
 

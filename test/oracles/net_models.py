@@ -211,8 +211,10 @@ class Net(File):
         both = (self.spread(self.at), self.spread(other))
         deviation = np.hypot(*both) * 0.7 if code != OPS.MUL else both[0] * both[1]
         y = self.result('join', shape, deviation, activation)
+        # Without it, LiteRT takes 16-bit scales for powers of two.
+        general = {'potScaleInt16': False} if self.dtype == 's16' and code != OPS.MUL else {}
         self.add_operator(code, [self.at, other], [y],
-                          options(kind, fusedActivationFunction=activation), 2)
+                          options(kind, fusedActivationFunction=activation, **general), 2)
         self.at = y
         return self
 
@@ -400,6 +402,25 @@ def branches(dtype):
     net.conv(6, 3, 2, RELU)
     net.reshape([1, 150]).dense(16, bias=False)
     return net.done()
+
+
+def wide(head):
+    """16x8: a stem, inverted residuals, fused expansions and a head over a mean or a pool."""
+    net = Net(f'wide {head}', 's16', [1, 20, 20, 3], 1 / 8192)
+    net.conv(16, 3, 2, RELU6)
+    inverted(net, 16, 2)
+    inverted(net, 24, 3, stride=2)
+    inverted(net, 24, 3, 5)
+    fused(net, 24, 2)
+    net.depthwise(3, 1, RELU, multiplier=2)
+    if head == 'mean':
+        return net.mean(keep=False).dense(20).done()
+    net.pool(OPS.MAX_POOL_2D, 2, 1, SAME).pool(kernel=5)
+    return net.conv(12).reshape([1, 12]).done()
+
+
+def wide_cases():
+    return {f'wide-{head}': wide(head) for head in ('mean', 'pool')}
 
 
 def cases():

@@ -139,6 +139,9 @@ def layer_scales(form, shifts, rng):
     if form == 'above':
         # f32(1/3) is above 1/3: acc * factor is just above a tie, f32(acc * factor) is on it.
         return 0.5, 2.0 ** (3 - shifts), 3.0
+    if form == 'full':
+        # 16 bits of the multiplier round up to 2^15, which the 16x8 kernels cut to 2^15 - 1.
+        return 2.0**-5, (2.0 ** (1 - shifts) * (1 - 2.0**-18)).astype(np.float32), 2.0**-4
     if form == 'third':
         # 1 / THIRD is 3/8 once rounded to float32, and not before.
         return 0.5, 2.0 ** (3 - shifts), THIRD
@@ -147,7 +150,11 @@ def layer_scales(form, shifts, rng):
 
 
 def middle(dtype):
-    return 0 if dtype == 's8' else 128
+    return 128 if dtype == 'u8' else 0
+
+
+def bias_type(dtype):
+    return 's64' if dtype == 's16' else 's32'
 
 
 def layer(op, dtype, form, zero_in, zero_out, per_channel, zero_weight=0, activation=0):
@@ -180,9 +187,11 @@ def layer(op, dtype, form, zero_in, zero_out, per_channel, zero_weight=0, activa
     image = [1, side, side, channels] if op != 'fully_connected' else [1, channels]
     result = [1, side, side, count] if op != 'fully_connected' else [1, count]
     x = file.add_tensor('x', dtype, image, scale_in, zero_in)
-    w = file.add_tensor('w', dtype, shape, scales, zero_weight, weights, axis)
+    w = file.add_tensor('w', 'u8' if dtype == 'u8' else 's8', shape, scales, zero_weight, weights, axis)
     bias_scale = np.float32(scale_in) * np.asarray(scales, np.float32)
-    b = file.add_tensor('b', 's32', [count], bias_scale, 0, bias)
+    if dtype == 's16':
+        bias = bias * 256 + rng.integers(-1, 2, count)
+    b = file.add_tensor('b', bias_type(dtype), [count], bias_scale, 0, bias)
     y = file.add_tensor('y', dtype, result, scale_out, zero_out)
     if op == 'conv':
         file.add_operator(
@@ -202,13 +211,13 @@ def layer(op, dtype, form, zero_in, zero_out, per_channel, zero_weight=0, activa
 def permuted(file, x, dtype, shape, scale, zero, zero_out, weight_scale):
     """x with its channels in another order, by a convolution whose factor is 1: nothing rounds."""
     channels = shape[-1]
-    zero_weight = 0 if dtype == 's8' else 7
+    zero_weight = 7 if dtype == 'u8' else 0
     weights = np.full((channels, 1, 1, channels), zero_weight)
     for c in range(channels):
         weights[c, 0, 0, (5 * c + 3) % channels] += 1
-    w = file.add_tensor('order', dtype, weights.shape, weight_scale, zero_weight, weights)
+    w = file.add_tensor('order', 'u8' if dtype == 'u8' else 's8', weights.shape, weight_scale, zero_weight, weights)
     scale_out = np.float32(np.float32(scale) * np.float32(weight_scale))
-    b = file.add_tensor('none', 's32', [channels], scale_out, 0, np.zeros(channels))
+    b = file.add_tensor('none', bias_type(dtype), [channels], scale_out, 0, np.zeros(channels))
     y = file.add_tensor('permuted', dtype, shape, scale_out, zero_out)
     file.add_operator(OPS.CONV_2D, [x, w, b], [y], conv_options('Conv2DOptions'), 3)
     return y, scale_out
@@ -361,6 +370,48 @@ def cases():
             made[f'logistic-{dtype}-{name}'] = unary(
                 OPS.LOGISTIC, dtype, scale_in, mid + 3, 1 / 256, low
             )
+    return made
+
+
+def wide_cases():
+    """16x8: codes of 16 bits without zero points, weights of 8 bits, biases of 64."""
+    same, valid = schema.Padding.SAME, schema.Padding.VALID
+    made = {}
+    for op in ('conv', 'depthwise', 'fully_connected'):
+        for form in ('dyadic', 'near', 'above', 'third', 'full', 'random'):
+            per_channel = op != 'fully_connected'
+            made[f'{op}-s16-{form}'] = layer(op, 's16', form, 0, 0, per_channel)
+        made[f'{op}-s16-relu'] = layer(op, 's16', 'dyadic', 0, 0, op != 'fully_connected', 0, 1)
+    for form in ('dyadic', 'random'):
+        made[f'fully_connected-s16-channel-{form}'] = layer(
+            'fully_connected', 's16', form, 0, 0, True
+        )
+        made[f'conv-s16-tensor-{form}'] = layer('conv', 's16', form, 0, 0, False)
+    zeros = (0, 0, 0)
+    for name, scales in (
+        ('dyadic', (0.5, 0.5, 1.0)),
+        ('halves', (0.5, 1.0, 1.0)),
+        ('thirds', (0.1, 0.7, 0.12)),
+        ('coarse', (2**-6, 4.0, 2**-2)),
+    ):
+        made[f'add-s16-{name}'] = pair('add', 's16', *scales, zeros)
+    made['add-s16-apart'] = pair('add', 's16', 0.3, 1 / 64, 0.3, zeros, 1)
+    for name, scales in (
+        ('dyadic', (0.5, 0.5, 2.0**12)),
+        ('near', (NEAR[0], NEAR[1] / NEAR[0], 2.0**14)),
+        ('above', (0.5, 1.0, 3.0 * 2**11)),
+        ('third', (0.5, 0.5, THIRD * 2**10)),
+        ('random', (0.0173, 0.31, 3.3)),
+    ):
+        made[f'mul-s16-{name}'] = pair('mul', 's16', *scales, zeros)
+    made['concat-s16-equal'] = pair('concat', 's16', 0.5, 1.0, None, zeros)
+    for n, side in ((16, (4, 4)), (49, (7, 7)), (6, (2, 3)), (1, (1, 1))):
+        made[f'mean-s16-{n}-equal'] = mean('s16', side, 0.5, 0.5, 0, 0)
+        made[f'mean-s16-{n}-finer'] = mean('s16', side, 0.5, 0.125, 0, 0)
+    made['mean-s16-49-random'] = mean('s16', (7, 7), 0.0235, 0.0171, 0, 0)
+    made['average-s16-2x2'] = average('s16', 8, 2, 2, valid, 0)
+    made['average-s16-3x3-padded'] = average('s16', 7, 3, 1, same, 0)
+    made['average-s16-7x7'] = average('s16', 7, 7, 1, valid, 0)
     return made
 
 

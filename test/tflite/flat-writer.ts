@@ -99,11 +99,14 @@ export function writeTflite(spec: FileSpec): Uint8Array {
     let stored = 0;
     if (options !== undefined) {
       stored = table(8, () => {
+        // A given 0 is written, too: some fields have other defaults.
+        b.forceDefaults(true);
         for (const [field, value] of Object.entries(options)) {
           if (value.i8 !== undefined) b.addFieldInt8(Number(field), value.i8, 0);
           if (value.i32 !== undefined) b.addFieldInt32(Number(field), value.i32, 0);
           if (value.f32 !== undefined) b.addFieldFloat32(Number(field), value.f32, 0);
         }
+        b.forceDefaults(false);
       });
     }
     return table(5, () => {

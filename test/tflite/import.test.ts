@@ -8,7 +8,13 @@ import { readOnnx } from '../../src/onnx/reader.js';
 import { lower } from '../../src/program/lower.js';
 import { findTarget } from '../../src/targets/index.js';
 import { importTflite } from '../../src/tflite/import.js';
-import { type FileSpec, type OperatorSpec, type TensorSpec, writeTflite } from './flat-writer.js';
+import {
+  type FileSpec,
+  type OperatorSpec,
+  type Options,
+  type TensorSpec,
+  writeTflite,
+} from './flat-writer.js';
 
 const [U8, S8, S16, S32, S4, F32] = [3, 9, 7, 2, 17, 0] as const;
 
@@ -216,6 +222,40 @@ test('16x8: s16 activations and 64-bit biases', () => {
   expect(isDeepStrictEqual(importQuantized(readOnnx(writeQdq(graph))), graph)).toBe(true);
   const wide = new Uint8Array(BigInt64Array.of(5n, -6n, 2n ** 31n).buffer);
   expect(errorOf(() => load(file(wide))).message).toMatch(/unsupported-bias.*fit 32 bits/);
+});
+
+test('16x8: sums in 32 bits are refused, with a bias and without', () => {
+  const [, w, b] = conv.tensors as [TensorSpec, TensorSpec, TensorSpec];
+  const [operator] = conv.operators as [OperatorSpec];
+  const x = codes('x', [1, 4, 4, 2], 0.001, 0, S16);
+  const y = codes('y', [1, 2, 2, 3], 0.001, 0, S16);
+  const message = /unsupported-bias.*64-bit biases/;
+  expect(errorOf(() => load({ ...conv, tensors: [x, w, b, y] })).message).toMatch(message);
+  const without = (options: Options): FileSpec => ({
+    ...conv,
+    tensors: [x, w, b, y],
+    operators: [{ ...operator, inputs: [0, 1], options }],
+  });
+  const options = operator.options!;
+  expect(load(without(options)).nodes).toHaveLength(1);
+  const narrow = { ...options, 6: { i8: 2 } };
+  expect(errorOf(() => load(without(narrow))).message).toMatch(message);
+});
+
+test('16x8: additions by shifts and differences are refused', () => {
+  const sum = (code: number, scale: number, options: Options): FileSpec => ({
+    tensors: [codes('x', [1, 2, 2, 3], scale, 0, S16), codes('y', [1, 2, 2, 3], 0.5, 0, S16)],
+    operators: [{ code, inputs: [0, 0], outputs: [1], options }],
+    inputs: [0],
+    outputs: [1],
+  });
+  const [add, sub] = [0, 41];
+  const general = { 1: { i8: 0 } };
+  const failure = (spec: FileSpec) => errorOf(() => load(spec)).message;
+  expect(failure(sum(add, 0.25, {}))).toMatch(/unsupported-addition.*pot_scale_int16/);
+  expect(load(sum(add, 0.25, general)).nodes).toHaveLength(1);
+  expect(load(sum(add, 0.3, {})).nodes).toHaveLength(1);
+  expect(failure(sum(sub, 0.3, general))).toMatch(/unsupported-addition.*use ADD/);
 });
 
 test('a flattened image reorders the weights of the layer that reads it', () => {

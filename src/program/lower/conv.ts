@@ -91,7 +91,9 @@ function collapse(zeroPoints: Int32Array): Int32Array {
 function accumulator({ target }: LoweringState, node: QuantConv, input: QuantValue): Accumulator {
   const { pairsInDepthwise = false, ...rule } = target.arithmetic.accumulator;
   const pairs = arePaired(node, input) && (pairsInDepthwise || !isOneToOne(node));
-  return { ...rule, products: pairs ? rule.products : 'exact' };
+  const { s16 } = target.arithmetic;
+  const bits = input.dtype === 's16' && s16 ? s16.accumulatorBits : rule.bits;
+  return { ...rule, bits, products: pairs ? rule.products : 'exact' };
 }
 
 /** Whether a layer over a flattened image has to read it in NCHW order. */
@@ -122,8 +124,9 @@ function isOneToOne({ group, weight }: QuantConv): boolean {
   return weight.shape[1] === 1 && weight.shape[0] === group;
 }
 
-function recipe({ target }: LoweringState, node: QuantConv): Recipe {
-  return recipeOf(target.arithmetic, convKind(node), node.weight.dtype);
+function recipe(state: LoweringState, node: QuantConv): Recipe {
+  const { dtype } = state.value(node.inputs[0]!);
+  return recipeOf(state.target.arithmetic, convKind(node), node.weight.dtype, dtype);
 }
 
 function convRequant(

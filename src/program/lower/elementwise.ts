@@ -43,6 +43,12 @@ function lowerAdd(state: LoweringState, node: QuantElementwise): void {
   state.ops.push({ op: 'add', name: node.name, inputs, output, form, clamp });
 }
 
+/** How values like this one are added. */
+function additionOf({ target }: LoweringState, { dtype }: QuantValue): TargetArithmetic['add'] {
+  const { add, s16 } = target.arithmetic;
+  return dtype === 's16' ? (s16?.add ?? add) : add;
+}
+
 function outside({ target }: LoweringState): boolean {
   const { add } = target.arithmetic;
   return add.kind === 'f32' && (add.zeroPointOutside ?? false);
@@ -114,7 +120,7 @@ function addForm(
   value: QuantValue,
   clamp: CodeClamp,
 ): AddForm {
-  const { add } = state.target.arithmetic;
+  const add = additionOf(state, a);
   const [sa, sb, so] = [a.scale, b.scale, value.scale];
   const unusable = (what: string): never =>
     state.refuse(node, `its scales are too far apart (${what}); choose scales of similar size`);
@@ -237,7 +243,7 @@ function lowerMul(state: LoweringState, node: QuantElementwise): void {
       'multiplies values whose shapes do not fit; expected equal ones, or C x H x W and C',
     );
   }
-  const { product, code } = recipeOf(state.target.arithmetic, 'mul', a.dtype);
+  const { product, code } = recipeOf(state.target.arithmetic, 'mul', a.dtype, a.dtype);
   const factor = scaleProduct(product, a.scale, b.scale, value.scale);
   const clamp = codeClamp(state, node, node.clamp, value, true);
   const layer = {

@@ -29,6 +29,15 @@ export function quantizeMultiplier(factor: number, width = 32): Multiplier {
   return e < -31 ? { multiplier: 0, shift: digits } : { multiplier, shift: digits - e };
 }
 
+/**
+ * The upper 16 bits of a Q31 multiplier, rounded half up and at most 2^15 - 1: what TensorFlow
+ * Lite's MultiplyByQuantizedMultiplier (common.cc) multiplies 64-bit accumulators by.
+ */
+export function reduced({ multiplier, shift }: Multiplier): Multiplier {
+  const upper = Math.min(Math.floor((multiplier + 2 ** 15) / 2 ** 16), 2 ** 15 - 1);
+  return { multiplier: upper, shift: shift - 16 };
+}
+
 const asFloat = new Float32Array(1);
 const asBits = new Uint32Array(asFloat.buffer);
 

@@ -36,7 +36,12 @@ export function lowerGlobalPool(state: LoweringState, node: QuantGlobalPool): vo
   const input = state.value(node.inputs[0]!);
   const { height, width } = imageOf(input)!;
   const window: Window = { kernel: [height, width], strides: [1, 1], pads: [0, 0, 0, 0] };
-  average(state, node, window, state.target.arithmetic.globalPool);
+  average(state, node, window, globalMean(state, input));
+}
+
+function globalMean({ target }: LoweringState, { dtype }: QuantValue): MeanForm {
+  const { globalPool, s16 } = target.arithmetic;
+  return dtype === 's16' ? (s16?.globalPool ?? globalPool) : globalPool;
 }
 
 /** A mean that keeps the scale, where the graph changes it, is followed by a table that does so. */
@@ -77,7 +82,8 @@ function averageForm(
   input: QuantValue,
   value: QuantValue,
 ): MeanForm {
-  const { averagePool, globalPool } = state.target.arithmetic;
+  const { averagePool } = state.target.arithmetic;
+  const globalPool = globalMean(state, input);
   const { kernel, pads, countIncludePad } = node;
   const padded = pads.some((p) => p > 0);
   const divides = averagePool?.kind === 'divide' || averagePool?.kind === 'f32Window';

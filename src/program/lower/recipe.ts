@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Recipe, RecipeKind, TargetArithmetic } from '../../targets/target.js';
+import type { Recipe, RecipeKind, Recipes, TargetArithmetic } from '../../targets/target.js';
 
 /**
  * How a kind of layer turns scales into multipliers: the general recipe, over it what the kind
- * does differently, and over these the same two of unsigned layers.
+ * does differently, and over these the same two of layers with unsigned weights or 16-bit codes.
  *
  * @param dtype of the weights, or of the factors of a product
+ * @param input type of the codes that the layer reads, if not the same
  */
 export function recipeOf(
   arithmetic: TargetArithmetic,
   kind: RecipeKind | 'conv',
   dtype: string,
+  input = dtype,
 ): Recipe {
-  const { product, code, kinds, u8 } = arithmetic;
-  const layers = dtype === 'u8' ? [{ kinds }, { ...u8 }] : [{ kinds }];
+  const { product, code, kinds, u8, s16 } = arithmetic;
+  const special = dtype === 'u8' ? u8 : input === 's16' ? s16 : undefined;
+  const layers: readonly Recipes[] = [{ kinds: kinds ?? {} }, { ...special }];
   const recipe = { product, code };
   return layers.reduce<Recipe>((found, layer) => {
-    const { kinds: special, ...general } = layer;
-    const own = kind === 'conv' ? {} : special?.[kind];
-    const connected = kind === 'fullyConnectedPerTensor' ? special?.fullyConnected : {};
+    const general = {
+      ...(layer.product === undefined ? {} : { product: layer.product }),
+      ...(layer.code === undefined ? {} : { code: layer.code }),
+    };
+    const own = kind === 'conv' ? {} : layer.kinds?.[kind];
+    const connected = kind === 'fullyConnectedPerTensor' ? layer.kinds?.fullyConnected : {};
     return { ...found, ...general, ...connected, ...own };
   }, recipe);
 }

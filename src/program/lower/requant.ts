@@ -3,7 +3,13 @@ import type { ScaleCode } from '../../targets/target.js';
 import type { Requant } from '../program.js';
 import { fixedPoint, roundHalfAway } from '../rounding.js';
 import type { Layer, Refuse } from './layer.js';
-import { exponentOf, quantizeMultiplier, significand, type Multiplier } from './multipliers.js';
+import {
+  exponentOf,
+  quantizeMultiplier,
+  reduced,
+  significand,
+  type Multiplier,
+} from './multipliers.js';
 import { stagedRequant } from './staged.js';
 import { thresholdRequant } from './thresholds.js';
 
@@ -39,6 +45,18 @@ function agreesAtSteps(factor: number, { multiplier, shift }: Multiplier): boole
   return true;
 }
 
+/** Where TFLite's 64-bit form ends: factors below 2^8. */
+const leastReduced = 8;
+
+function multiplierOf(
+  factor: number,
+  code: Extract<ScaleCode, { kind: 'q31' | 'f32bits' }>,
+): Multiplier {
+  if (code.kind === 'f32bits') return significand(f32(factor));
+  const found = quantizeMultiplier(factor, code.multiplierBits);
+  return code.reduced ? reduced(found) : found;
+}
+
 /**
  * The requantization by these factors (one, or one per channel).
  *
@@ -58,11 +76,11 @@ export function requantOf(
   switch (code.kind) {
     case 'q31':
     case 'f32bits': {
-      const pairs = factors.map((x) =>
-        code.kind === 'q31' ? quantizeMultiplier(x, code.multiplierBits) : significand(f32(x)),
-      );
+      const pairs = factors.map((x) => multiplierOf(x, code));
+      const least = code.kind === 'q31' && code.reduced ? leastReduced : 1;
       pairs.forEach(({ shift }, channel) => {
-        if (shift < 1 || shift > 62) refuse(channel, `needs a shift of ${shift}, outside [1, 62]`);
+        if (shift < least || shift > 62)
+          refuse(channel, `needs a shift of ${shift}, outside [${least}, 62]`);
       });
       return {
         kind: 'fixed',
@@ -72,6 +90,9 @@ export function requantOf(
       };
     }
     case 'f64': {
+      if (Math.max(...layer.clamp.hi) - layer.zeroPoint >= greatestResult) {
+        refuse(0, 'rounds in float64, which has no integer form for 16-bit results');
+      }
       const pairs = factors.map(
         (factor, channel) =>
           likeDouble(factor) ??

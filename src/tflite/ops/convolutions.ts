@@ -168,12 +168,30 @@ function noteAxis(state: TfliteState, { inputs }: TfliteOperator, layer: string)
   if (type === 'u8' && quantization?.axis !== 0) state.oddWeightAxes.push(layer);
 }
 
+/** quantized_bias_type in the options, which counts where there is no bias. */
+const biasTypeField: Readonly<Record<string, number>> = { CONV_2D: 6, FULLY_CONNECTED: 4 };
+const int32Type = 2;
+
+function sumsIn32Bits(state: TfliteState, operator: TfliteOperator): boolean {
+  const { inputs, op, options } = operator;
+  if (state.tensor(inputs[0]!).type !== 's16') return false;
+  if (state.hasInput(operator, 2)) return state.tensor(inputs[2]!).type === 's32';
+  const field = biasTypeField[op];
+  return field !== undefined && options?.int8(field) === int32Type;
+}
+
 /** Null where something is wrong, which is reported. */
 function readBias(
   state: TfliteState,
   operator: TfliteOperator,
   channels: number,
 ): Int32Array | undefined | null {
+  if (sumsIn32Bits(state, operator)) {
+    const detail =
+      'it sums 16-bit codes in 32 bits, as TFLite does for 32-bit biases, which no profile does; convert with 64-bit biases';
+    state.fail(operator, 'unsupported-bias', detail);
+    return null;
+  }
   if (!state.hasInput(operator, 2)) return undefined;
   const tensor = state.constant(operator, 2);
   if (tensor === undefined) return null;

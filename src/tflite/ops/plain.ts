@@ -20,6 +20,11 @@ function elementwise(op: 'Add' | 'Mul', negate = false): ReadOperator {
     const clamp = output && readClamp(state, operator, 0);
     if (operands === undefined || output === undefined || clamp === undefined) return;
     const [a, b] = operands;
+    const unsupported = op === 'Add' ? wideAddition(operator, [a, b, output], negate) : undefined;
+    if (unsupported !== undefined) {
+      state.fail(operator, 'unsupported-addition', unsupported);
+      return;
+    }
     const isVector = (vector: QuantValue) =>
       op === 'Mul' && vector.shape.join() === [1, output.shape[1], 1, 1].join();
     const sameAs = (value: QuantValue) => value.shape.join() === output.shape.join();
@@ -40,6 +45,23 @@ function elementwise(op: 'Add' | 'Mul', negate = false): ReadOperator {
       ...clamp,
     });
   };
+}
+
+/**
+ * What is wrong with a sum of 16-bit codes. AddOptions has pot_scale_int16 at field 1, which is true
+ * by default: LiteRT then shifts and saturates where all scales are powers of two.
+ */
+function wideAddition(
+  { options }: TfliteOperator,
+  values: readonly QuantValue[],
+  negate: boolean,
+): string | undefined {
+  if (values.some(({ dtype }) => dtype !== 's16')) return;
+  if (negate) return 'it subtracts 16-bit codes, for which there is no exact form; use ADD';
+  const powers = values.every(({ scale }) => Number.isInteger(Math.log2(scale)));
+  return powers && (options?.int8(1, 1) ?? 1) !== 0
+    ? 'it adds 16-bit codes by shifts (pot_scale_int16); set pot_scale_int16 to false'
+    : undefined;
 }
 
 function readOperands(
