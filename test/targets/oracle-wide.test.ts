@@ -9,6 +9,7 @@ import type { QuantGraph, QuantValue } from '../../src/graph/quant-graph.js';
 import { interpret } from '../../src/program/interpret.js';
 import { lower } from '../../src/program/lower.js';
 import type { Program } from '../../src/program/program.js';
+import { activationDType, activationScheme } from '../../src/quantize/scales.js';
 import { findTarget } from '../../src/targets/index.js';
 import type { TargetSpec, WideLayers } from '../../src/targets/target.js';
 import { importTflite } from '../../src/tflite/import.js';
@@ -125,6 +126,13 @@ test('16x8: zero points, and 16-bit codes among 8-bit ones, are refused', () => 
   expect(refused({})).not.toThrow();
   expect(refused({ zeroPoint: 3 })).toThrow(/target-constraint.*zero point, which must be 0/);
   expect(refused({ dtype: 's8', bits: 8 })).toThrow(/target-constraint.*mixes s16 with 8-bit/);
+});
+
+test('16x8 is no choice of the quantizer, which takes 8 bits first', () => {
+  for (const target of Object.values(targets)) {
+    const scheme = activationScheme(findTarget(target).constraints);
+    expect(activationDType({ min: -1, max: 6 }, scheme)).toBe('s8');
+  }
 });
 
 test('16x8: the interpreter computes the same', () => {
