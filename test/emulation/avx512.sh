@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$1
 limit=$2
 shift 2
-# Not add: one float form dies of SIGILL in Bochs (NOTES.md).
+# Not add: its float form dies of SIGILL under emulation, whose fault is not known (NOTES.md).
 [ $# -gt 0 ] || set -- "/check --seed 7 --only gemm --cases 60" \
   "/check --seed 7 --only dwconv --cases 60" "/native_tests --gtest_brief=1"
 

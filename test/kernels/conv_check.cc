@@ -433,15 +433,15 @@ std::vector<Layer> mobilenet_v2() {
 }
 
 // What a net's arithmetic costs beside another's: rules of the targets, and legacy weights.
-enum class Scheme { tflm, half_up, f32, pow2, raw, legacy, staged, lines, thresholds };
-constexpr const char* scheme_names[] = {"gemmlowp2", "half-up",          "f32",
-                                        "shift",     "generic epilogue", "gemmlowp2, u8 weights",
-                                        "staged",    "staged, lines",    "thresholds"};
+enum class Scheme { tflm, half_up, f32, pow2, half_even, legacy, staged, lines, thresholds };
+constexpr const char* scheme_names[] = {"gemmlowp2", "half-up",       "f32",
+                                        "shift",     "half even",     "gemmlowp2, u8 weights",
+                                        "staged",    "staged, lines", "thresholds"};
 
 void apply_scheme(Noise& noise, Scheme scheme, int32_t exponent, Case* c) {
   program::Requant& r = c->conv.requant;
   if (scheme == Scheme::half_up) r.rule = Rule::half_up;
-  if (scheme == Scheme::raw) r.rule = Rule::half_even;
+  if (scheme == Scheme::half_even) r.rule = Rule::half_even;
   if (scheme == Scheme::f32) {
     r = {};
     r.kind = RequantKind::f32;
@@ -591,7 +591,7 @@ void bench_net(Check& check, const char* net, const std::vector<Layer>& layers, 
 
 void bench_schemes(Check& check, const char* net, const std::vector<Layer>& layers,
                    const char* tier, uint32_t flags) {
-  for (Scheme scheme : {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2, Scheme::raw,
+  for (Scheme scheme : {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2, Scheme::half_even,
                         Scheme::legacy, Scheme::staged, Scheme::lines, Scheme::thresholds}) {
     Noise noise(check.options().seed);
     std::vector<Bench> benches;
