@@ -6,15 +6,22 @@ import type { Graph, Node, Shape, Tensor, ValueInfo } from '../graph/graph.js';
 import { rebuild } from '../graph/edit.js';
 import { inferShape } from '../graph/shapes.js';
 import { s64Tensor } from '../graph/tensors.js';
-import { type Imported, NodeContext, toTensor } from './context.js';
-import { type OnnxModel, type OnnxNode, type OnnxValueInfo, opsetOf } from './model.js';
+import { type Evaluate, type Imported, NodeContext, toTensor } from './context.js';
+import {
+  type OnnxDType,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValueInfo,
+  opsetOf,
+} from './model.js';
 import { evaluators } from './ops/constants.js';
+import { dequantizeConstant } from './ops/dequantize.js';
 import { operators, reasonFor } from './ops/index.js';
 import { Unsupported, type UnsupportedNode, nameOf, problemsError } from './problems.js';
 import { checkWeights } from './weights.js';
 
 /** Operator set versions whose operators are known here. */
-export const supportedOpsets = { min: 7, max: 21 } as const;
+export const supportedOpsets = { min: 7, max: 24 } as const;
 
 /**
  * Imports a float model. Sizes that the file leaves open are taken as 1 where they are the batch.
@@ -46,10 +53,18 @@ export function importOnnx(model: OnnxModel): Graph {
       constants: walk.imported.constants,
       shapes: walk.imported.shapes,
       normalizations: new Map(),
-      metadata: model.metadata,
+      metadata: metadataOf(model),
     },
     {},
   );
+}
+
+/** The file's own; a network that takes bytes normalizes them itself. */
+function metadataOf({ graph, metadata }: OnnxModel): ReadonlyMap<string, string> {
+  const bytes = graph.inputs.some(
+    ({ name, dtype }) => dtype === 'u8' && !graph.initializers.has(name),
+  );
+  return bytes ? new Map([['lastbit.preprocess', 'none'], ...metadata]) : metadata;
 }
 
 /**
@@ -107,10 +122,13 @@ function opsetIn(model: OnnxModel, node: OnnxNode): number {
   return model.opsets.get(node.domain) ?? 0;
 }
 
-function knownOperator(node: OnnxNode): boolean {
-  return (
-    node.domain === '' && (operators.has(node.op) || evaluators.has(node.op) || node.op in shapeOps)
-  );
+function knownOperator({ op, domain }: OnnxNode): boolean {
+  return domain === '' && (operators.has(op) || evaluatorOf(op) !== undefined || op in shapeOps);
+}
+
+/** In a float network codes are weights, so that their meaning is known as well. */
+function evaluatorOf(op: string): Evaluate | undefined {
+  return op === 'DequantizeLinear' ? dequantizeConstant : evaluators.get(op);
 }
 
 /** Runs an import; what it throws on purpose becomes a problem of that node. */
@@ -168,7 +186,7 @@ function importNode(node: OnnxNode, opset: number, imported: Imported): readonly
 function evaluate(node: OnnxNode, context: NodeContext, imported: Imported): Tensor | undefined {
   const ofShape = shapeOps[node.op];
   if (ofShape !== undefined) return ofShape(context.shape(0), context);
-  const evaluator = evaluators.get(node.op);
+  const evaluator = evaluatorOf(node.op);
   const inputs = node.inputs.map((name) => imported.constants.get(name));
   const allKnown = node.inputs.every((name, i) => name === '' || inputs[i] !== undefined);
   if (evaluator === undefined || !allKnown) return undefined;
@@ -209,13 +227,23 @@ function isUsed(model: OnnxModel, name: string): boolean {
   return model.graph.nodes.some((node) => node.inputs.includes(name));
 }
 
+/** Float types are taken as float32, and bytes as the pixel values that they are. */
+const inputDTypes: ReadonlySet<OnnxDType | undefined> = new Set([
+  undefined,
+  'f32',
+  'f16',
+  'bf16',
+  'f64',
+  'u8',
+]);
+
 function inputShape(input: OnnxValueInfo): Shape {
   const where = `input "${input.name}"`;
-  if (input.dtype !== undefined && input.dtype !== 'f32') {
+  if (!inputDTypes.has(input.dtype)) {
     throw new ModelError(
       'unsupported-input',
       where,
-      `expected float32, got ${input.dtype}; export the float model, without quantization`,
+      `expected float numbers or bytes, got ${input.dtype!}; export the float model, without quantization`,
     );
   }
   if (input.shape === undefined) {

@@ -17,16 +17,19 @@ import { ImportState, wayOut } from './quantized-ops/state.js';
 
 /**
  * Whether a model is float, quantized with Q/DQ pairs around float operators, or made of integer
- * operators.
+ * operators. One whose weights alone are stored as codes computes in float.
  */
-export function quantizationState(model: OnnxModel): 'float' | 'qdq' | 'qop' {
-  const ops = model.graph.nodes.map(({ op }) => op);
-  if (ops.some((op) => integerOperators.has(op))) return 'qop';
-  return ops.some(
-    (op) => op.endsWith('quantizeLinear') || op === 'QuantizeLinear' || op === 'DequantizeLinear',
-  )
-    ? 'qdq'
-    : 'float';
+export function quantizationState({ graph }: OnnxModel): 'float' | 'qdq' | 'qop' {
+  const { nodes, initializers } = graph;
+  if (nodes.some(({ op }) => integerOperators.has(op))) return 'qop';
+  const constants = new Set(initializers.keys());
+  for (const { op, inputs, outputs } of nodes) {
+    const isConstant = inputs.every((name) => name === '' || constants.has(name));
+    if (op === 'QuantizeLinear') return 'qdq';
+    if (op === 'DequantizeLinear' && !isConstant) return 'qdq';
+    if (isConstant) outputs.forEach((name) => constants.add(name));
+  }
+  return 'float';
 }
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type GraphIndex, indexOf, substitute } from '../graph/edit.js';
 import type { Node, PadNode, Pads, Window } from '../graph/graph.js';
+import { isSpatial } from './expand-pads.js';
 import type { Pass } from './pass.js';
 
 /**
@@ -21,10 +22,6 @@ export const foldPads: Pass = (graph) => {
   }
   return substitute(graph, changes);
 };
-
-function isSpatial({ begin, end }: PadNode): boolean {
-  return begin.length === 4 && [begin[0], begin[1], end[0], end[1]].every((n) => n === 0);
-}
 
 function absorb(index: GraphIndex, node: Node, pad: PadNode): Node | undefined {
   if (node.op === 'Conv') {

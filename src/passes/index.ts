@@ -3,6 +3,7 @@ import type { Graph } from '../graph/graph.js';
 import { affineToDepthwise } from './affine-to-depthwise.js';
 import { checkCanonical } from './check-canonical.js';
 import { denseToConv } from './dense-to-conv.js';
+import { expandPads } from './expand-pads.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
 import { foldConstants } from './fold-constants.js';
 import { foldPads } from './fold-pads.js';
@@ -28,6 +29,7 @@ export const passes: readonly (readonly [name: string, pass: Pass])[] = [
   ['denseToConv', denseToConv],
   ['sinkReshapes', sinkReshapes],
   ['removeIdle', removeIdle],
+  ['expandPads', expandPads],
   ['foldBatchNorm', foldBatchNorm],
   ['affineToDepthwise', affineToDepthwise],
   ['foldBatchNorm', foldBatchNorm],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isScalarClamp, mergeClamps } from '../graph/clamps.js';
 import { type GraphIndex, indexOf, outputOf, substitute } from '../graph/edit.js';
-import type { Graph, HardSigmoidNode, Node } from '../graph/graph.js';
+import type { Clamp, Graph, HardSigmoidNode, Node } from '../graph/graph.js';
 import type { Pass } from './pass.js';
 
 /**
@@ -8,7 +9,8 @@ import type { Pass } from './pass.js';
  * clamp(x + b, 0, m) times or over a constant with product 1, and x times that, with the constant
  * inside or outside of the product. Equal in real arithmetic; float32 may round differently.
  */
-export const recognizeHardSwish: Pass = (graph) => joinSwish(joinSigmoid(joinOuterScale(graph)));
+export const recognizeHardSwish: Pass = (graph) =>
+  joinSwish(joinSigmoid(joinInnerScale(joinOuterScale(graph))));
 
 /** k * (x * clamp(x + b, 0, m)) with k m = 1 -> HardSwish. */
 const joinOuterScale: Pass = (graph) => {
@@ -22,6 +24,22 @@ const joinOuterScale: Pass = (graph) => {
       const ramp = shiftedClamp(graph, index, gate);
       if (ramp?.value !== x || !isInverse(scaled.factor, ramp.top)) return undefined;
       return hard('HardSwish', node, x, scaled.factor, ramp.shift);
+    });
+  });
+};
+
+/** (k * x) * clamp(x + b, 0, m) with k m = 1 -> HardSwish. */
+const joinInnerScale: Pass = (graph) => {
+  const index = indexOf(graph);
+  return replaceEach(graph, (node) => {
+    if (node.op !== 'Mul') return undefined;
+    return eachOrder(node, (product, gate) => {
+      const maker = index.soleProducer(product);
+      const scaled = maker && scaledBy(graph, maker);
+      const ramp = scaled && shiftedClamp(graph, index, gate);
+      if (scaled === undefined || ramp?.value !== scaled.value) return undefined;
+      if (!isInverse(scaled.factor, ramp.top)) return undefined;
+      return hard('HardSwish', node, scaled.value, scaled.factor, ramp.shift);
     });
   });
 };
@@ -84,13 +102,17 @@ function scaledBy(graph: Graph, node: Node): { value: string; factor: number } |
   });
 }
 
-/** clamp(value + shift, 0, top), used once. */
+/** clamp(value + shift, 0, top), used once; the clamp may be several (Relu, then Min). */
 function shiftedClamp(graph: Graph, index: GraphIndex, name: string) {
-  const clamp = index.soleProducer(name);
-  if (clamp?.op !== 'Clamp' || clamp.clamp.lo.length !== 1 || clamp.clamp.lo[0] !== 0)
-    return undefined;
-  const top = clamp.clamp.hi.length === 1 ? clamp.clamp.hi[0]! : Infinity;
-  const add = index.soleProducer(clamp.inputs[0]!);
+  let maker = index.soleProducer(name);
+  let bounds: Clamp | undefined;
+  while (maker?.op === 'Clamp') {
+    bounds = bounds === undefined ? maker.clamp : mergeClamps(maker.clamp, bounds);
+    maker = index.soleProducer(maker.inputs[0]!);
+  }
+  if (bounds === undefined || !isScalarClamp(bounds) || bounds.lo[0] !== 0) return undefined;
+  const top = bounds.hi[0]!;
+  const add = maker;
   if (add?.op !== 'Add' || !Number.isFinite(top)) return undefined;
   return eachOrder(add, (value, constant) => {
     const shift = scalar(graph, constant);

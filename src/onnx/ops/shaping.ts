@@ -3,6 +3,8 @@
 import type { Shape } from '../../graph/graph.js';
 import { elementCount } from '../../graph/tensors.js';
 import type { ImportOp, NodeContext } from '../context.js';
+import { dtypeOf } from '../dtypes.js';
+import type { OnnxDType } from '../model.js';
 import { Unsupported } from '../problems.js';
 
 const reshapeTo = (context: NodeContext, shape: Shape) =>
@@ -114,10 +116,14 @@ export const importDropout: ImportOp = (context) => {
   return { ...context.base([context.input(0)]), op: 'Identity' };
 };
 
-/** Cast (6, 9, 13, 19) of an activation: only float32 to float32. */
+const floatTypes: ReadonlySet<OnnxDType | undefined> = new Set(['f32', 'f16', 'bf16', 'f64']);
+
+/** Cast (6, 9, 13, 19, 21, 23, 24) of an activation to a float type, which here is float32. */
 export const importCast: ImportOp = (context) => {
-  context.attributes.ignore('saturate');
+  context.attributes.ignore('saturate', 'round_mode');
   const to = context.attributes.int('to', 0);
-  if (to !== 1) throw new Unsupported(`a cast of activations to ONNX type ${to}`);
+  if (!floatTypes.has(dtypeOf(to))) {
+    throw new Unsupported(`a cast of activations to ONNX type ${to}`);
+  }
   return { ...context.base(), op: 'Identity' };
 };
