@@ -125,4 +125,17 @@ bool exact_in_int32(const Conv& conv, const Tensor& input) {
   return true;
 }
 
+bool has_saturating_pairs(const Conv& conv) {
+  return conv.accumulator.products == Products::sat_pairs16 && !pairs_never_saturate(conv);
+}
+
+bool exact_with_pairs(const Conv& conv, const Tensor& input) {
+  const Accumulator& accumulator = conv.accumulator;
+  if (accumulator.overflow == Overflow::wrap && accumulator.bits == 32) return true;
+  for (int32_t oc = 0; oc < conv.output_channels; ++oc) {
+    if (!range_fits(accumulator_range(conv, input, oc), accumulator)) return false;
+  }
+  return true;
+}
+
 }  // namespace lastbit::program

@@ -37,4 +37,11 @@ bool stays_in_int32(const Conv& conv, const Tensor& input, int32_t oc);
 // sum in int32 are exact then; otherwise the ordered reference must run.
 bool exact_in_int32(const Conv& conv, const Tensor& input);
 
+// True if products = satPairs16 and some pair can saturate.
+bool has_saturating_pairs(const Conv& conv);
+
+// As exact_in_int32 for kernels that saturate each pair of products themselves and then add in
+// int32. Saturation brings a pair nearer to 0, so accumulator_range still holds every sum.
+bool exact_with_pairs(const Conv& conv, const Tensor& input);
+
 }  // namespace lastbit::program

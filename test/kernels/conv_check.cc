@@ -252,6 +252,14 @@ void choose_clamp(Noise& noise, Case* c) {
 
 void choose_accumulator(Noise& noise, Case* c) {
   program::Accumulator& a = c->conv.accumulator;
+  if (c->input.type == CodeType::u8 && c->conv.weight_type == WeightType::s8 && noise.chance(50)) {
+    a.products = program::Products::sat_pairs16;
+    c->conv.weight_zero_points.assign(c->conv.weight_zero_points.size(), 0);
+    if (noise.chance(80)) return;
+    a.bits = noise.pick({28, 32, 40});
+    a.overflow = program::Overflow::saturate;
+    return;
+  }
   if (noise.chance(70)) return;  // 32 bits, wrapping
   a.bits = noise.pick({24, 28, 32, 32, 40});
   a.overflow = static_cast<program::Overflow>(noise.range(0, 2));
@@ -324,7 +332,7 @@ void describe(Check& check, const char* tier, int32_t number, const Case& c) {
       "--cpu %s  case %d: input %dx%dx%d type %d zp %d, output %dx%dx%d type %d zp %d, kernel %dx%d"
       " stride %dx%d dilation %dx%d pads %d,%d,%d,%d groups %d, weights type %d zp %d, requant %d"
       " rule %d (%s) entries %zu, clamp entries %zu first [%d, %d], accumulator %d bits overflow %d"
-      " when %d",
+      " when %d products %d",
       tier, number, c.input.height, c.input.width, c.input.channels, int(c.input.type),
       c.input.zero_point, c.output.height, c.output.width, c.output.channels, int(c.output.type),
       c.output.zero_point, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h,
@@ -332,7 +340,8 @@ void describe(Check& check, const char* tier, int32_t number, const Case& c) {
       int(c.conv.weight_type), c.conv.weight_zero_points[0], int(c.conv.requant.kind),
       int(c.conv.requant.rule), c.scaling,
       std::max(c.conv.requant.shift.size(), c.conv.requant.scale.size()), c.conv.clamp.lo.size(),
-      c.conv.clamp.lo[0], c.conv.clamp.hi[0], a.bits, int(a.overflow), int(a.when));
+      c.conv.clamp.lo[0], c.conv.clamp.hi[0], a.bits, int(a.overflow), int(a.when),
+      int(a.products));
 }
 
 bool is_constant(const Image& image) {
@@ -433,30 +442,51 @@ std::vector<Layer> mobilenet_v2() {
 }
 
 // What a net's arithmetic costs beside another's: rules of the targets, and legacy weights.
-enum class Scheme { tflm, half_up, f32, pow2, half_even, legacy, staged, lines, thresholds };
-constexpr const char* scheme_names[] = {"gemmlowp2", "half-up",       "f32",
-                                        "shift",     "half even",     "gemmlowp2, u8 weights",
-                                        "staged",    "staged, lines", "thresholds"};
+enum class Scheme {
+  tflm,
+  half_up,
+  f32,
+  pow2,
+  pow2_half_even,
+  half_even,
+  legacy,
+  pairs,
+  staged,
+  lines,
+  thresholds
+};
+constexpr const char* scheme_names[] = {
+    "gemmlowp2",       "half-up",       "f32",        "shift",
+    "shift half even", "half even",     "u8 weights", "f32, saturating pairs",
+    "staged",          "staged, lines", "thresholds"};
 
 void apply_scheme(Noise& noise, Scheme scheme, int32_t exponent, Case* c) {
   program::Requant& r = c->conv.requant;
   if (scheme == Scheme::half_up) r.rule = Rule::half_up;
   if (scheme == Scheme::half_even) r.rule = Rule::half_even;
-  if (scheme == Scheme::f32) {
+  if (scheme == Scheme::f32 || scheme == Scheme::pairs) {
     r = {};
     r.kind = RequantKind::f32;
     for (int32_t i = 0; i < c->conv.output_channels; ++i) {
       r.scale.push_back(
           static_cast<float>(std::ldexp(0.5 + noise.range(0, 500) / 1000.0, -exponent)));
     }
-  } else if (scheme == Scheme::pow2) {
+  } else if (scheme == Scheme::pow2 || scheme == Scheme::pow2_half_even) {
     r = {};
     r.kind = RequantKind::shift;
+    r.rule = scheme == Scheme::pow2 ? Rule::half_up : Rule::half_even;
     r.shift = {exponent};
   } else if (scheme >= Scheme::staged) {
     const int kind = int(scheme) - int(Scheme::staged);
     r = staged(noise, kind, exponent, size_t(c->conv.output_channels));
-  } else if (scheme == Scheme::legacy) {
+  }
+  if (scheme == Scheme::pairs) {
+    c->input.type = c->output.type = CodeType::u8;
+    c->input.zero_point += 128;
+    c->output.zero_point += 128;
+    c->conv.accumulator.products = program::Products::sat_pairs16;
+  }
+  if (scheme == Scheme::legacy) {
     c->conv.weight_type = WeightType::u8;
     c->weights[0] = 0;  // the whole range of 256 values
     c->weights[c->weights.size() - 1] = 255;
@@ -496,7 +526,8 @@ Case make_layer(Noise& noise, const Layer& layer, Scheme scheme) {
   }
   if (layer.linear) c.output.zero_point = 0;
   apply_scheme(noise, scheme, exponent, &c);
-  conv.clamp = {{-128}, {127}};
+  const CodeType type = c.output.type;
+  conv.clamp = {{program::least_code(type)}, {program::greatest_code(type)}};
   return c;
 }
 
@@ -591,8 +622,9 @@ void bench_net(Check& check, const char* net, const std::vector<Layer>& layers, 
 
 void bench_schemes(Check& check, const char* net, const std::vector<Layer>& layers,
                    const char* tier, uint32_t flags) {
-  for (Scheme scheme : {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2, Scheme::half_even,
-                        Scheme::legacy, Scheme::staged, Scheme::lines, Scheme::thresholds}) {
+  for (Scheme scheme : {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2,
+                        Scheme::pow2_half_even, Scheme::half_even, Scheme::legacy, Scheme::pairs,
+                        Scheme::staged, Scheme::lines, Scheme::thresholds}) {
     Noise noise(check.options().seed);
     std::vector<Bench> benches;
     if (!prepare(noise, layers, scheme, flags, &benches)) continue;

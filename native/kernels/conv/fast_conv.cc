@@ -59,33 +59,28 @@ Centered center(const program::Conv& conv, size_t oc, int16_t* to) {
   return center(static_cast<const uint8_t*>(conv.weights) + at, count, zero_point, to);
 }
 
-// Entries of channels [first, first + count); an array of one entry serves all channels.
-template <class T>
-std::vector<T> part_of(const std::vector<T>& values, int32_t first, int32_t count) {
-  if (values.size() <= 1) return values;
-  return {values.begin() + first, values.begin() + first + count};
-}
-
 }  // namespace
 
 ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
-                   const program::Tensor& output)
+                   const program::Tensor& out, uint32_t cpu_flags)
     : window(conv.window),
       in_height(input.height),
       in_width(input.width),
       in_channels(input.channels),
-      out_height(output.height),
-      out_width(output.width),
-      out_channels(output.channels),
+      out_height(out.height),
+      out_width(out.width),
+      out_channels(out.channels),
       reduction(conv.reduction()),
-      halo(input_halo(conv.window, input, output)),
+      halo(input_halo(conv.window, input, out)),
       bias(conv.bias),
       weights(conv.weight_count),
-      epilogue(plan_epilogue(conv, input, output)),
+      ranges(int32_ranges(conv, input)),
+      epilogue(plan_epilogue(conv.requant, ranges, conv.clamp, out)),
+      lane_kernel(pick_lane_kernel(cpu_flags)),
       requant(conv.requant),
       clamp(conv.clamp),
-      out_zero_point(output.zero_point),
-      out_offset(program::stored_offset(output.type)) {
+      output(out),
+      saturating_pairs(program::has_saturating_pairs(conv)) {
   const int32_t z = input.zero_point + program::stored_offset(input.type);
   least_weight = INT32_MAX;
   greatest_weight = INT32_MIN;
@@ -107,19 +102,11 @@ int32_t ConvPlan::bias_for(size_t oc, int32_t offset, int32_t correction) const 
                               static_cast<uint32_t>(offset) * static_cast<uint32_t>(sum));
 }
 
-RawFinish::RawFinish(const ConvPlan& plan, int32_t first, int32_t count)
-    : finish_(part_of(plan.requant, static_cast<size_t>(first), static_cast<size_t>(count)),
-              {part_of(plan.clamp.lo, first, count), part_of(plan.clamp.hi, first, count)},
-              plan.out_zero_point),
-      count_(count),
-      offset_(plan.out_offset) {}
-
-void RawFinish::operator()(const int32_t* accumulators, uint8_t* out) const {
-  constexpr int32_t portion = 64;  // no panel has more channels
-  int32_t codes[portion];
-  finish_.all(accumulators, static_cast<size_t>(count_), codes);
-  for (int32_t i = 0; i < count_; ++i) out[i] = static_cast<uint8_t>(codes[i] + offset_);
+namespace {
+bool exact_by_pairs(const program::Conv& conv, const program::Tensor& input) {
+  return program::has_saturating_pairs(conv) && program::exact_with_pairs(conv, input);
 }
+}  // namespace
 
 std::unique_ptr<FastConv> make_fast_conv(const program::Conv& conv, const program::Tensor& input,
                                          const program::Tensor& output, uint32_t cpu_flags) {
@@ -129,8 +116,8 @@ std::unique_ptr<FastConv> make_fast_conv(const program::Conv& conv, const progra
   const bool depthwise =
       conv.groups > 1 && conv.groups == conv.input_channels && conv.groups == conv.output_channels;
   if (!depthwise && conv.groups != 1) return nullptr;
-  if (!program::exact_in_int32(conv, input)) return nullptr;
-  const ConvPlan plan(conv, input, output);
+  if (!program::exact_in_int32(conv, input) && !exact_by_pairs(conv, input)) return nullptr;
+  const ConvPlan plan(conv, input, output, cpu_flags);
   return depthwise ? make_depthwise_conv(plan, cpu_flags) : make_gemm_conv(plan, cpu_flags);
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernels/aligned.h"
 #include "kernels/conv/fast_conv_plan.h"
+#include "kernels/conv/raw_finish.h"
 #include "kernels/dwconv/dwconv.h"
 
 namespace lastbit {
@@ -66,7 +67,7 @@ DepthwiseConv::DepthwiseConv(const ConvPlan& plan, const DwKernel& kernel, int32
       form_(plan.epilogue.form) {
   const program::Window& w = window_;
   is_3x3_ = w.kernel_h == 3 && w.kernel_w == 3 && w.dilation_h == 1 && w.dilation_w == 1 &&
-            w.stride_w <= 2;
+            w.stride_w <= 2 && kernel_.blocks[0].rows3x3[0][0][0] != nullptr;
   const auto fill = [&] {
     while (taps_.size() % size_t(kernel_.terms) != 0) taps_.emplace_back(-1, -1);
   };
@@ -83,7 +84,8 @@ DepthwiseConv::DepthwiseConv(const ConvPlan& plan, const DwKernel& kernel, int32
   }
   divide_channels(channels_);
   pack(plan);
-  name_ = std::string(is_3x3_ ? kernel.name : kernel.name_any) + "/" + form_name(form_);
+  name_ = std::string(is_3x3_ ? kernel.name : kernel.name_any) + "/" +
+          (raw_.empty() ? form_name(form_) : raw_[0].name());
   const size_t taps = round_up(taps_.size() * sizeof(ptrdiff_t), 64);
   const size_t row = size_t(out_width_) * size_t(panels_[0].block->vectors * kernel_.lanes) * 4;
   scratch_bytes_ = taps + (form_ == Form::raw ? round_up(row, 64) : 0) + 1024;
@@ -153,7 +155,7 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
       clamps_[panel.clamps + vector + size_t(c)] = finish.hi;
     }
     pack_weights(plan, panel);
-    if (form_ == Form::raw) raw_.emplace_back(plan, panel.first, panel.channels);
+    if (form_ == Form::raw) raw_.emplace_back(plan, panel.first, panel.order);
   }
 }
 
@@ -203,12 +205,8 @@ void DepthwiseConv::run_row(const View& in, const View& out, const Panel& panel,
   args->out_pixel_stride = panel.block->vectors * kernel_.lanes * 4;
   row(*args);
   const RawFinish& raw = raw_[static_cast<size_t>(&panel - panels_.data())];
-  for (int32_t x = 0; x < out_width_; ++x) {
-    const auto* lanes = reinterpret_cast<const int32_t*>(scratch + x * args->out_pixel_stride);
-    int32_t accumulators[256];
-    for (size_t i = 0; i < panel.order.size(); ++i) accumulators[panel.order[i]] = lanes[i];
-    raw(accumulators, to + ptrdiff_t{x} * channels_);
-  }
+  raw(reinterpret_cast<const int32_t*>(scratch), out_width_,
+      [&](int32_t x) { return to + ptrdiff_t{x} * channels_; });
 }
 
 void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
@@ -246,7 +244,8 @@ void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
 }  // namespace
 
 std::unique_ptr<FastConv> make_depthwise_conv(const ConvPlan& plan, uint32_t cpu_flags) {
-  const DwKernel* kernel = pick_dwconv(cpu_flags);
+  const DwKernel* kernel =
+      plan.saturating_pairs ? pick_saturating_dwconv(cpu_flags) : pick_dwconv(cpu_flags);
   if (kernel == nullptr) return nullptr;
   int32_t parts = 1;
   if (kernel->operand_bytes == 1 && (plan.least_weight < -128 || plan.greatest_weight > 127)) {

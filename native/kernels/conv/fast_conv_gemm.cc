@@ -11,6 +11,7 @@
 #include "kernels/aligned.h"
 #include "kernels/conv/fast_conv_plan.h"
 #include "kernels/conv/pair_panels.h"
+#include "kernels/conv/raw_finish.h"
 #include "kernels/gemm/gemm.h"
 
 namespace lastbit {
@@ -50,9 +51,8 @@ class GemmConv final : public FastConv {
     TilePlace* tiles;
     int32_t* row_terms;
     uint8_t* operands;
-    uint8_t* permuted;      // one tile's operands in the order of a panel of pairs
-    uint8_t* results;       // one tile, bytes or int32
-    int32_t* accumulators;  // one row of a raw tile in channel order
+    uint8_t* permuted;  // one tile's operands in the order of a panel of pairs
+    uint8_t* results;   // one tile, bytes or int32
   };
 
   int32_t panel_channels() const { return vectors_ * kernel_.lanes; }
@@ -129,14 +129,13 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   block_tiles_ = static_cast<int32_t>(
       std::clamp<size_t>(gather_bytes / (size_t(rows) * operand_stride_), 1, max_block_tiles));
   pack(plan);
-  name_ = std::string(kernel.name) + "/" + form_name(form_);
+  name_ = std::string(kernel.name) + "/" + (raw_.empty() ? form_name(form_) : raw_[0].name());
   const size_t tile_rows = size_t(block_tiles_) * size_t(rows);
   scratch_bytes_ = round_up(size_t(block_tiles_) * sizeof(TilePlace), 64) +
                    round_up(tile_rows * sizeof(int32_t), 64) +
                    round_up(tile_rows * operand_stride_ + 64, 64) +
                    round_up(size_t(rows) * permuted_stride_, 64) +
-                   round_up(size_t(rows) * size_t(panel_channels()) * 4, 64) +
-                   round_up(size_t(panel_channels()) * 4, 64);
+                   round_up(size_t(rows) * size_t(panel_channels()) * 4, 64);
 }
 
 GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
@@ -152,7 +151,6 @@ GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
   s.operands = take(size_t(block_tiles_) * rows * operand_stride_ + 64);
   s.permuted = take(rows * permuted_stride_);
   s.results = take(rows * size_t(panel_channels()) * 4);
-  s.accumulators = reinterpret_cast<int32_t*>(take(size_t(panel_channels()) * 4));
   return s;
 }
 
@@ -235,8 +233,7 @@ void GemmConv::pack(const ConvPlan& plan) {
   std::vector<uint8_t> row(groups_ * 4);
   for (size_t p = 0; p < panels; ++p) {
     if (form_ == Form::raw) {
-      const auto first = static_cast<int32_t>(p) * channels;
-      raw_.emplace_back(plan, first, std::min(channels, out_channels_ - first));
+      raw_.emplace_back(plan, static_cast<int32_t>(p) * channels, order_);
     }
     for (size_t i = 0; i < order_.size(); ++i) {
       const size_t oc = p * order_.size() + size_t(order_[i]);
@@ -347,17 +344,17 @@ void GemmConv::copy_out(const View& out, int32_t panel, const TilePlace& tile,
                         const Scratch& scratch) const {
   const int32_t channels = std::min(panel_channels(), out_channels_ - panel * panel_channels());
   const int32_t first_channel = panel * panel_channels();
-  for (int32_t row = 0; row < tile.rows; ++row) {
+  const auto to = [&](int32_t row) {
     const int32_t pixel = tile.first + row;
-    uint8_t* to = out.data + ptrdiff_t{pixel / out_width_} * out.row_stride +
-                  ptrdiff_t{pixel % out_width_} * out_channels_ + first_channel;
-    if (form_ != Form::raw) {
-      std::memcpy(to, scratch.results + row * panel_channels(), size_t(channels));
-      continue;
-    }
-    const auto* lanes = reinterpret_cast<const int32_t*>(scratch.results) + row * panel_channels();
-    for (size_t i = 0; i < order_.size(); ++i) scratch.accumulators[order_[i]] = lanes[i];
-    raw_[size_t(panel)](scratch.accumulators, to);
+    return out.data + ptrdiff_t{pixel / out_width_} * out.row_stride +
+           ptrdiff_t{pixel % out_width_} * out_channels_ + first_channel;
+  };
+  if (form_ == Form::raw) {
+    raw_[size_t(panel)](reinterpret_cast<const int32_t*>(scratch.results), tile.rows, to);
+    return;
+  }
+  for (int32_t row = 0; row < tile.rows; ++row) {
+    std::memcpy(to(row), scratch.results + row * panel_channels(), size_t(channels));
   }
 }
 
@@ -436,7 +433,8 @@ void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t*
 }  // namespace
 
 std::unique_ptr<FastConv> make_gemm_conv(const ConvPlan& plan, uint32_t cpu_flags) {
-  const GemmKernel* kernel = pick_gemm(cpu_flags);
+  const GemmKernel* kernel =
+      plan.saturating_pairs ? pick_saturating_gemm(cpu_flags) : pick_gemm(cpu_flags);
   if (kernel == nullptr) return nullptr;
   if (kernel->permute != nullptr) {
     std::vector<PairPanel> pairs = plan_pair_panels(plan, kernel->partners);

@@ -7,7 +7,7 @@
 
 #include "kernels/conv/fast_conv.h"
 #include "kernels/requant/epilogue.h"
-#include "kernels/requant/finish.h"
+#include "kernels/requant/lane_steps.h"
 #include "program/program.h"
 
 namespace lastbit {
@@ -25,27 +25,19 @@ struct ConvPlan {
   std::vector<int32_t> bias;     // less z * sum (w - zw), wrapped to int32
   std::vector<int16_t> weights;  // w - zw, [oc][reduction], in [-383, 383]
   int32_t least_weight = 0, greatest_weight = 0;
+  std::vector<program::Range> ranges;  // of accumulators, by channel, within int32
   Epilogue epilogue;
+  const LaneKernel* lane_kernel;  // for Form::raw; may be null
   program::Requant requant;
   program::Clamp clamp;
-  int32_t out_zero_point = 0, out_offset = 0;  // of codes; from codes to stored ones
+  program::Tensor output;
+  bool saturating_pairs = false;  // the kernel must saturate each pair of products in s16
 
-  ConvPlan(const program::Conv& conv, const program::Tensor& input, const program::Tensor& output);
+  ConvPlan(const program::Conv& conv, const program::Tensor& input, const program::Tensor& output,
+           uint32_t cpu_flags);
 
   // The bias for kernels that multiply x - offset by v - c: more by offset * sum (v - c).
   int32_t bias_for(size_t oc, int32_t offset, int32_t correction) const;
-};
-
-// Form::raw: accumulators of channels [first, first + count) of one pixel -> stored codes, by the
-// definition.
-class RawFinish {
- public:
-  RawFinish(const ConvPlan& plan, int32_t first, int32_t count);
-  void operator()(const int32_t* accumulators, uint8_t* out) const;
-
- private:
-  Finish finish_;  // its channel 0 is `first`
-  int32_t count_, offset_;
 };
 
 // nullptr if no variant of the family fits the flags and the weights.

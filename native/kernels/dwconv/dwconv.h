@@ -35,8 +35,9 @@ using DwRow = void (*)(const DwArgs&);
 
 struct DwBlock {
   int32_t vectors;
-  DwRow rows3x3[2][2][form_count];  // [stride - 1][parts - 1][form]: dilation 1, reads no `taps`
-  DwRow any[2][form_count];         // [parts - 1][form]: any kernel, by its taps
+  // [stride - 1][parts - 1][form]: dilation 1, reads no `taps`. Null: there are none.
+  DwRow rows3x3[2][2][form_count];
+  DwRow any[2][form_count];  // [parts - 1][form]: any kernel, by its taps
 };
 
 struct DwKernel {
@@ -52,10 +53,13 @@ struct DwKernel {
 };
 
 #define VARIANT(name, needs) extern const DwKernel name;
+#include "kernels/dwconv/saturating_variants.inc"
 #include "kernels/dwconv/variants.inc"
 #undef VARIANT
 
 // The best variant for the flags, or nullptr.
 const DwKernel* pick_dwconv(uint32_t cpu_flags);
+// Likewise where each pair of products saturates in s16 (`satPairs16`), in the order of the terms.
+const DwKernel* pick_saturating_dwconv(uint32_t cpu_flags);
 
 }  // namespace lastbit

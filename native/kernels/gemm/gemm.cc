@@ -13,4 +13,12 @@ const GemmKernel* pick_gemm([[maybe_unused]] uint32_t cpu_flags) {
   return nullptr;
 }
 
+const GemmKernel* pick_saturating_gemm([[maybe_unused]] uint32_t cpu_flags) {
+#define VARIANT(name, needs) \
+  if ((cpu_flags & (needs)) == (needs)) return &name;
+#include "kernels/gemm/saturating_variants.inc"
+#undef VARIANT
+  return nullptr;
+}
+
 }  // namespace lastbit

@@ -82,11 +82,14 @@ constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane) {
 }
 
 #define VARIANT(name, needs) extern const GemmKernel name;
+#include "kernels/gemm/saturating_variants.inc"
 #include "kernels/gemm/variants.inc"
 #undef VARIANT
 
 // The best variant for the flags, or nullptr.
 const GemmKernel* pick_gemm(uint32_t cpu_flags);
+// Likewise where each pair of products saturates in s16 (`satPairs16`), in the order of the terms.
+const GemmKernel* pick_saturating_gemm(uint32_t cpu_flags);
 
 #if defined(__x86_64__) || defined(_M_X64)
 extern const GemmKernel gemm_s16_avx2;  // the `instead` of gemm_u8s8_avx2

@@ -235,13 +235,12 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>
   return epilogue;
 }
 
-Epilogue plan_epilogue(const program::Conv& conv, const program::Tensor& input,
-                       const program::Tensor& output) {
+std::vector<Range> int32_ranges(const program::Conv& conv, const program::Tensor& input) {
   std::vector<Range> ranges(static_cast<size_t>(conv.output_channels));
   for (size_t oc = 0; oc < ranges.size(); ++oc) {
     ranges[oc] = int32_range(conv, input, static_cast<int32_t>(oc));
   }
-  return plan_epilogue(conv.requant, ranges, conv.clamp, output);
+  return ranges;
 }
 
 void pack_parameters(const Epilogue& epilogue, const int32_t* order, int32_t lanes,

@@ -55,10 +55,8 @@ struct Epilogue {
 Epilogue plan_epilogue(const program::Requant& requant, const std::vector<program::Range>& ranges,
                        const program::Clamp& clamp, const program::Tensor& output);
 
-// conv's requantization must not be `none`; `output` is an 8-bit tensor. Exact for every
-// accumulator that the weights and biases allow.
-Epilogue plan_epilogue(const program::Conv& conv, const program::Tensor& input,
-                       const program::Tensor& output);
+// What each channel's int32 accumulator can hold, whatever the image.
+std::vector<program::Range> int32_ranges(const program::Conv& conv, const program::Tensor& input);
 
 // Parameters of one vector: its lane l works for channels[order[l]], or for none if order[l] is
 // negative. Writes form_slots(form) * lanes int32.
