@@ -9,7 +9,8 @@ const { parseArgs } = require('node:util');
 
 const { accuracy, nets } = require('./cases/quantization.json');
 const { renderAccuracy } = require('./quantization/render.cjs');
-const { flagsOf, runCase } = require('./quantization/run-case.cjs');
+const { flagsOf } = require('./quantization/quantize-case.cjs');
+const { runCase } = require('./quantization/run-case.cjs');
 const { runAll } = require('./quantization/run-all.cjs');
 const { Store, folder } = require('./quantization/store.cjs');
 
@@ -27,7 +28,8 @@ const store = new Store('accuracy');
 const cases = accuracy.map((one) => ({ name: `${one.net} ${flagsOf(one).join(' ')}`, one }));
 
 const complete = runAll(store, cases, sets, options, (one, data) => {
-  const settings = { data, nets, calibration: Number(options.calibration), sets };
+  const { calibration, fresh } = options;
+  const settings = { data, nets, calibration: Number(calibration), sets, fresh };
   return { net: one.net, goal: one.goal, ...runCase(one, settings) };
 });
 

@@ -58,21 +58,48 @@ function renderAccuracy(rows) {
   return table(header, body);
 }
 
+/** @param rows of the agreement with onnxruntime */
+function renderAgreement(rows) {
+  const header = [
+    ...['net', 'flags', 'images', 'agree', '%', 'goal 99 %', 'at ties', '1 step', 'further'],
+    ...['top-1', 'theirs', 'codes differing', 'mean', 'largest', 'calibration', 'commit'],
+  ];
+  const body = rows.map((row) => {
+    const { net, flags, images, agreeing, disagreeing, output, calibration, commit } = row;
+    const tied = disagreeing.filter((one) => one.tied);
+    const close = disagreeing.filter((one) => !one.tied && Math.max(...one.margins) <= 1);
+    const share = (100 * agreeing) / images;
+    return [
+      ...[net, flags, images, agreeing, share.toFixed(2), share >= 99 ? 'reached' : '**missed**'],
+      ...[tied.length, close.length, disagreeing.length - tied.length - close.length],
+      ...[row.top1.toFixed(2), row.theirTop1.toFixed(2)],
+      `${((100 * output.differing) / output.codes).toFixed(1)} %`,
+      ...[output.mean.toFixed(3), `${output.largest} (${output.dtype})`, calibration, commit],
+    ];
+  });
+  return table(header, body);
+}
+
 /** @param rows of the ablation, each with `base`, `variant` and any sets */
 function renderAblation(rows) {
   const sets = [...new Set(rows.flatMap((row) => Object.keys(row.sets)))];
   const header = [
     'recipe',
     ...sets.flatMap((set) => [`${set}: delta [95 %]`, 'dB', 'agree', 'ties']),
+    ...['images', 'seconds', 'commit'],
   ];
   const bases = [...new Set(rows.map(({ base }) => base))];
   return bases
     .map((base) => {
       const own = rows.filter((row) => row.base === base);
-      const body = own.map((row) => [row.variant, ...sets.flatMap((set) => cells(row.sets[set]))]);
+      const body = own.map((row) => [
+        row.variant,
+        ...sets.flatMap((set) => cells(row.sets[set])),
+        ...[row.calibration, row.seconds, row.commit],
+      ]);
       return `## ${base}\n\n${table(header, body)}`;
     })
     .join('\n\n');
 }
 
-module.exports = { renderAblation, renderAccuracy };
+module.exports = { renderAblation, renderAccuracy, renderAgreement };

@@ -1,4 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+const { resolve } = require('node:path');
+
+/** A row of accuracies in one line, for who waits. */
+function accuracies({ sets, seconds }) {
+  const figures = Object.entries(sets).map(
+    ([set, { paired, scoreSqnrDb, top1Agreement }]) =>
+      `${set}: ${paired.delta} points, ${scoreSqnrDb} dB, ${top1Agreement} %`,
+  );
+  return `${figures.join('; ')} (${seconds} s)`;
+}
 
 /**
  * Runs the cases that the store does not have yet, one after another, and stores each at once.
@@ -7,15 +17,16 @@
  * @param options only (part of the name), fresh, render (runs nothing)
  * @param sets those that a stored row has to have
  * @param run from definition and data folder to a result; what it throws is printed
+ * @param describe a result in one line
  * @returns whether all went well
  */
-function runAll(store, cases, sets, { only, fresh, render }, run) {
+function runAll(store, cases, sets, { only, fresh, render }, run, describe = accuracies) {
   if (render) return true;
-  const data = process.env.LASTBIT_DATA;
-  if (!data) {
+  if (!process.env.LASTBIT_DATA) {
     console.error('LASTBIT_DATA is not set: the cases need its models and images');
     process.exit(2);
   }
+  const data = resolve(process.env.LASTBIT_DATA);
   let complete = true;
   for (const { name, one } of cases) {
     const known = store.get(name);
@@ -25,11 +36,7 @@ function runAll(store, cases, sets, { only, fresh, render }, run) {
     try {
       const result = run(one, data);
       store.put(name, result);
-      const figures = Object.entries(result.sets).map(
-        ([set, { paired, scoreSqnrDb, top1Agreement }]) =>
-          ` ${set}: ${paired.delta} points, ${scoreSqnrDb} dB, ${top1Agreement} %`,
-      );
-      process.stderr.write(`${figures.join(';')} (${result.seconds} s)\n`);
+      process.stderr.write(` ${describe(result)}\n`);
     } catch (error) {
       complete = false;
       process.stderr.write(` ${error.message}\n`);

@@ -6,11 +6,13 @@ const { dirname, join } = require('node:path');
 
 const folder = join(__dirname, '..', 'results', 'quantization');
 
+/** The last commit that touched the sources; `+` where they are changed since. */
 function commit() {
   const git = (...args) => execFileSync('git', args, { cwd: __dirname, encoding: 'utf8' }).trim();
   try {
-    const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../../src');
-    return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
+    const sources = ['../../src', '../../native'];
+    const changed = git('status', '--porcelain', '--untracked-files=no', '--', ...sources);
+    return git('log', '-1', '--format=%h', '--', ...sources) + (changed ? '+' : '');
   } catch {
     return 'unknown';
   }
@@ -37,4 +39,4 @@ class Store {
   }
 }
 
-module.exports = { Store, folder };
+module.exports = { Store, commit, folder };

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one quantized file both ways and prints what differs as JSON.
+//   node agree.cjs FILE.onnx FOLDER PRESET LIMIT
+const { createHash } = require('node:crypto');
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const ort = require('onnxruntime-node');
+
+const { Engine, labelledSource, loadQuantizedModel, programOf } = require('../../dist/index.js');
+const { placeLabel, quantizeInput, resolvePreprocessing } = require('../../dist/index.js');
+const { resolveLabelOffset } = require('../../dist/data/index.js');
+
+/** Labelled validation images as the program's input takes them. */
+function imagesFor(program, folder, preset, limit) {
+  const input = program.tensors[program.input];
+  const { height, width, channels } = program.tensors[program.outputs[0]];
+  const classes = height * width * channels;
+  return labelledSource(folder, join(folder, 'labels.csv'), {
+    ...{ input, limit, classes, labelOffset: resolveLabelOffset(classes) },
+    preprocessing: () => resolvePreprocessing(input, { flag: preset }),
+  });
+}
+
+/** onnxruntime without optimizations: float32 between the roundings. */
+async function openTheirs(file, { channels, height, width }) {
+  const session = await ort.InferenceSession.create(file, {
+    graphOptimizationLevel: 'disabled',
+    intraOpNumThreads: 1,
+  });
+  return async (input) => {
+    const tensor = new ort.Tensor('float32', input, [1, channels, height, width]);
+    const result = await session.run({ [session.inputNames[0]]: tensor });
+    return result[session.outputNames[0]].data;
+  };
+}
+
+/** How far apart two classes are in both results, in codes. */
+function disagreement(name, own, theirs, ownTop, theirTop) {
+  const margins = [own[ownTop] - own[theirTop], theirs[theirTop] - theirs[ownTop]];
+  return { name, own: ownTop, theirs: theirTop, margins, tied: margins.includes(0) };
+}
+
+async function main([file, folder, preset, limit]) {
+  const program = programOf(await loadQuantizedModel(file));
+  const engine = Engine.load(program, { threads: 1 });
+  const run = await openTheirs(file, program.tensors[program.input]);
+  const output = program.tensors[program.outputs[0]];
+  const disagreeing = [];
+  let [images, hits, theirHits, codes, differing, sum, largest] = [0, 0, 0, 0, 0, 0, 0];
+  for await (const { name, input, label } of imagesFor(program, folder, preset, Number(limit))) {
+    const own = (await engine.run(quantizeInput(program, input))).outputs[0].data;
+    const reals = await run(input);
+    const theirs = Array.from(reals, (x) => Math.round(x / output.scale) + output.zeroPoint);
+    const [mine, other] = [placeLabel(own, label), placeLabel(theirs, label)];
+    images += 1;
+    hits += mine.rank === 0;
+    theirHits += other.rank === 0;
+    if (mine.top !== other.top) {
+      disagreeing.push(disagreement(name, own, theirs, mine.top, other.top));
+    }
+    codes += own.length;
+    own.forEach((code, i) => {
+      const distance = Math.abs(code - theirs[i]);
+      differing += distance > 0;
+      sum += distance;
+      largest = Math.max(largest, distance);
+    });
+  }
+  engine.close();
+  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+  const percent = (count) => Number(((100 * count) / images).toFixed(2));
+  return {
+    ...{ target: program.target, sha256, onnxruntime: ort.env.versions.node, images },
+    ...{
+      agreeing: images - disagreeing.length,
+      top1: percent(hits),
+      theirTop1: percent(theirHits),
+    },
+    output: { dtype: output.dtype, codes, differing, mean: sum / codes, largest },
+    disagreeing,
+  };
+}
+
+main(process.argv.slice(2)).then(
+  (result) => process.stdout.write(JSON.stringify(result)),
+  (error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);
