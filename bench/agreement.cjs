@@ -31,8 +31,8 @@ const cases = agreement.map((one) => ({ name: `${one.net} ${flagsOf(one).join(' 
 function agree(one, data) {
   const { execFileSync } = require('node:child_process');
   const { quantizeCase } = require('./quantization/quantize-case.cjs');
-  const { calibration, fresh, limit } = options;
-  const made = quantizeCase(one, { data, nets, calibration: Number(calibration), fresh });
+  const { calibration, limit } = options;
+  const made = quantizeCase(one, { data, nets, calibration: Number(calibration) });
   const script = join(__dirname, 'quantization', 'agree.cjs');
   const args = [script, made.output, join(data, 'imagenet', 'val'), made.preprocess, limit];
   const counted = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
@@ -51,7 +51,8 @@ writes, run by lastbit in the target's integers and by onnxruntime with its opti
 each layer is computed in float32 and rounded half to even, while the target rounds a fixed-point product its
 own way. So single codes differ by design and the differences go on through the layers. "at ties":
 images on which the two classes have the same code in one of the two results. "1 step": at most one step
-apart in both. Distances are of the output codes, in steps; score steps of the targets differ.
+apart in both. "nearest": the same file under the target \`onnxruntime\`, float32 scales and half to even as
+there, where it can represent it: what is left is float32 sums next to ties. Distances are of the output codes, in steps; score steps of the targets differ.
 
 ${renderAgreement(rows)}
 `;

@@ -21,6 +21,15 @@ function imagesFor(program, folder, preset, limit) {
   });
 }
 
+/** The file in integers with onnxruntime's own scales and rounding; undefined where it has no such form. */
+function openNearest(model) {
+  try {
+    return Engine.load(programOf(model, 'onnxruntime'), { threads: 1 });
+  } catch {
+    return undefined;
+  }
+}
+
 /** onnxruntime without optimizations: float32 between the roundings. */
 async function openTheirs(file, { channels, height, width }) {
   const session = await ort.InferenceSession.create(file, {
@@ -41,14 +50,18 @@ function disagreement(name, own, theirs, ownTop, theirTop) {
 }
 
 async function main([file, folder, preset, limit]) {
-  const program = programOf(await loadQuantizedModel(file));
+  const model = await loadQuantizedModel(file);
+  const program = programOf(model);
   const engine = Engine.load(program, { threads: 1 });
+  const nearest = openNearest(model);
   const run = await openTheirs(file, program.tensors[program.input]);
   const output = program.tensors[program.outputs[0]];
   const disagreeing = [];
   let [images, hits, theirHits, codes, differing, sum, largest] = [0, 0, 0, 0, 0, 0, 0];
+  let agreeingNearest = 0;
   for await (const { name, input, label } of imagesFor(program, folder, preset, Number(limit))) {
-    const own = (await engine.run(quantizeInput(program, input))).outputs[0].data;
+    const pixels = quantizeInput(program, input);
+    const own = (await engine.run(pixels)).outputs[0].data;
     const reals = await run(input);
     const theirs = Array.from(reals, (x) => Math.round(x / output.scale) + output.zeroPoint);
     const [mine, other] = [placeLabel(own, label), placeLabel(theirs, label)];
@@ -57,6 +70,10 @@ async function main([file, folder, preset, limit]) {
     theirHits += other.rank === 0;
     if (mine.top !== other.top) {
       disagreeing.push(disagreement(name, own, theirs, mine.top, other.top));
+    }
+    if (nearest) {
+      const like = (await nearest.run(pixels)).outputs[0].data;
+      agreeingNearest += placeLabel(like, label).top === other.top;
     }
     codes += own.length;
     own.forEach((code, i) => {
@@ -67,6 +84,7 @@ async function main([file, folder, preset, limit]) {
     });
   }
   engine.close();
+  nearest?.close();
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
   const percent = (count) => Number(((100 * count) / images).toFixed(2));
   return {
@@ -76,6 +94,7 @@ async function main([file, folder, preset, limit]) {
       top1: percent(hits),
       theirTop1: percent(theirHits),
     },
+    agreeingNearest: nearest ? agreeingNearest : null,
     output: { dtype: output.dtype, codes, differing, mean: sum / codes, largest },
     disagreeing,
   };

@@ -39,8 +39,10 @@ function renderAccuracy(rows) {
     ...['net', 'flags', 'float', 'top-1', 'delta [95 %]', 'dB', 'agree', 'ties', 'goal', ''],
     ...['images', 'seconds', 'MiB', 'commit'],
   ];
-  const body = rows.map(({ net, goal, flags, sets, calibration, seconds, peakRssMiB, commit }) => {
+  const body = rows.map((row) => {
+    const { net, goal, sets, calibration, seconds, peakRssMiB, commit } = row;
     const { val } = sets;
+    const flags = row.quantizedFor ? `${row.flags} (file for ${row.quantizedFor})` : row.flags;
     const verdict = reached(goal, val) ? 'reached' : '**missed**';
     const accuracy = [val.floatTop1.toFixed(2), val.top1.toFixed(2), ...cells(val)];
     return [
@@ -62,6 +64,7 @@ function renderAccuracy(rows) {
 function renderAgreement(rows) {
   const header = [
     ...['net', 'flags', 'images', 'agree', '%', 'goal 99 %', 'at ties', '1 step', 'further'],
+    'nearest',
     ...['top-1', 'theirs', 'codes differing', 'mean', 'largest', 'calibration', 'commit'],
   ];
   const body = rows.map((row) => {
@@ -72,6 +75,7 @@ function renderAgreement(rows) {
     return [
       ...[net, flags, images, agreeing, share.toFixed(2), share >= 99 ? 'reached' : '**missed**'],
       ...[tied.length, close.length, disagreeing.length - tied.length - close.length],
+      row.agreeingNearest ?? 'no such form',
       ...[row.top1.toFixed(2), row.theirTop1.toFixed(2)],
       `${((100 * output.differing) / output.codes).toFixed(1)} %`,
       ...[output.mean.toFixed(3), `${output.largest} (${output.dtype})`, calibration, commit],

@@ -7,9 +7,10 @@ const { imagesOf } = require('./sets.cjs');
 
 const round = (value) => (typeof value === 'number' ? Number(value.toFixed(3)) : value);
 
-function evaluation({ output, model, preprocess }, images) {
-  const how = ['--float', model, '--preprocess', preprocess, '--threads', '1'];
-  const result = lastbit(['evaluate', output, ...images, ...how]);
+function evaluation({ output, model, preprocess }, target, images) {
+  const how = ['--target', target, '--float', model, '--preprocess', preprocess];
+  const threads = ['--threads', '1'];
+  const result = lastbit(['evaluate', output, ...images, ...how, ...threads]);
   const { n, top1, top1Ci95, tiesAtTopPercent, float, paired, top1Agreement, scoreSqnrDb } = result;
   return {
     ...{ n, top1: round(top1), top1Ci95: top1Ci95.map(round), floatTop1: round(float.top1) },
@@ -21,20 +22,22 @@ function evaluation({ output, model, preprocess }, images) {
 }
 
 /**
- * @param one net, target, weights, bits, flags
+ * @param one net, target, weights, bits, flags; `quantizedFor`: another target that leads to the same file
  * @param settings data folder, nets, number of calibration images, sets to evaluate on (sets.cjs)
  * @returns what `bench/results` keeps of it
  */
 function runCase(one, settings) {
-  const made = quantizeCase(one, settings);
+  const { target, quantizedFor = target } = one;
+  const made = quantizeCase({ ...one, target: quantizedFor }, settings);
   const { document, images } = made;
   const results = settings.sets.map((set) => [
     set,
-    evaluation(made, imagesOf(set, { ...settings, work })),
+    evaluation(made, target, imagesOf(set, { ...settings, work })),
   ]);
   return {
     flags: flagsOf(one).join(' '),
-    target: document.target,
+    target: quantizedFor === target ? document.target : target,
+    ...(quantizedFor === target ? {} : { quantizedFor }),
     calibration: images,
     seconds: Math.round(document.seconds),
     peakRssMiB: Math.round(document.peakRssMiB),

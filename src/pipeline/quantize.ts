@@ -30,6 +30,8 @@ export interface QuantizeModelOptions extends RecipeChanges, CalibrationOptions 
   readonly recipe?: string | undefined;
   readonly weights?: 'per-tensor' | 'per-channel' | undefined;
   readonly weightBits?: number | undefined;
+  /** 16: layers on 16-bit activations (TFLite's 16x8); with `auto`, where they are needed. */
+  readonly activationBits?: 8 | 16 | undefined;
   /** Chooses a weight scheme for each layer by measured sensitivity. */
   readonly auto?: boolean | undefined;
   /** For `auto`: points of agreement with float to be given up at most (1). */
@@ -80,6 +82,7 @@ export async function quantizeInMemory(
     solver: nativeSolver(options.threads ?? 1),
     openFloatRunner: (part, taps) => openFloatRunner(part, taps, { threads: options.threads ?? 1 }),
     weights: weightChoice(options),
+    ...(options.activationBits === 16 ? { wideLayers: 'all' } : {}),
     ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),
   });
   const facts = calibration.facts();

@@ -57,6 +57,9 @@ function quantNode(
       return { ...base, op: 'Add', ...withClamp(node.clamp) };
     case 'Mul':
       return { ...base, op: 'Mul' };
+    // A change of quantization alone.
+    case 'Identity':
+      return { ...base, op: 'Requantize' };
     case 'Clamp':
       return {
         ...base,
@@ -93,7 +96,6 @@ function quantNode(
     case 'BatchNorm':
     case 'Div':
     case 'Gemm':
-    case 'Identity':
     case 'MatMul':
     case 'ReduceMean':
     case 'Sub':

@@ -4,25 +4,31 @@ import type { QuantConv, QuantGraph } from '../graph/quant-graph.js';
 import type { SampleSource } from '../graph/samples.js';
 import type { TargetConstraints } from '../targets/target.js';
 import {
-  layerBytes,
-  layerMacs,
-  schemeIn,
-  schemesOf,
-  withScheme,
-  type Scheme,
-} from './mixed-schemes.js';
+  buildMix,
+  convolutionsIn,
+  outputSize,
+  sizeOf,
+  withCandidates,
+  type Candidate,
+  type Mix,
+  type Size,
+} from './mix.js';
+import { layerBytes, schemeIn, schemesOf, type Scheme } from './mixed-schemes.js';
 import { simulate } from './simulate.js';
+import { canBeWide } from './widths.js';
 
 export interface ChooseOptions {
-  /** Quantized with the widest scheme everywhere. */
+  /** Quantized with the widest weights and 8-bit activations everywhere. */
   readonly quantGraph: QuantGraph;
   /** The float network. */
   readonly graph: Graph;
   readonly constraints: TargetConstraints;
+  /** Whether layers may have 16-bit activations; then all that can begin with them. */
+  readonly wide: boolean;
   /** Images that the ranges were not chosen on. */
   readonly samples: SampleSource;
   readonly openFloatRunner: OpenFloatRunner;
-  /** Most points of agreement with float to be given up against the widest scheme. */
+  /** Most points of agreement with float to be given up against the widest choice. */
   readonly maxDrop: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -30,16 +36,16 @@ export interface ChooseOptions {
 /** What one layer got, and what it was measured at alone. */
 export interface LayerChoice extends Scheme {
   readonly name: string;
+  readonly activationBits: number;
   readonly bytes: number;
-  /** Of the scores, when only this layer has the scheme; null for the widest. */
+  /** Of the scores, when only this layer has the weight scheme; null for the widest. */
   readonly sqnrDb: number | null;
+  /** Of the scores, when only this layer has 8-bit activations; null where that was no choice. */
+  readonly activationSqnrDb: number | null;
 }
 
-/** A network by what it costs and what it keeps. */
-export interface Cost {
-  readonly bytes: number;
-  /** Multiply-accumulates times bits of the weight, for one image, in millions. */
-  readonly bitOps: number;
+/** A network by what it takes and what it keeps. */
+export interface Cost extends Size {
   /** Images on which it chooses float's class, percent. */
   readonly agreement: number;
 }
@@ -48,118 +54,107 @@ export interface SchemeChoice {
   readonly layers: readonly LayerChoice[];
   readonly before: Cost;
   readonly after: Cost;
-  /** Schemes that the target offers. */
+  /** Weight schemes that the target offers. */
   readonly offered: readonly Scheme[];
-}
-
-interface Candidate {
-  readonly conv: QuantConv;
-  readonly scheme: Scheme;
-  readonly saved: number;
-  readonly noise: number;
-  readonly sqnrDb: number;
+  /** Widths of activations to choose from. */
+  readonly activationBits: readonly number[];
 }
 
 /**
- * Chooses a cheaper weight scheme for as many layers as the wished-for agreement allows. Each
- * layer is tried alone in each scheme, simulated, on held-out images: the noise it adds to the
- * scores for each byte it saves puts the candidates in order (noise of different layers adds up, to
- * first order). The longest prefix that keeps the agreement is found by bisection, measured as a
- * whole network.
+ * Chooses something cheaper for as many layers as the wished-for agreement allows: other weights, 8-bit
+ * activations for 16-bit ones. Each is tried alone, simulated, on held-out images: the noise it
+ * adds to the scores for each byte it saves puts the candidates in order (noise of different layers
+ * adds up, to first order). The longest prefix that keeps the agreement is found by bisection,
+ * measured as a whole network.
  */
 export async function chooseSchemes(options: ChooseOptions): Promise<SchemeChoice> {
-  const { quantGraph, graph, constraints, maxDrop } = options;
-  const offered = schemesOf(constraints);
+  const { quantGraph, graph, constraints, maxDrop, wide } = options;
+  const layers = convolutionsIn(quantGraph);
+  const widest: Mix = {
+    schemes: new Map(),
+    wide: new Set(wide ? layers.filter(canBeWide).map(({ name }) => name) : []),
+  };
   const expected = await scoresOf(graph, options);
-  const scores = await scoresOf(simulate(quantGraph), options, quantGraph);
-  const before = costOf(quantGraph, agreement(expected, scores));
-  const candidates = await measure(options, scores, offered);
-  const least = before.agreement - maxDrop;
-  let best = { graph: quantGraph, count: 0, agreement: before.agreement };
+  const scores = await scoresOfMix(widest, options);
+  const before = { ...sizeOf(quantGraph, widest), agreement: agreement(expected, scores) };
+  const candidates = await measure(options, widest, scores);
+  let best = { mix: widest, count: 0, agreement: before.agreement };
   let [low, high] = [1, candidates.length];
   while (low <= high) {
     const count = Math.floor((low + high) / 2);
-    const mixed = apply(quantGraph, candidates.slice(0, count), constraints);
-    const reached = agreement(expected, await scoresOf(simulate(mixed), options, mixed));
-    if (reached >= least) {
-      best = { graph: mixed, count, agreement: reached };
+    const mix = withCandidates(widest, candidates.slice(0, count));
+    const reached = agreement(expected, await scoresOfMix(mix, options));
+    if (reached >= before.agreement - maxDrop) {
+      best = { mix, count, agreement: reached };
       low = count + 1;
     } else {
       high = count - 1;
     }
   }
-  const taken = new Map(
-    candidates.slice(0, best.count).map((one) => [one.conv.name, one] as const),
-  );
+  const taken = candidates.slice(0, best.count);
   return {
-    layers: convs(best.graph).map((conv) => {
-      const scheme = schemeIn(conv);
-      const sqnrDb = taken.get(conv.name)?.sqnrDb ?? null;
-      return { name: conv.name, ...scheme, bytes: layerBytes(conv, scheme), sqnrDb };
-    }),
+    layers: layers.map((conv) => describe(conv, best.mix, taken)),
     before,
-    after: costOf(best.graph, best.agreement),
-    offered,
+    after: { ...sizeOf(quantGraph, best.mix), agreement: best.agreement },
+    offered: schemesOf(constraints),
+    activationBits: widest.wide.size === 0 ? [8] : [16, 8],
   };
 }
 
-/** Every cheaper scheme of every layer; the cheapest noise for each byte first. */
+function describe(conv: QuantConv, mix: Mix, taken: readonly Candidate[]): LayerChoice {
+  const { name } = conv;
+  const own = taken.filter(({ layer }) => layer === name);
+  const scheme = mix.schemes.get(name);
+  const { bits, perChannel } = scheme ?? schemeIn(conv);
+  return {
+    ...{ name, bits, perChannel, activationBits: mix.wide.has(name) ? 16 : 8 },
+    bytes: layerBytes(conv, { bits, perChannel }),
+    sqnrDb: own.find(({ change }) => change === scheme)?.sqnrDb ?? null,
+    activationSqnrDb: own.find(({ change }) => change === 'narrow')?.sqnrDb ?? null,
+  };
+}
+
+/** Every cheaper choice of every layer; the cheapest noise for each byte first. */
 async function measure(
   options: ChooseOptions,
+  widest: Mix,
   scores: readonly Float64Array[],
-  offered: readonly Scheme[],
 ): Promise<Candidate[]> {
   const { quantGraph, constraints, onProgress } = options;
-  const layers = convs(quantGraph);
+  const offered = schemesOf(constraints);
+  const layers = convolutionsIn(quantGraph);
   const candidates: Candidate[] = [];
   for (const [i, conv] of layers.entries()) {
-    const bytes = layerBytes(conv, schemeIn(conv));
-    for (const scheme of offered) {
-      const saved = bytes - layerBytes(conv, scheme);
-      if (saved <= 0) continue;
-      const tried = withScheme(quantGraph, conv.name, scheme, constraints);
-      const changed = await scoresOf(simulate(tried), options, tried);
+    for (const { change, saved } of cheaper(quantGraph, conv, widest, offered)) {
+      const alone = { layer: conv.name, change, saved, noise: 0, sqnrDb: 0 };
+      const changed = await scoresOfMix(withCandidates(widest, [alone]), options);
       const { signal, noise } = difference(scores, changed);
       const sqnrDb = 10 * Math.log10(signal / Math.max(noise, Number.MIN_VALUE));
-      candidates.push({ conv, scheme, saved, noise, sqnrDb });
+      candidates.push({ ...alone, noise, sqnrDb });
     }
     onProgress?.(i + 1, layers.length);
   }
   return candidates.sort((a, b) => a.noise / a.saved - b.noise / b.saved);
 }
 
-/** Later candidates of a layer replace earlier ones where they save more. */
-function apply(
+/** What a layer could have instead, and what that saves. */
+function cheaper(
   graph: QuantGraph,
-  candidates: readonly Candidate[],
-  constraints: TargetConstraints,
-): QuantGraph {
-  const chosen = new Map<string, Candidate>();
-  for (const candidate of candidates) {
-    const present = chosen.get(candidate.conv.name);
-    if (present === undefined || present.saved < candidate.saved) {
-      chosen.set(candidate.conv.name, candidate);
-    }
-  }
-  let mixed = graph;
-  for (const { conv, scheme } of chosen.values()) {
-    mixed = withScheme(mixed, conv.name, scheme, constraints);
-  }
-  return mixed;
+  conv: QuantConv,
+  { wide }: Mix,
+  offered: readonly Scheme[],
+): Pick<Candidate, 'change' | 'saved'>[] {
+  const bytes = layerBytes(conv, schemeIn(conv));
+  const weights = offered
+    .map((change) => ({ change, saved: bytes - layerBytes(conv, change) }))
+    .filter(({ saved }) => saved > 0);
+  const narrow = { change: 'narrow', saved: outputSize(graph, conv) } as const;
+  return wide.has(conv.name) ? [...weights, narrow] : weights;
 }
 
-function convs(graph: QuantGraph): QuantConv[] {
-  return graph.nodes.filter((node) => node.op === 'Conv');
-}
-
-function costOf(graph: QuantGraph, agrees: number): Cost {
-  const layers = convs(graph).map((conv) => ({ conv, scheme: schemeIn(conv) }));
-  const bytes = layers.reduce((sum, { conv, scheme }) => sum + layerBytes(conv, scheme), 0);
-  const ops = layers.reduce(
-    (sum, { conv, scheme }) => sum + layerMacs(graph, conv) * scheme.bits,
-    0,
-  );
-  return { bytes, bitOps: ops / 1e6, agreement: agrees };
+function scoresOfMix(mix: Mix, options: ChooseOptions): Promise<Float64Array[]> {
+  const mixed = buildMix(options.quantGraph, mix, options.constraints);
+  return scoresOf(simulate(mixed), options, mixed);
 }
 
 /** Scores of a float graph on all samples; of a simulation in real units. */

@@ -14,8 +14,9 @@ const heldOutEvery = 5;
 const fewestImages = 10;
 
 /**
- * `quantizeGraph` with a weight scheme for each layer: the network is quantized with the widest
- * scheme, `chooseSchemes` finds which layers can do with less, and it is quantized again so.
+ * `quantizeGraph` with a weight scheme for each layer, and where `wideLayers` is `all` with 16- or 8-bit
+ * activations: the network is quantized with the widest weights, `chooseSchemes` finds which layers
+ * can do with less, and it is quantized again so.
  *
  * @param maxDrop most points of top-1 agreement with float that may be given up
  * @throws UsageError `too-few-images`; those of `quantizeGraph`
@@ -24,7 +25,7 @@ export async function quantizeMixed(
   options: QuantizeOptions,
   maxDrop: number,
 ): Promise<MixedResult> {
-  const { samples } = options;
+  const { samples, wideLayers } = options;
   if (samples.count < fewestImages) {
     throw new UsageError(
       'too-few-images',
@@ -33,38 +34,53 @@ export async function quantizeMixed(
     );
   }
   const known = part(samples, (i) => i % heldOutEvery !== 0);
-  const base = await quantizeGraph({ ...options, samples: known });
+  const base = await quantizeGraph({ ...options, samples: known, wideLayers: new Set() });
   const held = part(samples, (i) => i % heldOutEvery === 0);
   const choice = await chooseSchemes({
     ...options,
     quantGraph: base.quantGraph,
     samples: held,
+    wide: wideLayers === 'all',
     maxDrop,
     onProgress: (done, total) => options.onProgress?.({ step: 'auto', done, total }),
   });
   const layerWeights = new Map(
     choice.layers.map(({ name, bits, perChannel }) => [name, { bits, perChannel }]),
   );
-  const final = await quantizeGraph({ ...options, layerWeights });
+  const wide = choice.layers.filter(({ activationBits }) => activationBits === 16);
+  const final = await quantizeGraph({
+    ...options,
+    layerWeights,
+    wideLayers: new Set(wide.map(({ name }) => name)),
+  });
   const step = { name: 'auto', changed: describe(choice, held.count) };
   return { ...final, steps: [step, ...final.steps], choice };
 }
 
-function describe({ layers, before, after, offered }: SchemeChoice, images: number): string {
-  if (offered.length === 1) {
+function describe(choice: SchemeChoice, images: number): string {
+  const { layers, before, after, offered, activationBits } = choice;
+  if (offered.length === 1 && activationBits.length === 1) {
     const { bits } = offered[0]!;
     return `the target takes weights of ${bits} bits in one form only: nothing to choose`;
   }
   const narrow = layers.filter(({ sqnrDb }) => sqnrDb !== null).length;
-  const size = ({ bytes }: Cost): string => `${(bytes / 1024).toFixed(0)} KiB`;
+  const size = ({ bytes }: Cost): string => kibibytes(bytes);
+  const wide = layers.filter((layer) => layer.activationBits === 16).length;
+  const activations =
+    activationBits.length === 1
+      ? ''
+      : `16-bit activations in ${wide}, ${kibibytes(before.activationBytes)} to ` +
+        `${kibibytes(after.activationBytes)} an image, `;
   const ops = ({ bitOps }: Cost): string => `${(bitOps / 1000).toFixed(2)} G bit operations`;
   const same = ({ agreement }: Cost): string => `${agreement.toFixed(1)} %`;
   return (
-    `${narrow} of ${layers.length} layers cheaper; weights ${size(before)} to ${size(after)}, ` +
-    `${ops(before)} to ${ops(after)}, agreement with float ${same(before)} to ${same(after)} ` +
+    `${narrow} of ${layers.length} layers with cheaper weights, ${size(before)} to ${size(after)}, ` +
+    `${activations}${ops(before)} to ${ops(after)}, agreement with float ${same(before)} to ${same(after)} ` +
     `on ${images} held-out images (before bias correction of the choice)`
   );
 }
+
+const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KiB`;
 
 function part(samples: SampleSource, wanted: (index: number) => boolean): SampleSource {
   const iterate = async function* (): AsyncGenerator<Sample> {

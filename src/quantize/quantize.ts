@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { sampleWarnings } from '../calibrate/collect.js';
 import { requireNormalizations, type ChannelLaw } from '../calibrate/data-free/index.js';
-import { ModelError } from '../errors.js';
+import { ModelError, UsageError } from '../errors.js';
 import type { Graph, OpenFloatRunner } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import type { SampleSource } from '../graph/samples.js';
@@ -14,6 +14,7 @@ import type { Solver } from './solver.js';
 import { quantGraphOf } from './state.js';
 import { steps, type Context, type LayerFigures, type State, type Step } from './steps/index.js';
 import { weightScheme, type WeightChoice } from './weights.js';
+import { offersWide } from './widths.js';
 
 /** What one step of the recipe did. */
 export interface StepReport {
@@ -46,6 +47,8 @@ export interface QuantizeOptions {
   readonly weights?: WeightChoice;
   /** The same for single layers, by name. */
   readonly layerWeights?: ReadonlyMap<string, WeightChoice>;
+  /** Layers on 16-bit activations where the target has them besides 8 bits. */
+  readonly wideLayers?: 'all' | ReadonlySet<string>;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -107,6 +110,7 @@ function dataFreeReport(options: QuantizeOptions, wanted: readonly Step[]): Step
 }
 
 function contextOf(options: QuantizeOptions): Context {
+  requireWide(options);
   const { recipe, constraints, samples, openFloatRunner, weights, layerWeights } = options;
   const scheme = weightScheme(constraints, weights);
   const own = new Map(
@@ -120,12 +124,22 @@ function contextOf(options: QuantizeOptions): Context {
     constraints,
     scheme,
     schemeOf: (layer) => own.get(layer) ?? scheme,
+    wideLayers: options.wideLayers ?? new Set(),
     samples,
     ...(options.inputLaw === undefined ? {} : { inputLaw: options.inputLaw }),
     openFloatRunner,
     solver: options.solver,
     onProgress: (step, done, total) => options.onProgress?.({ step, done, total }),
   };
+}
+
+function requireWide({ wideLayers = new Set(), constraints }: QuantizeOptions): void {
+  if ((wideLayers !== 'all' && wideLayers.size === 0) || offersWide(constraints)) return;
+  throw new UsageError(
+    'activation-bits',
+    '--activation-bits 16',
+    `the target takes activations of ${constraints.activations.join(' or ')} only; leave it out, or take tflm`,
+  );
 }
 
 function startingWith(graph: Graph): State {
@@ -136,6 +150,7 @@ function startingWith(graph: Graph): State {
     biases: new Map(),
     channelFactors: new Map(),
     raised: new Map(),
+    wide: new Set(),
   };
 }
 

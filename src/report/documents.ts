@@ -82,7 +82,7 @@ export interface QuantizeDocument extends PreprocessFacts {
   readonly layers: number;
   readonly images: number;
   readonly steps: readonly StepFacts[];
-  /** With --auto: the weight scheme of each layer, and the trade. */
+  /** With --auto: weight scheme and activation width of each layer, and the trade. */
   readonly choice?: SchemeChoice;
   readonly warnings: readonly string[];
   readonly seconds: number;

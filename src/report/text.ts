@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The documents for people. Nothing is computed here; figures are only formatted.
-import type { SchemeChoice } from '../quantize/choose-schemes.js';
+import type { LayerChoice, SchemeChoice } from '../quantize/choose-schemes.js';
 import type { LayerComparison } from '../analyze/index.js';
 import type {
   CompareDocument,
@@ -60,13 +60,18 @@ export function quantizeText(document: QuantizeDocument): string {
   return `${facts}\n${steps}${document.choice === undefined ? '' : `\n${choiceText(document.choice)}`}`;
 }
 
-function choiceText({ layers }: SchemeChoice): string {
+function choiceText({ layers, activationBits }: SchemeChoice): string {
+  const activations: Column<LayerChoice>[] = [
+    { title: 'activations', value: (layer) => String(layer.activationBits) },
+    { title: '8 alone, dB', value: ({ activationSqnrDb }) => activationSqnrDb?.toFixed(1) ?? '' },
+  ];
   return textTable(layers, [
     { title: 'layer', value: ({ name }) => name },
     { title: 'bits', value: ({ bits }) => String(bits) },
     { title: 'scales', value: ({ perChannel }) => (perChannel ? 'per channel' : 'per tensor') },
     { title: 'bytes', value: ({ bytes }) => String(bytes) },
     { title: 'alone, dB', value: ({ sqnrDb }) => sqnrDb?.toFixed(1) ?? '' },
+    ...(activationBits.length > 1 ? activations : []),
   ]);
 }
 

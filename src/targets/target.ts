@@ -269,6 +269,8 @@ export type WideLayers = Recipes &
   Partial<Pick<TargetArithmetic, 'add' | 'globalPool'>> & {
     /** Of the sums of convolutions and fully connected layers. */
     readonly accumulatorBits: number;
+    /** A change of scale with 16-bit codes on either side or both; absent: as with 8 bits. */
+    readonly requantize?: RequantizeForm | undefined;
   };
 
 /** How a bias at accumulator scale becomes the one of the hardware. */

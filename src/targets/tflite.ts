@@ -17,6 +17,7 @@ const wide: WideLayers = {
   accumulatorBits: 64,
   add: { kind: 'rescaled', leftShift: 15, rule: 'gemmlowp2' },
   globalPool: { kind: 'mean', rule: 'gemmlowp2' },
+  requantize: { kind: 'code', code: gemmlowp },
 };
 
 /** LiteRT's reference kernels. */

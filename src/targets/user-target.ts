@@ -160,6 +160,7 @@ const arithmetic = object({
     accumulatorBits: whole(16, 64),
     add: add.optional(),
     globalPool: mean.optional(),
+    requantize: requantize.optional(),
   }).optional(),
   accumulator,
   bias: object({

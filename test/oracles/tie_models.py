@@ -287,6 +287,15 @@ def unary(code, dtype, scale_in, zero_in, scale_out, zero_out, chosen=None, vers
     return file.finish(x, y)
 
 
+def change(source, result):
+    """QUANTIZE from one (type, scale, zero point) to another."""
+    file = File()
+    x = file.add_tensor('x', source[0], [1, 4, 4, 64], *source[1:])
+    y = file.add_tensor('y', result[0], [1, 4, 4, 64], *result[1:])
+    file.add_operator(OPS.QUANTIZE, [x], [y], schema.QuantizeOptionsT(), 2)
+    return file.finish(x, y)
+
+
 def cases():
     same, valid = schema.Padding.SAME, schema.Padding.VALID
     made = {}
@@ -409,6 +418,21 @@ def wide_cases():
         made[f'mean-s16-{n}-equal'] = mean('s16', side, 0.5, 0.5, 0, 0)
         made[f'mean-s16-{n}-finer'] = mean('s16', side, 0.5, 0.125, 0, 0)
     made['mean-s16-49-random'] = mean('s16', (7, 7), 0.0235, 0.0171, 0, 0)
+    for name, scale_in, zero_in, scale_out, zero_out in (
+        ('sixty-fourth', 2.0**-9, 0, 2.0**-3, -8),
+        ('dyadic', 2.0**-8, 0, 0.5, 3),
+        ('near', float(NEAR[0]) * 2.0**-8, 0, 1.0, 0),
+        ('third', 2.0**-7, 0, THIRD, -128),
+        ('random', 0.000183, 0, 0.0235, 17),
+    ):
+        made[f'quantize-s16-s8-{name}'] = change(
+            ('s16', scale_in, zero_in), ('s8', scale_out, zero_out)
+        )
+        made[f'quantize-s8-s16-{name}'] = change(
+            ('s8', scale_out, zero_out), ('s16', scale_in, zero_in)
+        )
+    for name, scale_out in (('finer', 0.125), ('coarser', 2.0), ('random', 0.317)):
+        made[f'quantize-s16-{name}'] = change(('s16', 0.5, 0), ('s16', scale_out, 0))
     made['average-s16-2x2'] = average('s16', 8, 2, 2, valid, 0)
     made['average-s16-3x3-padded'] = average('s16', 7, 3, 1, same, 0)
     made['average-s16-7x7'] = average('s16', 7, 7, 1, valid, 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TFLite's 16x8 (test/oracles: wide_cases): operators whose scales are powers of two or barely miss
-// one, and two networks. Every activation of 20 images, by hash.
+// one, and two networks. Every activation of 20 images, by hash. QUANTIZE also between 16 and 8 bits.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,11 +44,12 @@ function load(name: string) {
   return importTflite(models.subarray(offset, offset + length), name);
 }
 
-function inputsOf(name: string, program: Program): readonly Int16Array[] {
-  const { height, width, channels } = program.tensors[program.input]!;
+function inputsOf(name: string, program: Program): readonly (Int8Array | Int16Array)[] {
+  const { height, width, channels, dtype } = program.tensors[program.input]!;
+  const [Codes, bytesEach] = dtype === 's16' ? [Int16Array, 2] : [Int8Array, 1];
   return Array.from({ length: cases[name]!.images }, (_, i) => {
-    const bytes = seededBytes(`${name}/image${i}`, 2 * height * width * channels);
-    return new Int16Array(Uint8Array.from(bytes).buffer);
+    const bytes = seededBytes(`${name}/image${i}`, bytesEach * height * width * channels);
+    return new Codes(Uint8Array.from(bytes).buffer);
   });
 }
 
@@ -106,6 +107,16 @@ describe('16x8: another rule is told apart', () => {
     ['one rounding', /^add/, { add: { kind: 'rescaled', leftShift: 15, rule: 'halfUp' } }],
     ['float32 scales', /^mul/, { kinds: { mul: { ...tflm.arithmetic, product: 'f32' } } }],
     ['half up', /^mean/, { globalPool: { kind: 'mean', rule: 'halfUp' } }],
+    [
+      'half up',
+      /^quantize/,
+      { requantize: { kind: 'code', code: { kind: 'q31', rule: 'halfUp' } } },
+    ],
+    [
+      "ruy's rounding",
+      /^quantize/,
+      { requantize: { kind: 'code', code: { kind: 'q31', rule: 'ruyx86' } } },
+    ],
   ];
 
   test.each(others)('%s in %s', (_, pattern, rule) => {
@@ -128,19 +139,22 @@ test('16x8: zero points, and 16-bit codes among 8-bit ones, are refused', () => 
   expect(refused({ dtype: 's8', bits: 8 })).toThrow(/target-constraint.*mixes s16 with 8-bit/);
 });
 
-test('16x8 is no choice of the quantizer, which takes 8 bits first', () => {
+test('16x8 is what the quantizer takes only where asked: 8 bits come first', () => {
   for (const target of Object.values(targets)) {
     const scheme = activationScheme(findTarget(target).constraints);
     expect(activationDType({ min: -1, max: 6 }, scheme)).toBe('s8');
   }
 });
 
-test('16x8: the interpreter computes the same', () => {
-  const program = lower(load('wide-pool'), findTarget('tflm'));
-  const [codes] = inputsOf('wide-pool', program);
-  const engine = Engine.load(program);
-  expect(interpret(program, codes!).outputs[0]!.data).toEqual(
-    engine.runSync(codes!).outputs[0]!.data,
-  );
-  engine.close();
-});
+test.each(['wide-pool', 'quantize-s16-s8-near', 'quantize-s8-s16-random', 'quantize-s16-coarser'])(
+  '16x8: the interpreter computes the same: %s',
+  (name) => {
+    const program = lower(load(name), findTarget('tflm'));
+    const [codes] = inputsOf(name, program);
+    const engine = Engine.load(program);
+    expect(interpret(program, codes!).outputs[0]!.data).toEqual(
+      engine.runSync(codes!).outputs[0]!.data,
+    );
+    engine.close();
+  },
+);

@@ -43,6 +43,14 @@ export const quantizeCommand = defineCommand({
       z.enum(['per-channel', 'per-tensor']).optional(),
     ),
     weightBits: option('--weight-bits <n>', 'bits of the weights', integer(2, 16).optional()),
+    activationBits: option(
+      '--activation-bits <n>',
+      '16 for layers on 16-bit activations (16x8) where the target has them; with --auto, where needed',
+      z.coerce
+        .number()
+        .pipe(z.union([z.literal(8), z.literal(16)]))
+        .optional(),
+    ),
     auto: option(
       '--auto',
       'choose bits and granularity of the weights layer by layer, by measured sensitivity',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantElementwise, QuantValue } from '../../graph/quant-graph.js';
 import type { TargetArithmetic } from '../../targets/target.js';
-import { codeRange, type AddForm, type AddOp, type CodeClamp } from '../program.js';
+import { codeRange, type AddForm, type AddOp, type CodeClamp, type Requant } from '../program.js';
 import { roundHalfEven } from '../rounding.js';
 import { codeClamp } from './clamp.js';
 import {
@@ -15,6 +15,7 @@ import { recipeOf } from './recipe.js';
 import { requantOf } from './requant.js';
 import { imageOf, type LoweringState } from './state.js';
 import { converted } from './unary.js';
+import { oneCodeWindow } from './window.js';
 
 const f32 = Math.fround;
 
@@ -72,20 +73,8 @@ function addWithoutZeroPoint(
     hi: clamp.hi.map((code) => code - zeroPoint),
   };
   state.ops.push({ op: 'add', name, inputs, output: sum, form, clamp: shifted });
-  state.ops.push({
-    op: 'averagePool',
-    name: node.name,
-    inputs: [sum],
-    output: state.write(node.output),
-    kernel: [1, 1],
-    strides: [1, 1],
-    pads: [0, 0, 0, 0],
-    form: {
-      kind: 'requant',
-      requant: { kind: 'shift', shift: Int8Array.of(0), rule: 'floor' },
-    },
-    clamp,
-  });
+  const requant: Requant = { kind: 'shift', shift: Int8Array.of(0), rule: 'floor' };
+  state.ops.push(oneCodeWindow(node.name, [sum], state.write(node.output), requant, clamp));
 }
 
 const plainSum: AddForm = {

@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions of one 8-bit value, computed once for all 256 codes.
+// Functions of one 8-bit value, computed once for all 256 codes, and changes of quantization.
 import type { QuantNode, QuantUnary, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { RequantizeForm } from '../../targets/target.js';
 import { requantizer } from '../interpret/finish.js';
-import { codeRange } from '../program.js';
+import { codeRange, type Requant } from '../program.js';
 import { fixedPoint, roundHalfAway, roundHalfEven, roundShift } from '../rounding.js';
 import { codeClamp } from './clamp.js';
 import { quantizeMultiplier, scaleProduct } from './multipliers.js';
 import { requantOf } from './requant.js';
 import { limitsOf, type LoweringState } from './state.js';
+import { oneCodeWindow } from './window.js';
 
 const f32 = Math.fround;
 
 type CodeFunction = (code: number) => number;
 
-/** A function of one value as a table. */
+/** A function of one value as a table; of 16-bit codes only a change of quantization, computed. */
 export function lowerUnary(state: LoweringState, node: QuantUnary): void {
   const [from, to] = [state.value(node.inputs[0]!), state.value(node.output)];
   const inputs = [state.read(node, node.inputs[0]!)];
   const output = state.write(node.output);
   const clamp = codeClamp(state, node, node.clamp, to, false);
+  if (node.op === 'Requantize' && from.dtype === 's16') {
+    const requant = requantOfScales(state, node, [from, to], formOf(state, node, from, to));
+    state.ops.push(oneCodeWindow(node.name, inputs, output, requant, clamp));
+    return;
+  }
   const compute = codeFunction(state, node, from, to);
   const bounded: CodeFunction = (code) =>
     Math.min(Math.max(compute(code), clamp.lo[0]!), clamp.hi[0]!);
@@ -93,19 +99,13 @@ function codeFunction(
   from: QuantValue,
   to: QuantValue,
 ): CodeFunction {
-  const { hardSwish, sigmoid, requantize, rectify } = state.target.arithmetic.unary;
+  const { hardSwish, sigmoid } = state.target.arithmetic.unary;
   const alpha = f32(node.alpha ?? 1 / 6);
   const beta = f32(node.beta ?? 0.5);
   const ramp = (x: number): number => Math.max(0, Math.min(1, f32(f32(alpha * x) + beta)));
   switch (node.op) {
     case 'Requantize':
-      return rescaling(
-        state,
-        node,
-        from,
-        to,
-        node.clamp === undefined ? requantize : (rectify ?? requantize),
-      );
+      return rescaling(state, node, from, to, formOf(state, node, from, to));
     case 'HardSwish':
       if (hardSwish !== 'tflite16')
         return realFunction(from, to, (x) => f32(x * ramp(x)), hardSwish);
@@ -121,6 +121,19 @@ function codeFunction(
     case 'Sigmoid':
       return realFunction(from, to, (x) => f32(1 / (1 + Math.exp(-x))), sigmoid);
   }
+}
+
+/** How the target changes the quantization of a value. */
+function formOf(
+  { target }: LoweringState,
+  node: QuantUnary,
+  from: QuantValue,
+  to: QuantValue,
+): RequantizeForm {
+  const { unary, s16 } = target.arithmetic;
+  const { requantize, rectify } = unary;
+  if (from.dtype === 's16' || to.dtype === 's16') return s16?.requantize ?? requantize;
+  return node.clamp === undefined ? requantize : (rectify ?? requantize);
 }
 
 /** Dequantize, compute in float32, quantize. */
@@ -166,22 +179,34 @@ function rescaling(
         fixedPoint(code - from.zeroPoint, multiplier, form.bits, form.rule) + to.zeroPoint;
     }
     case 'code': {
-      const { arithmetic } = state.target;
-      const factor = scaleProduct(form.product ?? arithmetic.product, from.scale, 1, to.scale);
-      const code = form.code ?? arithmetic.code;
-      const [least, greatest] = limitsOf(to);
-      const layer = {
-        steps: [from.scale],
-        outputScale: to.scale,
-        zeroPoint: to.zeroPoint,
-        clamp: { lo: Int32Array.of(least), hi: Int32Array.of(greatest) },
-        reach: 256,
-      };
-      const requant = requantOf([factor], code, layer, (_, reason) => state.refuse(node, reason));
-      const requantize = requantizer(requant);
+      const requantize = requantizer(requantOfScales(state, node, [from, to], form));
       return (x) => requantize(x - from.zeroPoint, 0) + to.zeroPoint;
     }
   }
+}
+
+/** The step from one scale to another as the requantization of an integer. */
+function requantOfScales(
+  state: LoweringState,
+  node: QuantNode,
+  [from, to]: readonly [QuantValue, QuantValue],
+  form: RequantizeForm,
+): Requant {
+  if (form.kind !== 'code') {
+    return state.refuse(node, 'changes the scale of 16-bit codes, which the target does not');
+  }
+  const { arithmetic } = state.target;
+  const factor = scaleProduct(form.product ?? arithmetic.product, from.scale, 1, to.scale);
+  const [least, greatest] = limitsOf(to);
+  const layer = {
+    steps: [from.scale],
+    outputScale: to.scale,
+    zeroPoint: to.zeroPoint,
+    clamp: { lo: Int32Array.of(least), hi: Int32Array.of(greatest) },
+    reach: from.dtype === 's16' ? 2 ** 16 : 256,
+  };
+  const code = form.code ?? arithmetic.code;
+  return requantOf([factor], code, layer, (_, reason) => state.refuse(node, reason));
 }
 
 const int16 = (x: number): number => Math.min(Math.max(x, -32768), 32767);

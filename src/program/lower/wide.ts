@@ -6,7 +6,8 @@ import type { Violations } from './violations.js';
 
 /**
  * Records values of 16 bits with a zero point, and nodes that read codes of one width and write the
- * other: such kernels have 16-bit codes on all sides, symmetric around 0.
+ * other: such kernels have 16-bit codes on all sides, symmetric around 0. Only a change of
+ * quantization (TFLite's QUANTIZE) leads from one width to the other.
  */
 export function checkWide(graph: QuantGraph, target: TargetSpec, violations: Violations): void {
   if (target.arithmetic.s16 === undefined) return;
@@ -19,10 +20,12 @@ export function checkWide(graph: QuantGraph, target: TargetSpec, violations: Vio
     }
   }
   const isWide = (name: string): boolean => graph.values.get(name)?.dtype === 's16';
-  for (const { name, inputs, output } of graph.nodes) {
+  for (const node of graph.nodes) {
+    if (node.op === 'Requantize' && node.clamp === undefined) continue;
+    const { name, inputs, output } = node;
     if (inputs.some((input) => isWide(input) !== isWide(output))) {
       violations.add(
-        'mixes s16 with 8-bit codes, for which the target has no kernel; quantize all of them alike',
+        'mixes s16 with 8-bit codes, for which the target has no kernel; quantize all of them alike, or change the width in between',
         `node "${name}"`,
       );
     }

@@ -3,6 +3,7 @@ import type { Graph } from '../../graph/graph.js';
 import { activationNames, chooseActivations } from '../activations.js';
 import { valueCosts } from '../noise-model.js';
 import { activationScheme } from '../scales.js';
+import { widened } from '../widths.js';
 import type { Step } from './step.js';
 
 /** A scale and a zero point for every value; always wanted. */
@@ -13,11 +14,14 @@ export const activationRangesStep: Step = {
     recipe.activations.method === 'output'
       ? { weightedHistogram: shareOfCost(graph) }
       : { histogram: activationNames(graph) },
-  apply: ({ graph }, statistics, { recipe, constraints }) => {
+  apply: ({ graph, wide }, statistics, { recipe, constraints }) => {
     const weighted = recipe.activations.method === 'output';
     const histogram = weighted ? statistics.weightedHistogram : statistics.histogram;
     const scheme = activationScheme(constraints);
-    const activations = chooseActivations(graph, histogram, scheme, recipe.activations);
+    const narrow = chooseActivations(graph, histogram, scheme, recipe.activations);
+    const activations = new Map(
+      [...narrow].map(([value, one]) => [value, wide.has(value) ? widened(one) : one]),
+    );
     const { method, percentile } = recipe.activations;
     const how = method === 'percentile' ? `percentile ${percentile}` : method;
     return { state: { activations }, changed: `${activations.size} values by ${how}` };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { absorbBiasStep } from './absorb-bias.js';
 import { activationRangesStep } from './activation-ranges.js';
+import { activationWidthStep } from './activation-width.js';
 import { biasCorrectionStep } from './bias-correction.js';
 import { equalizeStep } from './equalize.js';
 import { outputRangeStep } from './output-range.js';
@@ -17,6 +18,7 @@ export const steps: readonly Step[] = [
   repairVarianceStep,
   equalizeStep,
   absorbBiasStep,
+  activationWidthStep,
   activationRangesStep,
   wideOutputStep,
   outputRangeStep,

@@ -16,6 +16,8 @@ export interface Context {
   /** How weights become integers, where a layer has no scheme of its own. */
   readonly scheme: WeightScheme;
   readonly schemeOf: (layer: string) => WeightScheme;
+  /** Convolutions on 16-bit activations. */
+  readonly wideLayers: 'all' | ReadonlySet<string>;
   /** Empty where `inputLaw` is given. */
   readonly samples: SampleSource;
   /** Without images: what the input looks like; statistics are derived from batch norms then. */
@@ -31,6 +33,8 @@ export interface State extends Choices {
   readonly channelFactors: ReadonlyMap<string, Float64Array>;
   /** Weight scales raised for a bias to fit its integer, by layer. */
   readonly raised: ReadonlyMap<string, number>;
+  /** Values that are to have 16 bits where the others have 8. */
+  readonly wide: ReadonlySet<string>;
 }
 
 /** A layer's name and what a step found out about it. */
