@@ -2,7 +2,7 @@
 """Makes test/golden/litert/vww.json: what LiteRT computes for every tensor of the VWW net.
 
     pip install ai-edge-litert==2.3.0 tflite==2.18.0 numpy
-    LASTBIT_DATA=... python test/oracles/litert.py
+    LASTBIT_DATA=... python test/oracles/litert.py [OUT]
 
 Two forms of the net: as it is, and with every scale rounded to a power of two, which puts ties
 everywhere and so separates the rounding rules. Three resolvers: reference kernels, builtin kernels
@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import sys
 
 import numpy as np
 import tflite
@@ -110,7 +111,8 @@ def main():
             for name, resolver in RESOLVERS.items()
         ],
     }
-    target = pathlib.Path(__file__).parent.parent / "golden/litert/vww.json"
+    committed = pathlib.Path(__file__).parent.parent / "golden/litert/vww.json"
+    target = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else committed
     target.write_text(json.dumps(golden, indent=2) + "\n")
 
 

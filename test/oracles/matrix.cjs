@@ -1,199 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every runtime that is at hand against its profile, every activation: prints one line for each
-// pair of runtime and network, and why the others are skipped. Needs the built package.
+// Every runtime that is at hand against its profile: whole networks, every activation, and the
+// committed goldens made again. Prints a line for each, and why the others are skipped. Needs the
+// built package.
 //
-//     node matrix.cjs [NAME...]     only cases whose line holds every NAME
+//     node matrix.cjs [--record [FOLDER]] [--resume] [NAME...]     only lines that hold every NAME
 //
-// LASTBIT_DATA: real networks. LASTBIT_ORACLE_PYTHON: a Python with requirements.txt installed.
+// --record keeps what was found in results/matrix.json and .md (or in FOLDER); --resume goes on
+// where a recorded run of the same sources was stopped. LASTBIT_DATA: real networks.
+// LASTBIT_ORACLES: the folder that environments.cjs filled; LASTBIT_ORACLE_PYTHON: a Python with
+// requirements/litert.txt, instead of that environment.
 const { execFileSync } = require('node:child_process');
+const { createHash } = require('node:crypto');
 const { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { join } = require('node:path');
-const { readNpy } = require('../../dist/data/npy.js');
-const { goldenInputs } = require('./inputs.cjs');
+const { basename, join } = require('node:path');
+const { findTarget } = require('../../dist/targets/index.js');
+const { goldens, regenerate, versionOf } = require('./matrix/goldens.cjs');
+const { networks } = require('./matrix/networks.cjs');
+const { Results, results } = require('./matrix/results.cjs');
 
-const root = join(__dirname, '../..');
-const data = process.env.LASTBIT_DATA;
-const python = process.env.LASTBIT_ORACLE_PYTHON;
-const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-
-/** The onnxruntime profile of a processor with these features. */
-function profileHere() {
-  if (process.arch === 'arm64') return 'onnxruntime-arm64';
-  if (/avx512_vnni|avx_vnni/.test(flags)) return 'onnxruntime';
-  return /\bavx2\b/.test(flags) ? 'onnxruntime-avx2' : 'onnxruntime-sse41';
-}
-
-function found(command) {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const noQemu = found('qemu-x86_64') ? undefined : 'qemu-x86_64 is not installed';
-const noPython = python === undefined ? 'LASTBIT_ORACLE_PYTHON is not set' : undefined;
-const noData = data === undefined ? 'LASTBIT_DATA is not set' : undefined;
-
-/** Runtimes: how each runs a file, the profile, and why it cannot. */
-const ort = (name, profile, before, why) => ({
-  name,
-  profile,
-  why,
-  run: (file, inputs, out) => {
-    const script = join(__dirname, 'ort_run.cjs');
-    const [command, ...rest] = [...before, process.execPath, script, file, inputs, out];
-    execFileSync(command, [...rest, '--optimize'], { stdio: 'ignore' });
-  },
-});
-
-const here = profileHere();
-const ortRuntimes = [
-  ort('onnxruntime-node', here, []),
-  ort(
-    'onnxruntime-node as Haswell',
-    'onnxruntime-avx2',
-    ['qemu-x86_64', '-cpu', 'Haswell'],
-    noQemu,
-  ),
-  ort(
-    'onnxruntime-node as Nehalem',
-    'onnxruntime-sse41',
-    ['qemu-x86_64', '-cpu', 'Nehalem'],
-    noQemu,
-  ),
-  ...(here === 'onnxruntime'
-    ? []
-    : [ort('onnxruntime-node with VNNI', 'onnxruntime', [], 'this processor has no VNNI')]),
-];
-
-const litert = (name, profile) => ({
-  name,
-  profile,
-  why: noPython,
-  run: (file, inputs, out) =>
-    execFileSync(python, [join(__dirname, 'tflite_run.py'), file, name, inputs, out], {
-      stdio: 'ignore',
-    }),
-});
-
-const tfliteRuntimes = [
-  {
-    name: 'litert-wasm',
-    profile: 'xnnpack',
-    run: (file, inputs, out) =>
-      execFileSync(process.execPath, [join(__dirname, 'litert-wasm.cjs'), file, inputs, out]),
-  },
-  litert('litert-ref', 'tflite-ref'),
-  litert('litert-builtin', 'tflite-builtin'),
-  litert('litert-xnnpack', 'xnnpack'),
-];
-const withMicro = [...tfliteRuntimes, litert('tflm', 'tflm')];
-
-const model = (name) => join(data ?? '', 'models/quantized', name);
-const golden = (name) => join(root, 'test/golden/mobilenet_fashion', name);
-
-async function codes(size, type, folder) {
-  const facts = { height: size, width: size, type, noise: 2, images: 20 };
-  const parts = [];
-  for await (const image of goldenInputs(facts, join(data, folder))) parts.push(image);
-  return parts;
-}
-
-/** Images of the embedded nets: f32, NCHW, grey in three channels. */
-function fashion() {
-  const file = join(root, 'models/fashion/calibration-images.npy');
-  const { shape, data: pixels } = readNpy(readFileSync(file), file);
-  const area = shape[1] * shape[2];
-  const all = Float32Array.from({ length: 20 * 3 * area }, (_, i) => {
-    const image = Math.floor(i / (3 * area));
-    return Number(pixels[(100 + image) * area + (i % area)]) / 255;
-  });
-  return [Buffer.from(all.buffer)];
-}
-
-const mean = [0.485, 0.456, 0.406];
-const deviation = [0.229, 0.224, 0.225];
-
-/** Images under torchvision's normalization: f32, NCHW. */
-async function normalized() {
-  const images = await codes(224, 'u8', 'imagenet/val/images');
-  const area = 224 * 224;
-  return images.map((pixels) => {
-    const reals = Float32Array.from({ length: 3 * area }, (_, i) => {
-      const c = Math.floor(i / area);
-      return (pixels[(i % area) * 3 + c] / 255 - mean[c]) / deviation[c];
-    });
-    return Buffer.from(reals.buffer);
-  });
-}
-
-const photos = (size) => () => codes(size, 'u8', 'imagenet/val/images');
-const cases = [
-  { file: golden('v2_qdq.onnx'), runtimes: ortRuntimes, inputs: fashion },
-  { file: golden('v2_qop.onnx'), runtimes: ortRuntimes, inputs: fashion },
-  {
-    file: model('mobilenet_v2_1.0_224_torchvision_qop.onnx'),
-    runtimes: ortRuntimes,
-    inputs: normalized,
-    why: noData,
-  },
-  {
-    file: model('mobilenet_v1_0.25_96_vww_int8.tflite'),
-    runtimes: withMicro,
-    inputs: () => codes(96, 's8', 'vww/images'),
-    why: noData,
-  },
-  ...[
-    ['mobilenet_v1_0.25_128_quant', 128],
-    ['mobilenet_v2_1.0_224_quant', 224],
-    ['mobilenet_v1_1.0_224_quant_backbone', 224],
-  ].map(([name, size]) => ({
-    file: model(`${name}.tflite`),
-    runtimes: tfliteRuntimes,
-    inputs: photos(size),
-    why: noData,
-  })),
-];
-
-/** compare.cjs's line for one target: "... values, N differing". */
+/** compare.cjs's counts for one target. */
 function compare(file, inputs, out, profile) {
   const reals = file.endsWith('.onnx') ? ['--reals'] : [];
   const script = join(__dirname, 'compare.cjs');
   const text = execFileSync(process.execPath, [script, file, inputs, out, profile, ...reals]);
-  return text.toString().trim();
+  const found = /^\S+: (\d+) tensors, (\d+) values, (\d+) differing/.exec(text.toString());
+  if (found === null) throw new Error(text.toString().trim());
+  const [tensors, values, differing] = found.slice(1).map(Number);
+  return { tensors, unit: 'values', values, differing };
 }
 
-async function main(wanted) {
-  let failed = 0;
-  for (const { file, runtimes, inputs, why } of cases) {
+/** The last line of what a failed command wrote, or the error's own words. */
+function wordsOf(error) {
+  const told = String(error.stderr ?? '')
+    .trim()
+    .split('\n')
+    .at(-1);
+  return (told || error.message.split('\n')[0]).slice(0, 300);
+}
+
+class Matrix {
+  constructor(kept, wanted) {
+    this.kept = kept;
+    this.wanted = wanted;
+    this.failed = 0;
+  }
+
+  isWanted(label) {
+    return this.wanted.every((word) => label.includes(word)) && !this.kept.has(label);
+  }
+
+  /** Runs one row; `run` gives its counts. */
+  row(facts, why, run) {
+    const { label } = facts;
+    if (why !== undefined) {
+      console.log(`${label}: skipped, ${why}`);
+      this.kept.add({ ...facts, skipped: why });
+      return;
+    }
+    const begin = Date.now();
+    try {
+      const counts = run();
+      const { unit, values, differing } = counts;
+      console.log(`${label}: ${values} ${unit}, ${differing} differing`);
+      const seconds = Math.round((Date.now() - begin) / 1000);
+      this.kept.add({ ...facts, ...counts, seconds });
+      this.failed += values > 0 && differing === 0 ? 0 : 1;
+    } catch (error) {
+      const words = wordsOf(error);
+      console.log(`${label}: failed, ${words}`);
+      this.kept.add({ ...facts, failed: words });
+      this.failed += 1;
+    }
+  }
+
+  /** A network under one runtime, and then the one that reads its last tensor. */
+  network(file, inputFile, runtime, { why, next }, scratch) {
+    const facts = {
+      kind: 'network',
+      label: `${basename(file)} under ${runtime.name}`,
+      name: `${basename(file)}, ${runtime.name}`,
+      runtime: runtime.name,
+      profile: findTarget(runtime.profile).id,
+    };
+    const out = join(scratch, basename(file));
+    this.row(facts, why ?? runtime.why, () => {
+      runtime.run(file, inputFile(), out);
+      const { version, images } = JSON.parse(readFileSync(join(out, 'tensors.json'), 'utf8'));
+      const model = createHash('sha256').update(readFileSync(file)).digest('hex');
+      return { version, images, model, ...compare(file, inputFile(), out, runtime.profile) };
+    });
+    if (next !== undefined && existsSync(join(out, 'tensors.json'))) {
+      const { tensors } = JSON.parse(readFileSync(join(out, 'tensors.json'), 'utf8'));
+      const last = join(out, tensors.at(-1).file);
+      this.network(next, () => last, runtime, { why }, scratch);
+    }
+    rmSync(out, { recursive: true, force: true });
+  }
+
+  async networks() {
+    for (const { file, runtimes, inputs, ...more } of networks()) {
+      const scratch = mkdtempSync(join(tmpdir(), 'lastbit-matrix-'));
+      const input = join(scratch, 'inputs.bin');
+      for (const runtime of runtimes) {
+        const files = more.next === undefined ? [file] : [file, more.next];
+        const labels = files.map((one) => `${basename(one)} under ${runtime.name}`);
+        if (!labels.some((label) => this.isWanted(label))) continue;
+        const runs = (more.why ?? runtime.why) === undefined;
+        if (runs && !existsSync(input)) writeFileSync(input, Buffer.concat(await inputs()));
+        this.network(file, () => input, runtime, more, scratch);
+      }
+      rmSync(scratch, { recursive: true });
+    }
+  }
+
+  goldens() {
     const scratch = mkdtempSync(join(tmpdir(), 'lastbit-matrix-'));
-    for (const runtime of runtimes) {
-      const label = `${file.split('/').at(-1)} under ${runtime.name}`;
-      if (!wanted.every((word) => label.includes(word))) continue;
-      const reason = why ?? runtime.why;
-      if (reason !== undefined) {
-        console.log(`${label}: skipped, ${reason}`);
-        continue;
-      }
-      const [input, out] = [join(scratch, 'inputs.bin'), join(scratch, 'out')];
-      if (!existsSync(input)) writeFileSync(input, Buffer.concat(await inputs()));
-      try {
-        runtime.run(file, input, out);
-        const line = compare(file, input, out, runtime.profile);
-        console.log(`${label}: ${line}`);
-        failed += / values, 0 differing$/.test(line) ? 0 : 1;
-      } catch (error) {
-        console.log(`${label}: failed, ${error.message.split('\n')[0]}`);
-        failed += 1;
-      }
-      rmSync(out, { recursive: true, force: true });
+    for (const golden of goldens()) {
+      const { name, runtime, why } = golden;
+      const label = `golden ${name} by ${runtime}`;
+      if (!this.isWanted(label)) continue;
+      const facts = { kind: 'golden', label, name, runtime, version: versionOf(golden) };
+      this.row(facts, why, () => regenerate(golden, scratch));
     }
     rmSync(scratch, { recursive: true });
   }
-  if (failed > 0) process.exitCode = 1;
 }
 
-void main(process.argv.slice(2));
+async function main(args) {
+  const at = args.indexOf('--record');
+  const folder = at >= 0 && args[at + 1]?.includes('/') ? args.splice(at + 1, 1)[0] : results;
+  const wanted = args.filter((arg) => !arg.startsWith('--'));
+  const unknown = args.find((arg) => arg.startsWith('--') && !/^--(record|resume)$/.test(arg));
+  if (unknown !== undefined) throw new Error(`unknown option ${unknown}`);
+  const command = 'node test/oracles/matrix.cjs --record';
+  const kept = new Results(at >= 0 ? folder : undefined, args.includes('--resume'), command);
+  const matrix = new Matrix(kept, wanted);
+  matrix.goldens();
+  await matrix.networks();
+  if (matrix.failed > 0) process.exitCode = 1;
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`error: ${error.message}`);
+  process.exitCode = 2;
+});

@@ -6,7 +6,7 @@
 RUNTIME is litert-builtin (optimized kernels, no delegate), litert-ref (reference kernels),
 litert-xnnpack (default delegates) or tflm (TFLite Micro). INPUTS holds the codes of the images,
 one after the other. OUT receives one file of codes per tensor, images one after the other, and
-tensors.json. Versions: requirements.txt.
+tensors.json. Versions: requirements/litert.txt.
 
 The two runtimes that overwrite intermediate tensors get the file with every activation listed as
 an output of the graph.
