@@ -326,6 +326,34 @@ class ReshapeStep : public Step {
   }
 };
 
+// Stored codes are copied as they are.
+class SpliceStep : public RowStep {
+ public:
+  SpliceStep(const program::Splice& splice, const Tensor& output)
+      : RowStep(output), splice_(splice) {}
+  const char* kernel() const override { return "splice_ref"; }
+
+ protected:
+  void row(const StepImages& images, int32_t y, uint8_t*) const override {
+    const Image& out = *images.output;
+    const size_t size = program::code_bytes(out.type), count = out.row_codes();
+    const uint8_t *a = images.inputs[0]->row(y), *b = images.inputs[1]->row(y);
+    uint8_t* to = out.row(y);
+    size_t place = static_cast<size_t>(y) * count % splice_.period;
+    for (size_t at = 0; at < count;) {
+      const bool first = place < splice_.from;
+      const size_t end = first ? splice_.from : splice_.period;
+      const size_t run = std::min(end - place, count - at);
+      std::memcpy(to + at * size, (first ? a : b) + at * size, run * size);
+      at += run;
+      place = (place + run) % splice_.period;
+    }
+  }
+
+ private:
+  program::Splice splice_;
+};
+
 // The table is indexed by stored codes: its entry i is for the i-th code, which is stored as i for
 // u8 and for s8 alike. Its entries are stored codes too where they have 8 bits.
 class LutStep : public RowStep {
@@ -360,6 +388,29 @@ class LutStep : public RowStep {
   size_t scratch_bytes_;
   std::array<int32_t, 256> table_{};
   std::array<uint8_t, 256> stored_table_{};
+};
+
+// Of 65536 entries.
+class WideLutStep : public RowStep {
+ public:
+  WideLutStep(const program::Lut& lut, const Tensor& output)
+      : RowStep(output), table_(lut.table), scratch_bytes_(row_scratch(output)) {}
+  const char* kernel() const override { return "lut_s16_ref"; }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
+
+ protected:
+  void row(const StepImages& images, int32_t y, uint8_t* scratch) const override {
+    const Image &in = *images.inputs[0], &out = *images.output;
+    const size_t count = out.row_codes();
+    auto* codes = reinterpret_cast<int32_t*>(scratch);
+    load_codes(in.type, in.row(y), count, codes);
+    for (size_t i = 0; i < count; ++i) codes[i] = table_[static_cast<size_t>(codes[i] - INT16_MIN)];
+    store_codes(out.type, codes, count, out.row(y));
+  }
+
+ private:
+  std::vector<int32_t> table_;
+  size_t scratch_bytes_;
 };
 
 class SoftmaxStep : public RowStep {
@@ -408,6 +459,12 @@ std::unique_ptr<Step> make_add_step(const program::Add& add, const Tensor& a, co
   return std::make_unique<AddStep>(add, a, b, output);
 }
 
+std::unique_ptr<Step> make_lut_step(const program::Lut& lut, const Tensor& input,
+                                    const Tensor& output) {
+  if (program::is_8_bit(input.type)) return std::make_unique<LutStep>(lut, output);
+  return std::make_unique<WideLutStep>(lut, output);
+}
+
 std::unique_ptr<Step> make_average_pool_step(const program::AveragePool& pool, const Tensor& input,
                                              const Tensor& output, const StepOptions& options) {
   if (!options.reference && GlobalPool::fits(pool, input, output)) {
@@ -439,11 +496,13 @@ std::unique_ptr<Step> make_step(const Program& program, const Op& op, const Step
     case program::Opcode::reshape:
       return std::make_unique<ReshapeStep>();
     case program::Opcode::lut:
-      return std::make_unique<LutStep>(std::get<program::Lut>(op.body), out);
+      return make_lut_step(std::get<program::Lut>(op.body), in(0), out);
     case program::Opcode::softmax:
+      return std::make_unique<SoftmaxStep>(std::get<program::Softmax>(op.body), out);
+    case program::Opcode::splice:
       break;
   }
-  return std::make_unique<SoftmaxStep>(std::get<program::Softmax>(op.body), out);
+  return std::make_unique<SpliceStep>(std::get<program::Splice>(op.body), out);
 }
 
 }  // namespace lastbit::exec

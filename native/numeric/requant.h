@@ -2,6 +2,8 @@
 // From an accumulator to a code, before zero point and clamp: y = (acc * m + R) >> s. Formulas and
 // names: src/program/NOTES.md, "Rounding rules" and "Requantization".
 #pragma once
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "numeric/round.h"
@@ -67,6 +69,13 @@ constexpr Int128 apply_shift(int64_t acc, int shift, Rule rule) {
 // Requantizations `f32` and `f32Rule`: int -> f32, product, integer, each rounded.
 inline int64_t apply_f32(int64_t acc, float scale, FloatRule rule = FloatRule::half_even) {
   return round_float(static_cast<float>(acc) * scale, rule);
+}
+
+// Requantization `f64`: int -> f64, product, integer half away from zero. A result beyond 2^62 is
+// 2^62: zero points and clamps leave nothing of the difference.
+inline int64_t apply_f64(int64_t acc, double scale) {
+  const double v = std::round(static_cast<double>(acc) * scale);
+  return static_cast<int64_t>(std::clamp(v, -0x1p62, 0x1p62));
 }
 
 }  // namespace lastbit

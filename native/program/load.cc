@@ -141,7 +141,7 @@ void Loader::read_op() {
 
 void Loader::read_operands(Op& op, Opcode opcode) {
   const uint32_t count = r_.u32("the number of inputs");
-  const bool binary = opcode == Opcode::add || opcode == Opcode::mul;
+  const bool binary = opcode == Opcode::add || opcode == Opcode::mul || opcode == Opcode::splice;
   if (opcode == Opcode::concat ? count == 0 : count != (binary ? 2u : 1u)) {
     fail("it has " + std::to_string(count) + " inputs");
   }
@@ -188,9 +188,11 @@ Body Loader::read_body(Opcode opcode) {
     case Opcode::lut:
       return read_lut();
     case Opcode::softmax:
+      return read_softmax();
+    case Opcode::splice:
       break;
   }
-  return read_softmax();
+  return read_splice();
 }
 
 void Loader::require_output(int64_t height, int64_t width, int64_t channels) const {

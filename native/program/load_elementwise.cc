@@ -9,7 +9,7 @@ Body Loader::read_add() {
   require_output_like(in(0));
   require_output_like(in(1));
   require(out_->type != CodeType::s32, "its output must not be s32");
-  switch (r_.u32_in("an add's form", 0, 3)) {
+  switch (r_.u32_in("an add's form", 0, 4)) {
     case 0:
       add.form = read_rescaled();
       break;
@@ -19,8 +19,11 @@ Body Loader::read_add() {
     case 2:
       add.form = read_f32_add();
       break;
-    default:
+    case 3:
       add.form = read_requant_add();
+      break;
+    default:
+      add.form = read_table_add();
   }
   const Clamp clamp = read_clamp(1);
   add.lo = clamp.lo[0];
@@ -85,6 +88,20 @@ AddRequant Loader::read_requant_add() {
   const Interval sum{a.least * f.multiplier_a + b.least * f.multiplier_b,
                      a.greatest * f.multiplier_a + b.greatest * f.multiplier_b};
   require(fits32(sum.least) && fits32(sum.greatest), "the weighted sum leaves 32 bits");
+  check_stages_alike(f.requant, 1, sum);
+  return f;
+}
+
+AddTables Loader::read_table_add() {
+  AddTables f{r_.array<int32_t>("the first table"), r_.array<int32_t>("the second table"), {}};
+  require(is_8_bit(in(0).type) && is_8_bit(in(1).type), "its inputs must have 8 bits");
+  require(f.table_a.size() == 256 && f.table_b.size() == 256, "its tables must have 256 entries");
+  f.requant = read_requant(1, false);
+  require(f.requant.kind != RequantKind::none, "its sum must be requantized");
+  const auto [least_a, greatest_a] = std::minmax_element(f.table_a.begin(), f.table_a.end());
+  const auto [least_b, greatest_b] = std::minmax_element(f.table_b.begin(), f.table_b.end());
+  const Interval sum{int64_t{*least_a} + *least_b, int64_t{*greatest_a} + *greatest_b};
+  require(fits32(sum.least) && fits32(sum.greatest), "a sum of entries leaves 32 bits");
   check_stages_alike(f.requant, 1, sum);
   return f;
 }

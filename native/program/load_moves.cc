@@ -37,24 +37,57 @@ Body Loader::read_reshape() {
 }
 
 Body Loader::read_lut() {
-  require(is_8_bit(in().type), "its input must have 8 bits");
   require_output_like(in());
   Lut lut{r_.array<int32_t>("the table")};
-  require(lut.table.size() == 256, "its table must have 256 entries");
+  if (is_8_bit(in().type)) {
+    require(lut.table.size() == 256, "its table must have 256 entries");
+  } else {
+    require(lut.table.size() == 65536, "its table must have 65536 entries");
+  }
   require_range(lut.table, least_code(out_->type), greatest_code(out_->type), "a table entry");
   return lut;
 }
 
 Body Loader::read_softmax() {
-  require(is_8_bit(in().type) && is_8_bit(out_->type), "its input and output must have 8 bits");
   require_output_like(in());
   Softmax softmax;
-  if (r_.u32_in("a softmax's form", 0, 1) == 0) {
+  const uint32_t form = r_.u32_in("a softmax's form", 0, 2);
+  if (form == 2) {
+    softmax.form = read_softmax_wide();
+    return softmax;
+  }
+  require(is_8_bit(in().type) && is_8_bit(out_->type), "its input and output must have 8 bits");
+  if (form == 0) {
     softmax.form = read_softmax_gemmlowp();
   } else {
     softmax.form = read_softmax_table();
   }
   return softmax;
+}
+
+SoftmaxWide Loader::read_softmax_wide() {
+  require(in().type == CodeType::s16 && out_->type == CodeType::s16,
+          "its input and output must be s16");
+  SoftmaxWide f{r_.array<int16_t>("the table of exp"), r_.array<int16_t>("the reciprocals")};
+  require(f.exp.size() == 65536 && f.reciprocal.size() == 65536,
+          "its tables must have 65536 entries");
+  require_range(f.exp, 0, INT16_MAX, "a table entry");
+  require_range(f.reciprocal, 0, INT16_MAX, "a table entry");
+  require(f.exp[0] >= 1 << 14, "the first table entry must be at least 2^14");
+  return f;
+}
+
+Body Loader::read_splice() {
+  require_same_codes();
+  require_output_like(in(0));
+  require_output_like(in(1));
+  const auto codes = static_cast<uint32_t>(out_->codes());
+  require(codes >= 2, "a single code cannot be spliced");
+  Splice splice;
+  splice.period = r_.u32_in("the period", 2, codes);
+  splice.from =
+      r_.u32_in("the first code of the second input", 1, static_cast<uint32_t>(splice.period - 1));
+  return splice;
 }
 
 SoftmaxGemmlowp Loader::read_softmax_gemmlowp() {

@@ -8,7 +8,7 @@ namespace lastbit::program {
 
 Requant Loader::read_requant(size_t channels, bool wide_accumulator) {
   Requant q;
-  q.kind = r_.enumeration<RequantKind>("a requantization", 6);
+  q.kind = r_.enumeration<RequantKind>("a requantization", 7);
   switch (q.kind) {
     case RequantKind::none:
       require(out_->type == CodeType::s32, "without requantization its output must be s32");
@@ -35,6 +35,12 @@ Requant Loader::read_requant(size_t channels, bool wide_accumulator) {
       break;
     case RequantKind::stages:
       read_stages(q, channels);
+      break;
+    case RequantKind::f64:
+      q.scale64 = read_entries<double>("scales", channels);
+      for (const double s : q.scale64) {
+        require(s >= 0x1p-64 && s <= 0x1p64, "a scale must be in [2^-64, 2^64]");
+      }
       break;
   }
   return q;

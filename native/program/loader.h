@@ -70,6 +70,7 @@ class Loader {
   Body read_reshape();
   Body read_lut();
   Body read_softmax();
+  Body read_splice();
 
   // Parts of bodies
   Window read_window(bool with_dilations);
@@ -81,9 +82,11 @@ class Loader {
   AddAligned read_aligned();
   AddF32 read_f32_add();
   AddRequant read_requant_add();
+  AddTables read_table_add();
   Requant read_sum_requant(const Window& window);
   SoftmaxGemmlowp read_softmax_gemmlowp();
   SoftmaxTable read_softmax_table();
+  SoftmaxWide read_softmax_wide();
   // A float32 in [2^-exponent, 2^exponent].
   float bounded_scale(const char* what, int exponent);
   // Scales whose products and sums can neither overflow nor be 0 / 0.

@@ -82,7 +82,7 @@ struct StageThresholds {
 using Stage = std::variant<StageAdd, StageMultiply, StageShift, StageSaturate, StageClamp,
                            StageSegments, StageThresholds>;
 
-enum class RequantKind : uint8_t { none, fixed, f32, shift, stages, f32_rule };
+enum class RequantKind : uint8_t { none, fixed, f32, shift, stages, f32_rule, f64 };
 
 // Arrays that the kind uses have one entry, or one per output channel; the others are empty. In a
 // Conv the loader repeats a single entry, so there it is always one per output channel, but not
@@ -94,6 +94,7 @@ struct Requant {
   std::vector<int32_t> shift;                   // fixed: [1, 62]; shift: [-31, 62], negative = left
   std::vector<float> scale;                     // f32, f32_rule: positive, finite
   FloatRule float_rule = FloatRule::half_even;  // f32_rule: not half_even, which is loaded as f32
+  std::vector<double> scale64;                  // f64: [2^-64, 2^64]
   std::vector<Stage> stages;                    // stages: 1 to 16
 };
 
@@ -197,8 +198,14 @@ struct AddRequant {
   Requant requant;                             // not none; arrays of one entry
 };
 
+// Operands of 8 bits; 256 entries each, the i-th for the i-th code. All sums of two fit 32 bits.
+struct AddTables {
+  std::vector<int32_t> table_a, table_b;
+  Requant requant;  // not none; arrays of one entry
+};
+
 struct Add {
-  std::variant<AddRescaled, AddAligned, AddF32, AddRequant> form;
+  std::variant<AddRescaled, AddAligned, AddF32, AddRequant, AddTables> form;
   int32_t lo = 0, hi = 0;
 };
 
@@ -235,7 +242,7 @@ struct Pad {
 struct Reshape {};
 
 struct Lut {
-  std::vector<int32_t> table;  // 256 codes of the output's type
+  std::vector<int32_t> table;  // 256 codes of the output's type, 65536 for an s16 input
 };
 
 struct SoftmaxGemmlowp {
@@ -252,11 +259,22 @@ struct SoftmaxTable {
   SoftmaxRule rule = SoftmaxRule::half_away;
 };
 
-struct Softmax {
-  std::variant<SoftmaxGemmlowp, SoftmaxTable> form;
+// 65536 entries each in [0, 32767], the first of exp at least 2^14; s16 on both sides.
+struct SoftmaxWide {
+  std::vector<int16_t> exp, reciprocal;
 };
 
-using Body = std::variant<Conv, Add, Mul, AveragePool, MaxPool, Concat, Pad, Reshape, Lut, Softmax>;
+struct Softmax {
+  std::variant<SoftmaxGemmlowp, SoftmaxTable, SoftmaxWide> form;
+};
+
+// Code i of the output, in NHWC order, is the second input's where i mod period >= from.
+struct Splice {
+  size_t period = 2, from = 1;  // 1 <= from < period <= codes
+};
+
+using Body =
+    std::variant<Conv, Add, Mul, AveragePool, MaxPool, Concat, Pad, Reshape, Lut, Softmax, Splice>;
 
 // Numbered as the alternatives of Body and as in the format.
 enum class Opcode : uint8_t {
@@ -270,6 +288,7 @@ enum class Opcode : uint8_t {
   reshape,
   lut,
   softmax,
+  splice,
 };
 
 struct Op {

@@ -3,7 +3,14 @@
 import { ModelError } from '../errors.js';
 
 type Elements =
-  Uint8Array | Int8Array | Int16Array | Int32Array | Uint32Array | Float32Array | BigInt64Array;
+  | Uint8Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array;
 
 type ArrayType =
   | typeof Uint8Array
@@ -12,6 +19,7 @@ type ArrayType =
   | typeof Int32Array
   | typeof Uint32Array
   | typeof Float32Array
+  | typeof Float64Array
   | typeof BigInt64Array;
 
 /** Builds a file front to back. */

@@ -24,7 +24,9 @@ import {
   type Pair,
   type Program,
   type ProgramTensor,
+  type SoftmaxForm,
   type SoftmaxOp,
+  type SpliceOp,
 } from './program.js';
 
 const maxCodes = 2 ** 28;
@@ -143,13 +145,19 @@ export function checkOp(tensors: readonly ProgramTensor[], op: Op): void {
       );
       break;
     case 'lut':
-      requireEightBits(context, input);
       requireShape(context, input.height, input.width, input.channels);
-      place.integer(op.table.length, [256, 256], 'the number of table entries');
+      place.integer(
+        op.table.length,
+        input.dtype === 's16' ? [65536, 65536] : [256, 256],
+        'the number of table entries',
+      );
       place.integers(op.table, codeRange[output.dtype], 'a table entry');
       break;
     case 'softmax':
       checkSoftmax(op, context);
+      break;
+    case 'splice':
+      checkSplice(op, context);
       break;
   }
 }
@@ -158,15 +166,12 @@ function size({ height, width, channels }: ProgramTensor): number {
   return height * width * channels;
 }
 
+const binary: ReadonlySet<Op['op']> = new Set(['add', 'mul', 'splice']);
+
 function checkArity(op: Op, place: Place): void {
   const count = op.inputs.length;
   if (op.op === 'concat') place.require(count >= 1, () => 'expected at least 1 input, got 0');
-  else
-    place.integer(
-      count,
-      op.op === 'add' || op.op === 'mul' ? [2, 2] : [1, 1],
-      'the number of inputs',
-    );
+  else place.integer(count, binary.has(op.op) ? [2, 2] : [1, 1], 'the number of inputs');
 }
 
 function checkConcat(_op: ConcatOp, context: Context): void {
@@ -190,9 +195,13 @@ function checkPad({ pads }: PadOp, context: Context): void {
 
 function checkSoftmax({ form }: SoftmaxOp, context: Context): void {
   const { place, input, output } = context;
+  requireShape(context, input.height, input.width, input.channels);
+  if (form.kind === 'wideTable') {
+    checkWideSoftmax(form, context);
+    return;
+  }
   requireEightBits(context, input);
   requireEightBits(context, output);
-  requireShape(context, input.height, input.width, input.channels);
   if (form.kind === 'gemmlowp') {
     place.integer(form.multiplier, [0, int32[1]], 'the multiplier');
     place.integer(form.leftShift, [0, 31], 'leftShift');
@@ -205,6 +214,31 @@ function checkSoftmax({ form }: SoftmaxOp, context: Context): void {
   for (const t of form.table) place.scale(t, [0, share[1]], 'a table entry');
   place.scale(form.table[0]!, share, 'the first table entry');
   place.scale(form.outputScale, share, 'outputScale');
+}
+
+function checkWideSoftmax(
+  { exp, reciprocal }: Extract<SoftmaxForm, { kind: 'wideTable' }>,
+  { place, input, output }: Context,
+): void {
+  place.require(
+    input.dtype === 's16' && output.dtype === 's16',
+    () => `expected s16 on both sides, got ${input.dtype} and ${output.dtype}`,
+  );
+  for (const table of [exp, reciprocal]) {
+    place.integer(table.length, [65536, 65536], 'the number of table entries');
+    place.integers(table, [0, 32767], 'a table entry');
+  }
+  place.integer(exp[0]!, [2 ** 14, 32767], 'the first table entry');
+}
+
+function checkSplice({ period, from }: SpliceOp, context: Context): void {
+  const { place, inputs, output } = context;
+  checkSameCodes(context);
+  for (const { height, width, channels } of inputs) {
+    requireShape(context, height, width, channels);
+  }
+  place.integer(period, [2, size(output)], 'the period');
+  place.integer(from, [1, period - 1], 'the first code of the second input');
 }
 
 /** Height and width that an operation's window gives; for makers of programs. */

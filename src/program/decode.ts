@@ -148,6 +148,8 @@ function readBody(reader: ByteReader, op: Op['op']): Body {
       return { op, table: reader.array(Int32Array) };
     case 'softmax':
       return { op, form: readSoftmaxForm(reader) };
+    case 'splice':
+      return { op, period: reader.u32(), from: reader.u32() };
     case 'concat':
     case 'reshape':
       return { op };
@@ -224,6 +226,8 @@ function readRequant(reader: ByteReader): Requant {
       const rule = word(reader, floatRules);
       return { kind, scale: reader.array(Float32Array), rule };
     }
+    case 'f64':
+      return { kind, scale: reader.array(Float64Array) };
   }
 }
 
@@ -305,6 +309,13 @@ function readAddForm(reader: ByteReader): AddForm {
         multiplierB: reader.i32(),
         requant: readRequant(reader),
       };
+    case 'tables':
+      return {
+        kind,
+        tableA: reader.array(Int32Array),
+        tableB: reader.array(Int32Array),
+        requant: readRequant(reader),
+      };
   }
 }
 
@@ -322,9 +333,14 @@ function readAverageForm(reader: ByteReader): AverageForm {
 
 function readSoftmaxForm(reader: ByteReader): SoftmaxForm {
   const kind = word(reader, softmaxKinds);
-  if (kind === 'gemmlowp') {
-    return { kind, multiplier: reader.i32(), leftShift: reader.u32(), diffMin: reader.i32() };
+  switch (kind) {
+    case 'gemmlowp':
+      return { kind, multiplier: reader.i32(), leftShift: reader.u32(), diffMin: reader.i32() };
+    case 'f32Table': {
+      const table = reader.array(Float32Array);
+      return { kind, table, outputScale: reader.f32(), rule: word(reader, softmaxRules) };
+    }
+    case 'wideTable':
+      return { kind, exp: reader.array(Int16Array), reciprocal: reader.array(Int16Array) };
   }
-  const table = reader.array(Float32Array);
-  return { kind, table, outputScale: reader.f32(), rule: word(reader, softmaxRules) };
 }

@@ -129,6 +129,9 @@ function writeBody(writer: ByteWriter, op: Op): void {
     case 'softmax':
       writeSoftmaxForm(writer, op.form);
       break;
+    case 'splice':
+      writer.u32(op.period, op.from);
+      break;
     case 'concat':
     case 'reshape':
       break;
@@ -168,6 +171,9 @@ function writeRequant(writer: ByteWriter, requant: Requant): void {
       break;
     case 'f32Rule':
       writer.u32(number(floatRules, requant.rule));
+      writer.array(requant.scale);
+      break;
+    case 'f64':
       writer.array(requant.scale);
       break;
   }
@@ -236,6 +242,11 @@ function writeAddForm(writer: ByteWriter, form: AddForm): void {
       writer.i32(form.multiplierA, form.multiplierB);
       writeRequant(writer, form.requant);
       break;
+    case 'tables':
+      writer.array(form.tableA);
+      writer.array(form.tableB);
+      writeRequant(writer, form.requant);
+      break;
   }
 }
 
@@ -256,13 +267,20 @@ function writeAverageForm(writer: ByteWriter, form: AverageForm): void {
 
 function writeSoftmaxForm(writer: ByteWriter, form: SoftmaxForm): void {
   writer.u32(number(softmaxKinds, form.kind));
-  if (form.kind === 'gemmlowp') {
-    writer.i32(form.multiplier);
-    writer.u32(form.leftShift);
-    writer.i32(form.diffMin);
-  } else {
-    writer.array(form.table);
-    writer.f32(form.outputScale);
-    writer.u32(number(softmaxRules, form.rule));
+  switch (form.kind) {
+    case 'gemmlowp':
+      writer.i32(form.multiplier);
+      writer.u32(form.leftShift);
+      writer.i32(form.diffMin);
+      break;
+    case 'f32Table':
+      writer.array(form.table);
+      writer.f32(form.outputScale);
+      writer.u32(number(softmaxRules, form.rule));
+      break;
+    case 'wideTable':
+      writer.array(form.exp);
+      writer.array(form.reciprocal);
+      break;
   }
 }

@@ -41,6 +41,7 @@ export const opcodes = [
   'reshape',
   'lut',
   'softmax',
+  'splice',
 ] as const satisfies readonly Op['op'][];
 export const weightTypes = ['s8', 'u8', 's16'] as const satisfies readonly ConvOp['weightType'][];
 export const overflows = [
@@ -61,6 +62,7 @@ export const requantKinds = [
   'shift',
   'stages',
   'f32Rule',
+  'f64',
 ] as const satisfies readonly Requant['kind'][];
 export const stageKinds = [
   'add',
@@ -82,6 +84,7 @@ export const addKinds = [
   'aligned',
   'f32',
   'requant',
+  'tables',
 ] as const satisfies readonly AddForm['kind'][];
 export const f32AddForms = ['separate', 'fused', 'direct'] as const satisfies readonly Extract<
   AddForm,
@@ -99,6 +102,7 @@ export const divideRules = ['halfAway', 'halfUp', 'trunc0'] as const satisfies r
 export const softmaxKinds = [
   'gemmlowp',
   'f32Table',
+  'wideTable',
 ] as const satisfies readonly SoftmaxForm['kind'][];
 export const softmaxRules = ['halfAway', 'truncHalf'] as const satisfies readonly Extract<
   SoftmaxForm,

@@ -4,7 +4,7 @@ import { UsageError } from '../errors.js';
 import type { Codes, CodeTensor, RunOptions, RunResult, Trap } from './executor.js';
 import { add, mul } from './interpret/add.js';
 import { conv, type TrapSite } from './interpret/conv.js';
-import { concat, lut, pad } from './interpret/move.js';
+import { concat, lut, pad, splice } from './interpret/move.js';
 import { averagePool, maxPool } from './interpret/pool.js';
 import { softmax } from './interpret/softmax.js';
 import { codeRange, type CodeType, type Op, type Program, type ProgramTensor } from './program.js';
@@ -79,6 +79,9 @@ function execute(
       break;
     case 'softmax':
       softmax(op, output, x, y);
+      break;
+    case 'splice':
+      splice(op, x, w, y);
       break;
   }
   return undefined;

@@ -80,7 +80,9 @@ export type Requant =
   /** Steps after one another, each exact. At least one. */
   | { readonly kind: 'stages'; readonly stages: readonly Stage[] }
   /** As `f32`, with another rounding than half to even. */
-  | { readonly kind: 'f32Rule'; readonly scale: Float32Array; readonly rule: FloatRule };
+  | { readonly kind: 'f32Rule'; readonly scale: Float32Array; readonly rule: FloatRule }
+  /** The same in binary64, half away from zero. */
+  | { readonly kind: 'f64'; readonly scale: Float64Array };
 
 /** Bounds on codes, one for all channels or one per channel; within the output's type. */
 export interface CodeClamp {
@@ -164,6 +166,14 @@ export type AddForm =
       readonly multiplierA: number;
       readonly multiplierB: number;
       readonly requant: Requant;
+    }
+  | {
+      /** What each operand of 8 bits brings, by its code; the sum through any requantization. */
+      readonly kind: 'tables';
+      /** Entry i answers the i-th code of the operand's type, counted from its least one. */
+      readonly tableA: Int32Array;
+      readonly tableB: Int32Array;
+      readonly requant: Requant;
     };
 
 export interface AddOp extends OpBase {
@@ -220,7 +230,18 @@ export interface ReshapeOp extends OpBase {
   readonly op: 'reshape';
 }
 
-/** One code in, one code out, by a table of 256: every function of one 8-bit value. */
+/**
+ * Of two tensors that hold the same values, rounded in two ways: code i, in NHWC order, is the
+ * second's where i mod `period` is at least `from`, else the first's.
+ */
+export interface SpliceOp extends OpBase {
+  readonly op: 'splice';
+  readonly period: number;
+  /** 1 to period - 1. */
+  readonly from: number;
+}
+
+/** One code in, one code out, by a table of all codes: every function of one value. */
 export interface LutOp extends OpBase {
   readonly op: 'lut';
   /** Entry i answers the i-th code of the input's type, counted from its least one. */
@@ -243,6 +264,14 @@ export type SoftmaxForm =
       readonly table: Float32Array;
       readonly outputScale: number;
       readonly rule: 'halfAway' | 'truncHalf';
+    }
+  | {
+      /** s16: exp and the reciprocal by tables, Q0.15. */
+      readonly kind: 'wideTable';
+      /** 65536 entries; entry i is for a difference of -i from the maximum. */
+      readonly exp: Int16Array;
+      /** 65536 entries: 1 / (1 + x), x from 0 to 1. */
+      readonly reciprocal: Int16Array;
     };
 
 export interface SoftmaxOp extends OpBase {
@@ -260,7 +289,8 @@ export type Op =
   | PadOp
   | ReshapeOp
   | LutOp
-  | SoftmaxOp;
+  | SoftmaxOp
+  | SpliceOp;
 
 /** How a real input becomes codes; scale and zero point are the input tensor's. */
 export interface InputQuantization {

@@ -33,13 +33,16 @@ function features(op: Op): string[] {
     case 'concat':
     case 'pad':
     case 'reshape':
-    case 'lut':
+    case 'splice':
       return [];
+    case 'lut':
+      return [`lut ${op.table.length}`];
   }
 }
 
 function addFeatures(form: AddForm): string[] {
-  if (form.kind === 'requant') return ['add requant', ...requantFeatures(form.requant)];
+  if (form.kind === 'requant' || form.kind === 'tables')
+    return [`add ${form.kind}`, ...requantFeatures(form.requant)];
   return [`add ${form.kind} ${form.kind === 'f32' ? form.form : form.rule}`];
 }
 
@@ -62,6 +65,7 @@ const expectedFeatures = [
   ...['wrap', 'saturate', 'saturateSymmetric', 'trap'].map((mode) => `acc overflow ${mode}`),
   ...['acc when each', 'acc when end', 'acc products satPairs16', 'acc biasFirst true'],
   ...floatRules.map((rule) => `requant f32Rule ${rule}`),
+  ...['requant f64 ', 'add tables', 'lut 256', 'lut 65536', 'softmax wideTable ', 'splice'],
   ...roundRules.flatMap((rule) => [`stage shift ${rule}`, `stage segments ${rule}`]),
   ...['add', 'multiply', 'saturate', 'clamp', 'thresholds'].map((kind) => `stage ${kind} `),
   ...['strict true', 'strict false', 'stages 1', 'stages 4', 'add requant', 'pool f32Window'],

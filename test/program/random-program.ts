@@ -52,6 +52,7 @@ const allOps: readonly Op['op'][] = [
   'reshape',
   'lut',
   'softmax',
+  'splice',
 ];
 
 /** A valid program; equal seeds and options give equal programs. */
@@ -138,10 +139,13 @@ class Builder {
         this.reshape();
         break;
       case 'lut':
-        this.lut(this.eightBits());
+        this.lut(this.random.chance(0.1) ? this.source() : this.eightBits());
         break;
       case 'softmax':
         this.softmax();
+        break;
+      case 'splice':
+        this.splice();
         break;
     }
   }
@@ -275,6 +279,7 @@ class Builder {
       'stages',
       'stages',
       'f32Rule',
+      'f64',
     ] as const);
     switch (kind) {
       case 'fixed': {
@@ -285,6 +290,12 @@ class Builder {
           shift: Uint8Array.from(pairs, ([, s]) => s),
           rule: random.pick(wide ? roundRules : [...fixedRules, 'gemmlowp2', 'ruyx86']),
         };
+      }
+      case 'f64': {
+        const one = (): number =>
+          style === 'dyadic' ? 2 ** Math.round(Math.log2(factor())) : factor();
+        const most = style === 'extreme' ? 2 ** random.integer(-64, 64) : undefined;
+        return { kind, scale: Float64Array.from({ length: count }, () => most ?? one()) };
       }
       case 'f32':
       case 'f32Rule': {
@@ -492,7 +503,8 @@ class Builder {
     const { random } = this;
     const wide = operands.some(({ dtype }) => dtype === 's16');
     const gain = (wide ? 2 ** -8 : 1) * (type === 's16' ? 2 ** 8 : 1);
-    const kind = random.pick(['rescaled', 'rescaled', 'aligned', 'f32', 'requant'] as const);
+    const plain = ['rescaled', 'rescaled', 'aligned', 'f32', 'requant'] as const;
+    const kind = random.pick([...plain, wide ? 'rescaled' : 'tables'] as const);
     switch (kind) {
       case 'rescaled': {
         const leftShift = wide
@@ -563,6 +575,18 @@ class Builder {
         ) as [bigint, bigint];
         const reach = (wide ? 2 ** 14 : 2 ** 7) * most;
         return { kind, multiplierA, multiplierB, requant: this.requant(type, 1, reach, ends) };
+      }
+      case 'tables': {
+        const most = 2 ** random.integer(4, 29);
+        const table = (): Int32Array =>
+          Int32Array.from({ length: 256 }, () => random.integer(-most, most));
+        const ends = [BigInt(-2 * most), BigInt(2 * most)] as const;
+        return {
+          kind,
+          tableA: table(),
+          tableB: table(),
+          requant: this.requant(type, 1, most, [...ends]),
+        };
       }
     }
   }
@@ -727,11 +751,64 @@ class Builder {
     const type = random.chance(0.05) ? 's32' : this.resultType();
     const [least, greatest] = codeRange[type];
     const output = this.append(type, this.tensor(index));
-    const table = Int32Array.from({ length: 256 }, () => random.integer(least, greatest));
+    const length = this.tensor(index).dtype === 's16' ? 65536 : 256;
+    const table = Int32Array.from({ length }, () => random.integer(least, greatest));
     this.push({ op: 'lut', name: this.name('lut'), inputs: [index], output, table });
   }
 
+  /** Two ways to the same image, cut together at any code. */
+  private splice(): void {
+    const { random } = this;
+    const a = this.source();
+    const { height, width, channels, dtype, zeroPoint } = this.tensor(a);
+    const size = height * width * channels;
+    const alike = this.find(
+      (t) =>
+        t.height === height &&
+        t.width === width &&
+        t.channels === channels &&
+        t.dtype === dtype &&
+        t.zeroPoint === zeroPoint &&
+        t !== this.tensor(a),
+    );
+    if (alike === undefined || size < 2) {
+      this.pad(a);
+      return;
+    }
+    const period = random.pick([size, Math.max(channels, 2), random.integer(2, size)]);
+    this.push({
+      op: 'splice',
+      name: this.name('splice'),
+      inputs: random.chance(0.5) ? [a, alike] : [alike, a],
+      output: this.append(dtype, { height, width, channels }, zeroPoint),
+      period,
+      from: random.integer(1, period - 1),
+    });
+  }
+
+  private wideSoftmax(index: number): void {
+    const { random } = this;
+    const steep = random.magnitude(1e-4, 0.1);
+    const code = (x: number): number => Math.min(Math.round(x * 32768), 32767);
+    this.push({
+      op: 'softmax',
+      name: this.name('softmax'),
+      inputs: [index],
+      output: this.append('s16', this.tensor(index)),
+      form: {
+        kind: 'wideTable',
+        exp: Int16Array.from({ length: 65536 }, (_, i) => code(Math.exp(-steep * i))),
+        reciprocal: Int16Array.from({ length: 65536 }, (_, i) => code(1 / (1 + i / 65535))),
+      },
+    });
+  }
+
   private softmax(): void {
+    const wide = this.find(({ dtype }) => dtype === 's16');
+    if (wide !== undefined && this.random.chance(0.15)) {
+      this.wideSoftmax(wide);
+      return;
+    }
     const index = this.eightBits();
     const output = this.append(this.eightBitType(), this.tensor(index));
     this.push({

@@ -117,6 +117,19 @@ bool plan_form(const program::AddRequant& f, const program::Add& add, const Tens
          finish_int32(f.requant, range_a, range_b, add, output, plan);
 }
 
+bool plan_form(const program::AddTables& f, const program::Add& add, const Tensor& a,
+               const Tensor& b, const Tensor& output, Plan* plan) {
+  const auto entry = [](const std::vector<int32_t>& table, const Tensor& tensor) {
+    return [&table, &tensor](int32_t code) {
+      return Int128{table[static_cast<size_t>(code - program::least_code(tensor.type))]};
+    };
+  };
+  Range range_a, range_b;
+  return tabulate(a, entry(f.table_a, a), plan->table_a, &range_a) &&
+         tabulate(b, entry(f.table_b, b), plan->table_b, &range_b) &&
+         finish_int32(f.requant, range_a, range_b, add, output, plan);
+}
+
 bool plan_form(const program::AddAligned& f, const program::Add& add, const Tensor& a,
                const Tensor& b, const Tensor& output, Plan* plan) {
   Range range_a, range_b;

@@ -15,9 +15,11 @@ using program::AddF32;
 using program::AddOrder;
 using program::AddRequant;
 using program::AddRescaled;
+using program::AddTables;
 
 struct ZeroPoints {
   int32_t a, b, out;
+  int32_t least_a, least_b;  // codes
 };
 
 // Each form: codes -> the sum at the output's scale, its zero point included.
@@ -78,6 +80,16 @@ void add_rows(const program::Add& add, const AddRequant& f, const ZeroPoints& z,
   }
 }
 
+void add_rows(const program::Add& add, const AddTables& f, const ZeroPoints& z, const int32_t* a,
+              const int32_t* b, size_t count, int32_t* y) {
+  for (size_t i = 0; i < count; ++i) {
+    int64_t sum = int64_t{f.table_a[static_cast<size_t>(a[i] - z.least_a)]} +
+                  f.table_b[static_cast<size_t>(b[i] - z.least_b)];
+    requantize(f.requant, 0, 1, &sum);
+    y[i] = static_cast<int32_t>(clamp_to<int64_t>(sum + z.out, add.lo, add.hi));
+  }
+}
+
 template <class Form>
 void add_rows(const program::Add& add, const Form& form, const ZeroPoints& z, const int32_t* a,
               const int32_t* b, size_t count, int32_t* y) {
@@ -91,7 +103,8 @@ void add_rows(const program::Add& add, const Form& form, const ZeroPoints& z, co
 void add_ref(const program::Add& add, const program::Tensor& a_tensor,
              const program::Tensor& b_tensor, const program::Tensor& output, const int32_t* a,
              const int32_t* b, size_t count, int32_t* y) {
-  const ZeroPoints z{a_tensor.zero_point, b_tensor.zero_point, output.zero_point};
+  const ZeroPoints z{a_tensor.zero_point, b_tensor.zero_point, output.zero_point,
+                     program::least_code(a_tensor.type), program::least_code(b_tensor.type)};
   std::visit([&](const auto& form) { add_rows(add, form, z, a, b, count, y); }, add.form);
 }
 

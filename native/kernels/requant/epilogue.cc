@@ -221,7 +221,7 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>
   }
   // These have no form of their own; stages need not even be monotone.
   if (requant.kind == program::RequantKind::stages ||
-      requant.kind == program::RequantKind::f32_rule) {
+      requant.kind == program::RequantKind::f32_rule || requant.kind == program::RequantKind::f64) {
     return epilogue;
   }
   // Cheapest first.

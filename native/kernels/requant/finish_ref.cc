@@ -26,6 +26,7 @@ program::Requant part_of(const program::Requant& requant, size_t first, size_t c
   part.multiplier = cut(requant.multiplier, first, count);
   part.shift = cut(requant.shift, first, count);
   part.scale = cut(requant.scale, first, count);
+  part.scale64 = cut(requant.scale64, first, count);
   part.stages = program::part_of(requant.stages, first, count);
   return part;
 }
@@ -43,6 +44,8 @@ Int128 requantized(const program::Requant& requant, size_t c, int64_t acc) {
       return apply_shift(acc, of_channel(requant.shift, c), requant.rule);
     case RequantKind::f32_rule:
       return apply_f32(acc, of_channel(requant.scale, c), requant.float_rule);
+    case RequantKind::f64:
+      return apply_f64(acc, of_channel(requant.scale64, c));
     case RequantKind::stages:
       program::run_stages(requant.stages, c, 1, &acc);
       break;
@@ -139,6 +142,10 @@ void Finish::all(const int32_t* acc, size_t channels, int32_t* codes) const {
     case RequantKind::f32_rule:
       return each(acc, channels, codes, [this](int32_t a, size_t c) {
         return apply_f32(a, of_channel(requant_.scale, c), requant_.float_rule);
+      });
+    case RequantKind::f64:
+      return each(acc, channels, codes, [this](int32_t a, size_t c) {
+        return apply_f64(a, of_channel(requant_.scale64, c));
       });
     case RequantKind::stages:
       return all_in_portions(acc, channels, codes);

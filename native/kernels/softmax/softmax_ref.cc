@@ -13,6 +13,7 @@ using namespace gemmlowp;
 using program::SoftmaxGemmlowp;
 using program::SoftmaxRule;
 using program::SoftmaxTable;
+using program::SoftmaxWide;
 using program::Tensor;
 
 int32_t leading_zeros(uint32_t v) {
@@ -74,6 +75,23 @@ void SoftmaxRef::fill(const SoftmaxTable& f, const int32_t* x, size_t channels, 
                              ? round_half_away(v)
                              : static_cast<int64_t>(std::min(v + 0.5f, 0x1p62f));
     y[c] = static_cast<int32_t>(clamp_to<int64_t>(code + zero_point_, least_, greatest_));
+  }
+}
+
+void SoftmaxRef::fill(const SoftmaxWide& f, const int32_t* x, size_t channels, int32_t max,
+                      int32_t* y) const {
+  const auto exp = [&](size_t c) { return f.exp[static_cast<size_t>(max - x[c])]; };
+  // At most 65536 entries of 32767, at least 2^14 for the maximum itself.
+  int32_t sum = 0;
+  for (size_t c = 0; c < channels; ++c) sum += exp(c);
+  const int32_t n = leading_zeros(static_cast<uint32_t>(sum));
+  // In [2^16, 2^17].
+  const int64_t normal = ((int64_t{sum} << (n - 1)) + (1 << 13)) >> 14;
+  const int64_t r = f.reciprocal[static_cast<size_t>(std::min<int64_t>(normal - 65536, 65535))];
+  const int32_t shift = 31 - n;
+  for (size_t c = 0; c < channels; ++c) {
+    const int64_t share = (exp(c) * r + (int64_t{1} << (shift - 1))) >> shift;
+    y[c] = static_cast<int32_t>(clamp_to<int64_t>(share, 0, INT16_MAX));
   }
 }
 

@@ -13,13 +13,15 @@ class SoftmaxRef {
  public:
   SoftmaxRef(const program::Softmax& softmax, const program::Tensor& output);
 
-  // y = softmax(x); codes of the input, which has 8 bits, and of the output.
+  // y = softmax(x); codes of the input and of the output.
   void run(const int32_t* x, size_t channels, int32_t* y) const;
 
  private:
   void fill(const program::SoftmaxGemmlowp& form, const int32_t* x, size_t channels, int32_t max,
             int32_t* y) const;
   void fill(const program::SoftmaxTable& form, const int32_t* x, size_t channels, int32_t max,
+            int32_t* y) const;
+  void fill(const program::SoftmaxWide& form, const int32_t* x, size_t channels, int32_t max,
             int32_t* y) const;
 
   program::Softmax softmax_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AddForm, AddOp, FixedRule, MulOp, ProgramTensor } from '../program.js';
 import { fixedPointBig } from '../rounding.js';
-import { centred, int32, moderate, requireShape, type Context } from './place.js';
+import { centred, int32, moderate, requireEightBits, requireShape, type Context } from './place.js';
 import { alike, checkClamp, checkRequant } from './requant.js';
 
 export function checkAdd(op: AddOp, context: Context): void {
@@ -42,6 +42,9 @@ export function checkAdd(op: AddOp, context: Context): void {
     case 'requant':
       checkWeightedSum(form, context, a, b);
       break;
+    case 'tables':
+      checkTables(form, context);
+      break;
   }
   place.require(output.dtype !== 's32', () => 'expected an output of u8, s8 or s16, got s32');
 }
@@ -57,6 +60,24 @@ function checkWeightedSum(
   const sum = (end: 0 | 1): number => centred(a)[end] * multiplierA + centred(b)[end] * multiplierB;
   const sums = [sum(0), sum(1)] as const;
   place.integers(sums, int32, 'weighted sums of 32 bits');
+  place.require(requant.kind !== 'none', () => 'expected a requantization of the sum, got none');
+  checkRequant(requant, context, alike(1, sums));
+}
+
+function checkTables(
+  { tableA, tableB, requant }: Extract<AddForm, { kind: 'tables' }>,
+  context: Context,
+): void {
+  const { place, inputs } = context;
+  for (const input of inputs) requireEightBits(context, input);
+  for (const { length } of [tableA, tableB]) {
+    place.integer(length, [256, 256], 'the number of table entries');
+  }
+  const sums = [
+    Math.min(...tableA) + Math.min(...tableB),
+    Math.max(...tableA) + Math.max(...tableB),
+  ] as const;
+  place.integers(sums, int32, 'sums of 32 bits');
   place.require(requant.kind !== 'none', () => 'expected a requantization of the sum, got none');
   checkRequant(requant, context, alike(1, sums));
 }

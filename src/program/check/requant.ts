@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { codeRange, type CodeClamp, type Requant } from '../program.js';
-import { int32, positive, type Context } from './place.js';
+import { int32, moderate, positive, type Context } from './place.js';
 import { checkStages, type Interval } from './stages.js';
 
 /** What reaches a requantization. */
@@ -40,6 +40,15 @@ export function checkRequant(
     case 'f32Rule':
       place.entries(requant.scale, channels, 'scales');
       for (const scale of requant.scale) place.scale(scale, positive, 'a scale');
+      break;
+    case 'f64':
+      place.entries(requant.scale, channels, 'scales');
+      for (const scale of requant.scale) {
+        place.require(
+          scale >= moderate[0] && scale <= moderate[1],
+          () => `expected a scale in [2^-64, 2^64], got ${scale}`,
+        );
+      }
       break;
     case 'shift':
       place.entries(requant.shift, channels, 'shifts');

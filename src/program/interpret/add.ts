@@ -2,7 +2,7 @@
 // NOTES.md, "add" and "mul".
 import type { Codes } from '../executor.js';
 import { fmaF32 } from '../float32.js';
-import type { AddForm, AddOp, MulOp, ProgramTensor } from '../program.js';
+import { codeRange, type AddForm, type AddOp, type MulOp, type ProgramTensor } from '../program.js';
 import { fixedPoint, roundHalfEven, roundShift } from '../rounding.js';
 import { clamper, finisher, requantizer } from './finish.js';
 
@@ -19,13 +19,21 @@ export function add(
   w: Codes,
   y: Codes,
 ): void {
-  const sum = adder(op.form, a.zeroPoint, b.zeroPoint, output.zeroPoint);
+  const sum =
+    op.form.kind === 'tables'
+      ? tableAdder(op.form, [a, b], output.zeroPoint)
+      : adder(op.form, a.zeroPoint, b.zeroPoint, output.zeroPoint);
   const clamp = clamper(op.clamp);
   for (let i = 0; i < y.length; ++i) y[i] = clamp(sum(x[i]!, w[i]!), 0);
 }
 
 /** Two codes to the sum's code, zero point included, before the clamp. */
-function adder(form: AddForm, za: number, zb: number, z: number): (a: number, b: number) => number {
+function adder(
+  form: Exclude<AddForm, { kind: 'tables' }>,
+  za: number,
+  zb: number,
+  z: number,
+): (a: number, b: number) => number {
   switch (form.kind) {
     case 'rescaled': {
       const unit = 2 ** form.leftShift;
@@ -53,6 +61,16 @@ function adder(form: AddForm, za: number, zb: number, z: number): (a: number, b:
       return (a, b) => requantize((a - za) * form.multiplierA + (b - zb) * form.multiplierB, 0) + z;
     }
   }
+}
+
+function tableAdder(
+  { tableA, tableB, requant }: Extract<AddForm, { kind: 'tables' }>,
+  inputs: Inputs,
+  z: number,
+): (a: number, b: number) => number {
+  const [leastA, leastB] = inputs.map(({ dtype }) => codeRange[dtype][0]) as [number, number];
+  const requantize = requantizer(requant);
+  return (a, b) => requantize(tableA[a - leastA]! + tableB[b - leastB]!, 0) + z;
 }
 
 function f32Adder(

@@ -2,7 +2,14 @@
 // NOTES.md, "Requantization": from an accumulator to a code.
 import { bigToF32 } from '../float32.js';
 import type { CodeClamp, FloatRule, Requant } from '../program.js';
-import { fixedPoint, fixedPointBig, roundFloat, roundShift, roundShiftBig } from '../rounding.js';
+import {
+  fixedPoint,
+  fixedPointBig,
+  roundFloat,
+  roundHalfAway,
+  roundShift,
+  roundShiftBig,
+} from '../rounding.js';
 import { applyStage } from '../stages.js';
 
 /** An exact integer: a number while it stays within 2^53, else a BigInt. */
@@ -48,6 +55,8 @@ export function requantizer(requant: Requant): Finish {
       return floatRequantizer(requant.scale, 'halfEven');
     case 'f32Rule':
       return floatRequantizer(requant.scale, requant.rule);
+    case 'f64':
+      return (a, c) => roundHalfAway(Number(a) * entry(requant.scale, c));
     case 'shift':
       return (a, c) => {
         const s = entry(requant.shift, c);

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// NOTES.md, "concat", "pad", "reshape" and "lut": operations that compute nothing.
+// NOTES.md, "concat", "pad", "reshape", "lut" and "splice": operations that compute nothing.
 import type { Codes } from '../executor.js';
-import { codeRange, type LutOp, type PadOp, type ProgramTensor } from '../program.js';
+import {
+  codeRange,
+  type LutOp,
+  type PadOp,
+  type ProgramTensor,
+  type SpliceOp,
+} from '../program.js';
 
 export function concat(
   inputs: readonly ProgramTensor[],
@@ -37,4 +43,8 @@ export function pad(
 export function lut({ table }: LutOp, input: ProgramTensor, x: Codes, y: Codes): void {
   const [least] = codeRange[input.dtype];
   for (let i = 0; i < x.length; ++i) y[i] = table[x[i]! - least]!;
+}
+
+export function splice({ period, from }: SpliceOp, a: Codes, b: Codes, y: Codes): void {
+  for (let i = 0; i < y.length; ++i) y[i] = i % period < from ? a[i]! : b[i]!;
 }

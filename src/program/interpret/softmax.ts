@@ -14,12 +14,39 @@ export function softmax(op: SoftmaxOp, output: ProgramTensor, x: Codes, y: Codes
     const logits = Array.from(x.subarray(start, start + output.channels));
     const greatest = Math.max(...logits);
     const differences = logits.map((code) => code - greatest);
-    const codes =
-      form.kind === 'gemmlowp'
-        ? fixedPointSoftmax(form, output, differences)
-        : tableSoftmax(form, output, differences);
-    y.set(codes, start);
+    y.set(softmaxOf(form, output, differences), start);
   }
+}
+
+function softmaxOf(
+  form: SoftmaxForm,
+  output: ProgramTensor,
+  differences: readonly number[],
+): number[] {
+  switch (form.kind) {
+    case 'gemmlowp':
+      return fixedPointSoftmax(form, output, differences);
+    case 'f32Table':
+      return tableSoftmax(form, output, differences);
+    case 'wideTable':
+      return wideSoftmax(form, differences);
+  }
+}
+
+function wideSoftmax(
+  { exp, reciprocal }: Extract<SoftmaxForm, { kind: 'wideTable' }>,
+  differences: readonly number[],
+): number[] {
+  const powers = differences.map((d) => exp[-d]!);
+  const sum = powers.reduce((total, e) => total + e, 0);
+  const zeros = Math.clz32(sum);
+  const normal = Math.floor((sum * 2 ** (zeros - 1) + 2 ** 13) / 2 ** 14);
+  const inverse = reciprocal[Math.min(normal - 2 ** 16, 65535)]!;
+  const shift = 31 - zeros;
+  return powers.map((e) => {
+    const share = Math.floor((e * inverse + 2 ** (shift - 1)) / 2 ** shift);
+    return Math.min(Math.max(share, 0), 32767);
+  });
 }
 
 function fixedPointSoftmax(
