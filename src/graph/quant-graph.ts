@@ -129,6 +129,8 @@ export interface QuantMetadata {
    * file. It means nothing for their arithmetic, but XNNPACK does not take such uint8 weights.
    */
   readonly oddWeightAxes?: string;
+  /** JSON: list of layers of a QDQ file for which onnxruntime has no integer kernel. */
+  readonly floatLayers?: string;
 }
 
 export interface QuantGraph {

@@ -12,6 +12,7 @@ import {
 } from './model.js';
 import { parseFacts } from './quantized-metadata.js';
 import { foldNode } from './quantized-ops/fold.js';
+import { hoistTranspose } from './quantized-ops/hoist-transpose.js';
 import { integerOperators, operators } from './quantized-ops/index.js';
 import { ImportState, wayOut } from './quantized-ops/state.js';
 
@@ -38,8 +39,9 @@ export function quantizationState({ graph }: OnnxModel): 'float' | 'qdq' | 'qop'
  * @throws ModelError naming every operator that is unsupported, has no scale, or would run in
  *   float between integer layers; nothing is ever computed in float instead
  */
-export function importQuantized(model: OnnxModel): QuantGraph {
-  const form = quantizationState(model);
+export function importQuantized(file: OnnxModel): QuantGraph {
+  const form = quantizationState(file);
+  const model = hoistTranspose(file);
   if (form === 'float') {
     throw new ModelError(
       'float-model',
@@ -60,7 +62,10 @@ export function importQuantized(model: OnnxModel): QuantGraph {
     outputs: outputs.filter((name) => name !== undefined),
     values: state.values,
     nodes: state.nodes,
-    metadata: state.facts.metadata,
+    metadata: {
+      ...state.facts.metadata,
+      ...(state.inFloat.length > 0 ? { floatLayers: JSON.stringify(state.inFloat) } : {}),
+    },
     origin: state.facts.origin ?? form,
     ...(state.notes.length > 0 ? { notes: state.notes } : {}),
   };

@@ -13,6 +13,7 @@ const facts = [
   'version',
   'channelFactors',
   'oddWeightAxes',
+  'floatLayers',
 ] as const;
 const origins: readonly QuantGraph['origin'][] = ['lastbit', 'qdq', 'qop', 'tflite'];
 

@@ -19,11 +19,35 @@ export function floatLayers(graph: QuantGraph, target: TargetSpec): string | und
   if (signed) {
     return `onnxruntime on x86 runs QDQ layers over s8 codes in float: ${says}; u8 codes or QOperator files avoid it`;
   }
+  if (origin !== 'qdq') return undefined;
   const clamped = nodes.filter((node) => node.op === 'Conv' && cuts(graph, node));
-  if (origin !== 'qdq' || clamped.length === 0) return undefined;
-  const layers = clamped.map(({ name }) => `"${name}"`);
+  const reasons = [
+    sentence(
+      clamped.map(({ name }) => name),
+      'as their clamp leaves out codes',
+    ),
+    sentence(listIn(graph.metadata.floatLayers), 'for want of an integer kernel'),
+  ].filter((reason) => reason !== undefined);
+  if (reasons.length === 0) return undefined;
+  return `onnxruntime on x86 runs ${reasons.join(', and ')}: ${says}`;
+}
+
+function sentence(layers: readonly string[], why: string): string | undefined {
+  if (layers.length === 0) return undefined;
+  const shown = layers.slice(0, 3).map((name) => `"${name}"`);
   const more = layers.length > 3 ? ` and ${layers.length - 3} more` : '';
-  return `onnxruntime on x86 runs ${layers.slice(0, 3).join(', ')}${more} in float, as their clamp leaves out codes: ${says}`;
+  return `${shown.join(', ')}${more} in float, ${why}`;
+}
+
+/** Layer names of a metadata list; none where it is no list. */
+function listIn(list: string | undefined): readonly string[] {
+  if (list === undefined) return [];
+  try {
+    const names: unknown = JSON.parse(list);
+    return Array.isArray(names) ? names.map(String) : [];
+  } catch {
+    return [];
+  }
 }
 
 /** Whether a clamp does more than the saturation of the codes behind it. */

@@ -6,6 +6,7 @@ import type { SampleSource } from '../graph/samples.js';
 import { biasLimit as usualLimit } from './bias.js';
 import { biasOf, convolutionsOf, shapeOf, weightOf } from './connections.js';
 import { Frontier } from './frontier.js';
+import { ceilPowerOfTwo } from './scales.js';
 import type { RoundedWeights, RoundingMethod, Solver } from './solver.js';
 import { inputQuantization, quantGraphOf, type Choices } from './state.js';
 import { weightLimits, type WeightScheme } from './weights.js';
@@ -131,7 +132,7 @@ async function round(
     sweeps: settings.sweeps,
     iterations: settings.iterations,
     ratios: settings.scales ? scaleRatios(scheme) : new Float64Array(),
-    leastScales: leastScales(choices, conv, biasLimit),
+    leastScales: leastScales(choices, conv, scheme.powerOfTwo, biasLimit),
     refit: settings.scales && scheme.perChannel && !scheme.powerOfTwo,
   });
 }
@@ -148,10 +149,18 @@ function scaleRatios(scheme: WeightScheme): Float64Array {
   return Float64Array.from({ length: count }, (_, i) => 1 - ((1 - least) * i) / (count - 1));
 }
 
-/** Below these a bias would not fit its integer. */
-function leastScales(choices: Choices, conv: ConvNode, biasLimit = usualLimit): Float32Array {
+/** Below these a bias would not fit its integer; scales that the target has. */
+function leastScales(
+  choices: Choices,
+  conv: ConvNode,
+  powerOfTwo: boolean,
+  biasLimit = usualLimit,
+): Float32Array {
   const { scale } = inputQuantization(choices, conv);
-  return biasOf(choices.graph, conv).map((bias) => Math.abs(bias) / (biasLimit * scale));
+  return biasOf(choices.graph, conv).map((bias) => {
+    const least = Math.abs(bias) / (biasLimit * scale);
+    return powerOfTwo && least > 0 ? ceilPowerOfTwo(least) : least;
+  });
 }
 
 function withCodes(weight: QuantWeight, { codes, scales }: RoundedWeights): QuantWeight {

@@ -4,21 +4,32 @@
 import { constantLike } from '../../graph/quant-constant.js';
 import type { QuantValue } from '../../graph/quant-graph.js';
 import type { OnnxNode } from '../model.js';
+import { isAffine } from './affine.js';
 import { perChannel } from './bounds.js';
 import { biasCodes, convPending } from './conv-layer.js';
+import { isHeadCast, isHeadStep } from './input-head.js';
 import type { ConstantCodes } from './quantization.js';
 import { type ReadOperator, intOf } from './registry.js';
 import { pendUnary } from './unary.js';
 import { type ImportState, wayOut } from './state.js';
 
 export const add: ReadOperator = (state, node) => {
-  if (addBias(state, node)) return;
+  if (isHeadStep(state, node) || addBias(state, node) || isAffine(state, node)) return;
   elementwise(state, node, 'Add');
 };
 
 export const mul: ReadOperator = (state, node) => {
-  if (scaleSums(state, node) || gate(state, node) || scaleLogits(state, node)) return;
+  if (isHeadStep(state, node) || scaleSums(state, node) || gate(state, node)) return;
+  if (scaleLogits(state, node) || isAffine(state, node)) return;
   elementwise(state, node, 'Mul');
+};
+
+/** Sub of a constant, or of the network's input in float. */
+export const sub: ReadOperator = (state, node) => {
+  if (isHeadStep(state, node) || isAffine(state, node)) return;
+  const operands = [state.activation(node, 0), state.activation(node, 1)];
+  if (operands.includes(undefined)) return;
+  state.fail(node, 'unsupported-op', `a difference of two values has no layer here; ${wayOut}`);
 };
 
 /** A constant added to a convolution that has no bias yet is its bias. */
@@ -75,6 +86,7 @@ function gate(state: ImportState, node: OnnxNode): boolean {
 
 /** A value times one float constant: the beta of a softmax that follows. */
 function scaleLogits(state: ImportState, node: OnnxNode): boolean {
+  if (!state.readersOf(node.outputs[0]!).includes('Softmax')) return false;
   for (const index of [0, 1]) {
     const known = state.get(node, index);
     const factor = state.constant(node, 1 - index);
@@ -201,8 +213,11 @@ function isChannelVector(vector: QuantValue, image: QuantValue): boolean {
   return shape.length === 4 && shape[1] === image.shape[1] && shape[2] === 1 && shape[3] === 1;
 }
 
-/** x / scale, the first step to int32 codes (see NOTES.md). */
+/** x / scale, the first step to int32 codes (see NOTES.md), or by a constant of any other use. */
 export const div: ReadOperator = (state, node) => {
+  if (isHeadStep(state, node)) return;
+  const rounded = state.readersOf(node.outputs[0]!).includes('Round');
+  if (!rounded && isAffine(state, node)) return;
   const known = state.get(node, 0);
   const scale = state.constant(node, 1);
   if (known.kind === 'pending' && scale?.dtype === 'f32' && scale.data.length === 1) {
@@ -231,6 +246,7 @@ export const cast: ReadOperator = (state, node) => {
   const known = state.get(node, 0);
   const output = node.outputs[0]!;
   const to = intOf(node, 'to', 0);
+  if (isHeadCast(state, node, to === 1)) return;
   // TensorProto.DataType: 1 is float32, 6 is int32.
   if (known.kind === 'sums' && to === 1) {
     state.set(output, known);

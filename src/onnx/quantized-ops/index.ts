@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators of quantized files, by name. A name that is not here is reported as unsupported.
-import { add, cast, div, mul, round } from './arithmetic.js';
+import { add, cast, div, mul, round, sub } from './arithmetic.js';
 import { clip, max, min, relu } from './bounds.js';
 import { conv, gemm, matMul } from './linear.js';
 import { averagePool, globalAveragePool, maxPool, reduceMean } from './pools.js';
@@ -58,6 +58,7 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['Gemm', gemm],
   ['MatMul', matMul],
   ['Add', add],
+  ['Sub', sub],
   ['Mul', mul],
   ['Div', div],
   ['Round', round],

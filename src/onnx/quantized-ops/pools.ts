@@ -90,6 +90,7 @@ export const globalAveragePool: ReadOperator = (state, node) => {
     shape: [1, input.shape[1]!, 1, 1],
     takesClamp: false,
     emit: (value) => {
+      if (node.op === 'ReduceMean') state.inFloat.push(name);
       state.add({ op: 'GlobalAveragePool', name, inputs: [input.name], output: value.name });
     },
   });
@@ -120,6 +121,7 @@ export const reduceMean: ReadOperator = (state, node) => {
     shape: [1, channels],
     takesClamp: false,
     emit: (value) => {
+      state.inFloat.push(name);
       const image = state.addValue({
         ...value,
         name: `${value.name}/image`,

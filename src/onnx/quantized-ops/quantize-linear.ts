@@ -4,6 +4,7 @@
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { OnnxDType, OnnxNode, OnnxTensor } from '../model.js';
 import { roundHalfEven } from './conv-layer.js';
+import { headNote } from './input-head.js';
 import {
   type Parameters,
   type Quantization,
@@ -41,6 +42,7 @@ export const quantizeLinear: ReadOperator = (state, node) => {
       return;
     }
     state.makeValue(state.input, known.shape, quantization);
+    if (known.head !== undefined) state.notes.push(headNote(state.input, known.head));
     state.set(output, { kind: 'codes', value: state.input });
     return;
   }

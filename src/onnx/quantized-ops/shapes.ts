@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that move codes without changing them.
+import { mergeClamps } from '../../graph/clamps.js';
 import type { Pads, Shape } from '../../graph/graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { OnnxNode } from '../model.js';
 import { pendMove, settleCodes } from './pools.js';
 import { type ReadOperator, floatOf, intOf, intsOf, stringOf } from './registry.js';
-import type { ImportState } from './state.js';
+import type { ImportState, Pending } from './state.js';
 
 type Reshaped = (state: ImportState, node: OnnxNode, from: Shape) => Shape | undefined;
 
@@ -21,7 +22,8 @@ function reshaping(target: Reshaped): ReadOperator {
       endTail(state, node);
       return;
     }
-    const input = state.activation(node, 0);
+    const waiting = known.kind === 'pending' && known.pending.inherits === undefined;
+    const input = waiting ? known.pending : state.activation(node, 0);
     if (input === undefined) return;
     const shape = target(state, node, input.shape);
     if (shape === undefined || product(shape) !== product(input.shape)) {
@@ -33,6 +35,10 @@ function reshaping(target: Reshaped): ReadOperator {
       return;
     }
     const name = state.layerName(node);
+    if (waiting) {
+      pendBehind(state, node, known.pending, shape, name);
+      return;
+    }
     pendMove(
       state,
       node,
@@ -42,6 +48,32 @@ function reshaping(target: Reshaped): ReadOperator {
       name,
     );
   };
+}
+
+/** A layer that waits for its quantization gets that of its reshaped result. */
+function pendBehind(
+  state: ImportState,
+  node: OnnxNode,
+  pending: Pending,
+  shape: Shape,
+  name: string,
+): void {
+  const { takesClamp, wide } = pending;
+  state.pend(node, {
+    name: pending.name,
+    shape,
+    takesClamp,
+    ...(wide === undefined ? {} : { wide }),
+    emit: (value, clamp) => {
+      const both =
+        clamp && pending.clamp ? mergeClamps(pending.clamp, clamp) : (clamp ?? pending.clamp);
+      const image = `${value.name}/image`;
+      const before = { ...pending, clamp: both };
+      const made = state.quantize(node, node.inputs[0]!, before, value, image);
+      if (made === undefined) return;
+      state.add({ op: 'Reshape', name, inputs: [made.name], output: value.name });
+    },
+  });
 }
 
 /** Whether the input is a layer that may be left out at the network's end. */

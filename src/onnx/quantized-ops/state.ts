@@ -7,8 +7,10 @@ import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
 import { bitsOfType, sameQuantization } from '../../graph/quant-types.js';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../model.js';
 import type { FileFacts } from '../quantized-metadata.js';
+import type { Affine } from './affine.js';
 import { sameClamp } from './clamp-bounds.js';
 import type { ConvLayer } from './conv-layer.js';
+import type { HeadStep } from './input-head.js';
 import type { ConstantCodes, Quantization } from './quantization.js';
 
 /** The result of a float operator on dequantized inputs, until a QuantizeLinear gives it codes. */
@@ -30,6 +32,8 @@ export interface Pending {
   readonly gate?: { readonly value: string; readonly alpha: number; readonly beta: number };
   /** What the layer reads, where it may be left out at the end of a network. */
   readonly tailOf?: string;
+  /** Gain and shift per channel of a value, open to more of them. */
+  readonly affine?: Affine;
   /** The quantization that the layer's integer sums have without any QuantizeLinear. */
   readonly wide?: Quantization;
   /** Adds the layer to the graph. */
@@ -42,8 +46,13 @@ export type Known =
   | { readonly kind: 'constant'; readonly tensor: OnnxTensor }
   /** A quantized constant and its real counterpart behind DequantizeLinear. */
   | { readonly kind: 'constantCodes' | 'constantReal'; readonly codes: ConstantCodes }
-  /** The network's input before its quantization is known. */
-  | { readonly kind: 'input'; readonly shape: Shape; readonly dtype: 'f32' | 'u8' | 's8' | 's16' }
+  /** The network's input before its quantization is known, behind float operators perhaps. */
+  | {
+      readonly kind: 'input';
+      readonly shape: Shape;
+      readonly dtype: 'f32' | 'u8' | 's8' | 's16';
+      readonly head?: readonly HeadStep[];
+    }
   | { readonly kind: 'codes' | 'real'; readonly value: string }
   | { readonly kind: 'pending'; readonly pending: Pending }
   /** A value times a constant: the temperature of a softmax. */
@@ -68,6 +77,8 @@ export class ImportState {
   readonly values = new Map<string, QuantValue>();
   readonly nodes: QuantNode[] = [];
   readonly notes: string[] = [];
+  /** Layers that onnxruntime has no integer kernel for. */
+  readonly inFloat: string[] = [];
   /** Name of the network's input. */
   input = '';
   private readonly known = new Map<string, Known>();
@@ -102,6 +113,11 @@ export class ImportState {
     if (known !== undefined) return known;
     this.fail(node, 'missing-value', `input ${index} ("${name}") is made by nothing before it`);
     return { kind: 'failed' };
+  }
+
+  /** Operators that read a value. */
+  readersOf(name: string): readonly string[] {
+    return (this.consumers.get(name) ?? []).map(({ op }) => op);
   }
 
   /** What is known of a value, if anything. */
