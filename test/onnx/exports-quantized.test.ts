@@ -63,8 +63,8 @@ function run(graph: QuantGraph, name: string, target: string): Float32Array {
   const { scale, zeroPoint } = program.tensors[program.outputs[0]!]!;
   const rows = imagesOf(fileOf(name), heads[name] ?? ((x) => x)).map((image) => {
     const { outputs } = engine.runSync(quantizeInput(program, image));
-    const [{ data }] = [...outputs.values()] as [{ data: ArrayLike<number> }];
-    const row = Array.from(data, (code) => (code - zeroPoint) * scale);
+    const [output] = [...outputs.values()];
+    const row = Array.from(output!.data, (code) => (code - zeroPoint) * scale);
     return endsInSoftmax(name) ? softmax(row) : row;
   });
   engine.close();
