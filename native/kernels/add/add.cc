@@ -76,8 +76,7 @@ bool finish_int32(const program::Requant& requant, const Range& a, const Range& 
     case Form::shift:
       plan->finish = AddFinish::shift;
       return true;
-    case Form::f32:
-    case Form::raw:
+    default:
       break;
   }
   return false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "kernels/conv/fast_conv_plan.h"
 #include "program/ranges.h"
@@ -93,6 +94,14 @@ ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
   }
 }
 
+void ConvPlan::prefer_floor_f32(RemaindersOf remainders_of) {
+  if (!to_floor_f32(&epilogue, remainders_of)) return;
+  for (size_t oc = 0; oc < bias.size(); ++oc) {
+    bias[oc] = static_cast<int32_t>(static_cast<uint32_t>(bias[oc]) +
+                                    static_cast<uint32_t>(epilogue.channels[oc].origin));
+  }
+}
+
 int32_t ConvPlan::bias_for(size_t oc, int32_t offset, int32_t correction) const {
   if (offset == 0) return bias[oc];
   const int16_t* v = &weights[oc * reduction];
@@ -117,8 +126,9 @@ std::unique_ptr<FastConv> make_fast_conv(const program::Conv& conv, const progra
       conv.groups > 1 && conv.groups == conv.input_channels && conv.groups == conv.output_channels;
   if (!depthwise && conv.groups != 1) return nullptr;
   if (!program::exact_in_int32(conv, input) && !exact_by_pairs(conv, input)) return nullptr;
-  const ConvPlan plan(conv, input, output, cpu_flags);
-  return depthwise ? make_depthwise_conv(plan, cpu_flags) : make_gemm_conv(plan, cpu_flags);
+  ConvPlan plan(conv, input, output, cpu_flags);
+  return depthwise ? make_depthwise_conv(std::move(plan), cpu_flags)
+                   : make_gemm_conv(std::move(plan), cpu_flags);
 }
 
 }  // namespace lastbit

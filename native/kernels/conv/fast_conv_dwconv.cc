@@ -243,10 +243,11 @@ void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
 
 }  // namespace
 
-std::unique_ptr<FastConv> make_depthwise_conv(const ConvPlan& plan, uint32_t cpu_flags) {
+std::unique_ptr<FastConv> make_depthwise_conv(ConvPlan plan, uint32_t cpu_flags) {
   const DwKernel* kernel =
       plan.saturating_pairs ? pick_saturating_dwconv(cpu_flags) : pick_dwconv(cpu_flags);
   if (kernel == nullptr) return nullptr;
+  if (kernel->remainders != nullptr) plan.prefer_floor_f32(kernel->remainders);
   int32_t parts = 1;
   if (kernel->operand_bytes == 1 && (plan.least_weight < -128 || plan.greatest_weight > 127)) {
     parts = 2;

@@ -432,10 +432,11 @@ void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t*
 
 }  // namespace
 
-std::unique_ptr<FastConv> make_gemm_conv(const ConvPlan& plan, uint32_t cpu_flags) {
+std::unique_ptr<FastConv> make_gemm_conv(ConvPlan plan, uint32_t cpu_flags) {
   const GemmKernel* kernel =
       plan.saturating_pairs ? pick_saturating_gemm(cpu_flags) : pick_gemm(cpu_flags);
   if (kernel == nullptr) return nullptr;
+  if (kernel->remainders != nullptr) plan.prefer_floor_f32(kernel->remainders);
   if (kernel->permute != nullptr) {
     std::vector<PairPanel> pairs = plan_pair_panels(plan, kernel->partners);
     if (!pairs.empty()) return std::make_unique<GemmConv>(plan, *kernel, 0, std::move(pairs));

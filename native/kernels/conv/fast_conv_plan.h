@@ -7,6 +7,7 @@
 
 #include "kernels/conv/fast_conv.h"
 #include "kernels/requant/epilogue.h"
+#include "kernels/requant/floor_f32.h"
 #include "kernels/requant/lane_steps.h"
 #include "program/program.h"
 
@@ -36,12 +37,16 @@ struct ConvPlan {
   ConvPlan(const program::Conv& conv, const program::Tensor& input, const program::Tensor& output,
            uint32_t cpu_flags);
 
+  // For kernels that have Form::floor_f32.
+  void prefer_floor_f32(RemaindersOf remainders_of);
+
   // The bias for kernels that multiply x - offset by v - c: more by offset * sum (v - c).
   int32_t bias_for(size_t oc, int32_t offset, int32_t correction) const;
 };
 
-// nullptr if no variant of the family fits the flags and the weights.
-std::unique_ptr<FastConv> make_gemm_conv(const ConvPlan& plan, uint32_t cpu_flags);
-std::unique_ptr<FastConv> make_depthwise_conv(const ConvPlan& plan, uint32_t cpu_flags);
+// nullptr if no variant of the family fits the flags and the weights. The plan becomes the
+// variant's.
+std::unique_ptr<FastConv> make_gemm_conv(ConvPlan plan, uint32_t cpu_flags);
+std::unique_ptr<FastConv> make_depthwise_conv(ConvPlan plan, uint32_t cpu_flags);
 
 }  // namespace lastbit

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "kernels/requant/epilogue.h"
+#include "kernels/requant/floor_f32.h"
 
 namespace lastbit {
 
@@ -50,6 +51,8 @@ struct DwKernel {
   int32_t block_count;
   int32_t (*channel)(int32_t vectors, int32_t v, int32_t lane);
   int32_t activation_offset = 0;  // what the rows subtract from activations; part of the bias
+  // Not null: rows have Form::floor_f32; this serves its proof.
+  RemaindersOf remainders = nullptr;
 };
 
 #define VARIANT(name, needs) extern const DwKernel name;

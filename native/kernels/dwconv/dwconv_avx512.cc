@@ -13,6 +13,8 @@ namespace lastbit {
 namespace {
 #include "kernels/isa/arch_avx512.inc"
 #include "kernels/requant/epilogue.inc"
+#define LASTBIT_FLOOR_FORMS(function, ...) \
+  function<__VA_ARGS__, Form::floor_f32>, function<__VA_ARGS__, Form::floor_f32_signs>
 #include "kernels/dwconv/rows.inc"
 // clang-format on
 
@@ -34,7 +36,9 @@ const DwKernel dwconv_s16_avx512 = {"dwconv3x3_s16_avx512",
                                     Arch::operand_bytes,
                                     blocks,
                                     1,
-                                    channel};
+                                    channel,
+                                    0,
+                                    remainders_avx512};
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

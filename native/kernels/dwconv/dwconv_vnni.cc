@@ -13,6 +13,8 @@ namespace lastbit {
 namespace {
 #include "kernels/isa/arch_vnni.inc"
 #include "kernels/requant/epilogue.inc"
+#define LASTBIT_FLOOR_FORMS(function, ...) \
+  function<__VA_ARGS__, Form::floor_f32>, function<__VA_ARGS__, Form::floor_f32_signs>
 #include "kernels/dwconv/rows.inc"
 // clang-format on
 
@@ -41,7 +43,9 @@ const DwKernel dwconv_u8s8_vnni = {"dwconv3x3_u8s8_vnni",
                                    Arch::operand_bytes,
                                    blocks,
                                    3,
-                                   channel};
+                                   channel,
+                                   0,
+                                   remainders_avx512};
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -14,6 +14,7 @@
 
 #include "kernels/gemm/pairs.h"
 #include "kernels/requant/epilogue.h"
+#include "kernels/requant/floor_f32.h"
 
 namespace lastbit {
 
@@ -75,6 +76,8 @@ struct GemmKernel {
   Permute permute = nullptr;
   PairPartners partners = nullptr;
   const GemmKernel* instead = nullptr;  // for layers that pairs do not suit
+  // Not null: tiles have Form::floor_f32; this serves its proof.
+  RemaindersOf remainders = nullptr;
 };
 
 constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane) {

@@ -20,10 +20,15 @@ namespace {
 // 28 accumulators, 2 vectors of weights, a broadcast and a product: all 32 registers.
 const TileShape shapes[] = {tile_shape<14, 2>(), tile_shape<6, 2>(), tile_shape<2, 2>(),
                             tile_shape<1, 2>(), tile_shape<1, 4>()};
+
+constexpr GemmKernel with_floor_f32(GemmKernel kernel) {
+  kernel.remainders = remainders_avx512;
+  return kernel;
+}
 }  // namespace
 
-const GemmKernel gemm_s16_avx512 = {
-    "gemm_s16_avx512", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 5, gather, nullptr};
+const GemmKernel gemm_s16_avx512 = with_floor_f32(
+    {"gemm_s16_avx512", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 5, gather, nullptr});
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -171,6 +171,9 @@ bool make(Form form, const program::Requant& requant, size_t oc, const Channel& 
              make_shift(program::of_channel(requant.shift, oc), requant.rule, channel, finish);
     case Form::raw:
       return true;
+    case Form::floor_f32:
+    case Form::floor_f32_signs:
+      break;  // made of others: floor_f32.cc
   }
   return false;
 }
@@ -181,6 +184,7 @@ bool make_all(Form form, const program::Requant& requant, const std::vector<Chan
     ChannelFinish finish;
     finish.lo = (*finishes)[oc].lo;
     finish.hi = (*finishes)[oc].hi;
+    finish.range = channels[oc].range;
     // With lo = hi the numbers before the clamp, all 0 here, do not matter.
     if (!make_constant(requant, oc, channels[oc], &finish) &&
         !make(form, requant, oc, channels[oc], &finish)) {
@@ -192,6 +196,9 @@ bool make_all(Form form, const program::Requant& requant, const std::vector<Chan
 }
 
 void put(int32_t* slot, int32_t lane, int32_t value) { slot[lane] = value; }
+void put(int32_t* slot, int32_t lane, float value) {
+  std::memcpy(slot + lane, &value, sizeof value);
+}
 
 // The two vectors of 64-bit numbers that go with one of 32-bit lanes: its even and odd lanes for
 // x86, whose widening multiplication takes those, its two halves for arm64.
@@ -218,6 +225,7 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>
     channels[oc] = {ranges[oc], lo >= output.zero_point, epilogue.zero_point};
     epilogue.channels[oc].lo = static_cast<uint8_t>(lo + offset);
     epilogue.channels[oc].hi = static_cast<uint8_t>(hi + offset);
+    epilogue.channels[oc].range = ranges[oc];
   }
   // These have no form of their own; stages need not even be monotone.
   if (requant.kind == program::RequantKind::stages ||
@@ -262,18 +270,24 @@ void pack_parameters(const Epilogue& epilogue, const int32_t* order, int32_t lan
         put64(slot(2), slot(3), lane, c.addend);
         put(slot(4), lane, c.shift);
         break;
-      case Form::f32: {
-        int32_t bits;
-        std::memcpy(&bits, &c.scale, sizeof bits);
-        put(slot(0), lane, bits);
+      case Form::f32:
+        put(slot(0), lane, c.scale);
         put(slot(1), lane, epilogue.zero_point);
         break;
-      }
       case Form::shift:
         put(slot(0), lane, static_cast<int32_t>(c.addend));
         put(slot(1), lane, c.shift);
         break;
       case Form::raw:
+        break;
+      case Form::floor_f32_signs:
+        put(slot(3), lane, c.offset[1]);
+        put(slot(4), lane, c.origin);
+        [[fallthrough]];
+      case Form::floor_f32:
+        put(slot(0), lane, c.factor[0]);
+        put(slot(1), lane, c.factor[1]);
+        put(slot(2), lane, c.offset[0]);
         break;
     }
   }

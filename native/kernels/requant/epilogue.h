@@ -19,18 +19,21 @@ enum class Form : uint8_t {
   f32,              // y = RNE(f32(f32(x) * scale)) + zero point
   shift,            // y = (x + R) >> s
   raw,              // none of these is proven exact: int32 out, requant/finish.h does the rest
+  floor_f32,        // affine's steps in float32: requant/floor_f32.h
+  floor_f32_signs,  // double_rounding's
 };
-constexpr int form_count = 6;
+constexpr int form_count = 8;
 
 // Vectors of int32 parameters that a form reads for each vector of channels.
 constexpr int form_slots(Form form) {
-  constexpr int slots[form_count] = {5, 6, 6, 2, 2, 0};
+  constexpr int slots[form_count] = {5, 6, 6, 2, 2, 0, 3, 5};
   return slots[static_cast<int>(form)];
 }
 
 constexpr const char* form_name(Form form) {
-  constexpr const char* names[form_count] = {"affine", "affine_preshift", "double_rounding",
-                                             "f32",    "shift",           "raw"};
+  constexpr const char* names[form_count] = {"affine",    "affine_preshift", "double_rounding",
+                                             "f32",       "shift",           "raw",
+                                             "floor_f32", "floor_f32_signs"};
   return names[static_cast<int>(form)];
 }
 
@@ -42,6 +45,11 @@ struct ChannelFinish {
   int32_t sign = 0;      // double_rounding: -1 where a second rounding happens
   float scale = 0;
   uint8_t lo = 0, hi = 255;  // stored
+  program::Range range;      // of the accumulator
+  // floor_f32: factor and addends (the second one below zero), and what the accumulator holds too
+  // much, which is part of the bias.
+  float factor[2] = {0, 0}, offset[2] = {0, 0};
+  int32_t origin = 0;
 };
 
 struct Epilogue {
