@@ -22,9 +22,17 @@ export abstract class LastbitError extends Error {
     readonly where: string,
     readonly detail: string,
   ) {
-    super(`[${code}] ${where === '' ? '' : `${where}: `}${detail}`);
+    super(oneLine(`[${code}] ${where === '' ? '' : `${where}: `}${detail}`));
     this.name = new.target.name;
   }
+}
+
+/** Names from files may hold anything; control characters are shown as \\u000a. */
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f\u2028\u2029]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }
 
 /** The model or the data is bad or not supported. */

@@ -193,7 +193,14 @@ function evaluate(node: OnnxNode, context: NodeContext, imported: Imported): Ten
   return evaluator(inputs, context.attributes, context);
 }
 
-function shapeOf(imported: Imported, value: string, node: Node): Shape {
+function shapeOf(imported: Imported, value: string | undefined, node: Node): Shape {
+  if (value === undefined) {
+    throw new ModelError(
+      'missing-value',
+      `node "${node.name}"`,
+      `has ${node.inputs.length} inputs, fewer than its operator needs; repair the model`,
+    );
+  }
   const shape = imported.shapes.get(value) ?? imported.constants.get(value)?.shape;
   if (shape !== undefined) return shape;
   throw new ModelError(

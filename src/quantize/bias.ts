@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { roundHalfEven } from './scales.js';
+import type { TargetConstraints } from '../targets/target.js';
+import { clampInteger, roundHalfEven } from './scales.js';
 import type { WeightGrid } from './weights.js';
 
 /**
@@ -13,15 +14,33 @@ export function biasScale(inputScale: number, weightScale: number): number {
   return Math.fround(Math.fround(inputScale) * Math.fround(weightScale));
 }
 
-/** round(bias / scale), ties to even, per output channel. */
+/** The biases that a target's register holds: multiples of `step` up to `limit`, in codes. */
+export interface BiasGrid {
+  readonly step: number;
+  readonly limit: number;
+}
+
+/** The grid of a target's biases; undefined where its registers hold every bias. */
+export function biasGridOf({
+  biasStep,
+  biasLimit: limit,
+}: TargetConstraints): BiasGrid | undefined {
+  return biasStep === undefined ? undefined : { step: biasStep, limit: limit ?? biasLimit };
+}
+
+/** round(bias / scale), ties to even, per output channel; the nearest one of the grid. */
 export function quantizeBias(
   bias: Float32Array | Float64Array,
   inputScale: number,
   weightScales: Float32Array,
+  grid?: BiasGrid,
 ): Int32Array {
   return Int32Array.from(bias, (value, c) => {
     const weightScale = weightScales.length === 1 ? weightScales[0]! : weightScales[c]!;
-    return roundHalfEven(value / biasScale(inputScale, weightScale));
+    const code = value / biasScale(inputScale, weightScale);
+    if (grid === undefined) return roundHalfEven(code);
+    const { step, limit } = grid;
+    return clampInteger(roundHalfEven(code / step) * step, -limit, limit);
   });
 }
 

@@ -6,7 +6,7 @@ import { convolutionsOf, weightOf } from './connections.js';
 import { exposePreActivations, preActivationOf } from './pre-activations.js';
 import { inputChannels } from './scale-channels.js';
 import { accumulatorOf, simulate } from './simulate.js';
-import { quantGraphOf, type Choices } from './state.js';
+import { biasResidues, quantGraphOf, type Choices } from './state.js';
 import { channelMeans } from './tap-means.js';
 import { dequantizeWeights } from './weights.js';
 
@@ -75,7 +75,9 @@ export async function correctBiasIterated(
         const { scale } = choices.activations.get(conv.outputs[0]!)!;
         const wanted = expected.get(preActivationOf(conv))!;
         const steps = means.get(accumulatorOf(conv.name))!;
-        return [conv.name, wanted.map((mean, c) => steps[c]! * scale - mean)];
+        // What rounding to the target's biases adds stays, whatever the bias: it is no error of it.
+        const residues = biasResidues({ ...choices, biases }, conv);
+        return [conv.name, wanted.map((mean, c) => steps[c]! * scale - mean - residues[c]!)];
       }),
     );
     biases = ownCorrections(choices.graph, biases, errors, active);

@@ -6,6 +6,7 @@ import type { Graph, OpenFloatRunner } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import type { SampleSource } from '../graph/samples.js';
 import type { TargetConstraints } from '../targets/target.js';
+import { biasGridOf, type BiasGrid } from './bias.js';
 import { biasOf, convolutionsOf, shapeOf, weightOf } from './connections.js';
 import { Gatherer } from './gather.js';
 import type { Recipe } from './recipe.js';
@@ -79,7 +80,7 @@ export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeR
   const wanted = all.filter((step) => context.inputLaw === undefined || step.needsImages !== true);
   const reports = dataFreeReport(options, all);
   const warnings = options.inputLaw === undefined ? sampleWarnings(options.samples) : [];
-  let state = startingWith(options.graph);
+  let state = startingWith(options.graph, biasGridOf(options.constraints));
   for (const [i, step] of wanted.entries()) {
     const statistics = await gatherer.for(wanted.slice(i), state);
     const outcome = await step.apply(state, statistics, context);
@@ -142,9 +143,10 @@ function requireWide({ wideLayers = new Set(), constraints }: QuantizeOptions): 
   );
 }
 
-function startingWith(graph: Graph): State {
+function startingWith(graph: Graph, biasGrid: BiasGrid | undefined): State {
   return {
     graph,
+    biasGrid,
     activations: new Map(),
     weights: new Map(),
     biases: new Map(),

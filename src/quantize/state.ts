@@ -3,7 +3,7 @@ import { UsageError } from '../errors.js';
 import type { ConvNode, Graph } from '../graph/graph.js';
 import type { QuantGraph, QuantWeight } from '../graph/quant-graph.js';
 import { assemble, type QuantizedLayer } from './assemble.js';
-import { quantizeBias } from './bias.js';
+import { biasScale, quantizeBias, type BiasGrid } from './bias.js';
 import { convolutionsOf } from './connections.js';
 import type { Quantization } from './scales.js';
 
@@ -17,6 +17,8 @@ export interface Choices {
   readonly weights: ReadonlyMap<string, QuantWeight>;
   /** Real biases by convolution name. */
   readonly biases: ReadonlyMap<string, Float64Array>;
+  /** Where the target's registers do not hold every bias. */
+  readonly biasGrid?: BiasGrid | undefined;
 }
 
 /** The quantized graph that the choices amount to. */
@@ -26,9 +28,22 @@ export function quantGraphOf(choices: Choices): QuantGraph {
     const weight = choices.weights.get(conv.name)!;
     const bias = choices.biases.get(conv.name)!;
     const { scale } = inputQuantization(choices, conv);
-    layers.set(conv.name, { weight, bias: quantizeBias(bias, scale, weight.scales) });
+    const codes = quantizeBias(bias, scale, weight.scales, choices.biasGrid);
+    layers.set(conv.name, { weight, bias: codes });
   }
   return assemble(choices.graph, choices.activations, layers);
+}
+
+/** What the grid of biases adds to each output of a layer: zero where every bias has a code. */
+export function biasResidues(choices: Choices, conv: ConvNode): Float64Array {
+  const bias = choices.biases.get(conv.name)!;
+  if (choices.biasGrid === undefined) return new Float64Array(bias.length);
+  const { scales } = choices.weights.get(conv.name)!;
+  const { scale } = inputQuantization(choices, conv);
+  const codes = quantizeBias(bias, scale, scales, choices.biasGrid);
+  return bias.map((value, c) => {
+    return codes[c]! * biasScale(scale, scales[scales.length === 1 ? 0 : c]!) - value;
+  });
 }
 
 export function inputQuantization(

@@ -24,6 +24,7 @@ export const max78000: TargetSpec = {
     perChannelClamp: false,
     wideOutputs: ['s32'],
     biasLimit: (2 ** (biasBits - 1) - 1) * 2 ** biasShift,
+    biasStep: 2 ** biasShift,
   },
   arithmetic: {
     ...pow2.arithmetic,

@@ -39,6 +39,8 @@ export interface TargetConstraints {
   readonly perChannelClamp: boolean;
   /** Greatest magnitude of a bias at accumulator scale, where it is less than 2^30. */
   readonly biasLimit?: number | undefined;
+  /** Biases are multiples of this at accumulator scale, where it is more than 1. */
+  readonly biasStep?: number | undefined;
   /** Whether uint8 weights whose .tflite file names another dimension than 0 are left to TFLite. */
   readonly oddWeightAxes?: 'refused' | undefined;
   /** Types that the network's last layer may write instead of an activation type. */

@@ -48,6 +48,7 @@ const constraints = object({
   oddWeightAxes: z.literal('refused').optional(),
   wideOutputs: z.array(z.enum(['s16', 's32'])),
   biasLimit: whole(1, 2 ** 30).optional(),
+  biasStep: whole(1, 2 ** 24).optional(),
 });
 
 const widths = {
