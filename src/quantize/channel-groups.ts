@@ -6,7 +6,8 @@ import { connectionsOf, shapeOf } from './connections.js';
  * Values whose channels can be rescaled together without changing what the network computes: a
  * factor per channel goes into the weights of the convolutions that write them and, inverted, into
  * those that read them. Residual additions, pools and reshapes tie their inputs and outputs to one
- * group, so a whole residual trunk is one group with many writers and readers.
+ * group, so a whole residual trunk is one group with many writers and readers. A gate (squeeze and
+ * excitation) keeps its scale; what it multiplies is tied to the product.
  */
 export interface ChannelGroup {
   readonly channels: number;
@@ -64,6 +65,12 @@ function convolution(node: Node | undefined): ConvNode[] {
 function tie(graph: Graph, node: Node, ties: Ties, frozen: Set<string>): void {
   if (node.op === 'Conv') return;
   const output = node.outputs[0]!;
+  const gated = node.op === 'Mul' ? gatedOf(graph, node) : undefined;
+  if (gated !== undefined) {
+    for (const operand of node.inputs) if (operand !== gated) frozen.add(operand);
+    ties.join(gated, output);
+    return;
+  }
   if (!scalesWithItsInputs(graph, node)) {
     for (const value of [...node.inputs, output]) frozen.add(value);
     return;
@@ -71,6 +78,16 @@ function tie(graph: Graph, node: Node, ties: Ties, frozen: Set<string>): void {
   for (const operand of node.op === 'Add' ? node.inputs : node.inputs.slice(0, 1)) {
     ties.join(operand, output);
   }
+}
+
+/** The operand that a product scales by one factor for each of its channels; the other is the gate. */
+function gatedOf(graph: Graph, { inputs }: Node): string | undefined {
+  const isGate = (name: string): boolean => {
+    const [, , height = 1, width = 1] = graph.shapes.get(name) ?? [];
+    return height * width === 1;
+  };
+  const gated = inputs.filter((name) => graph.shapes.has(name) && !isGate(name));
+  return inputs.length === 2 && gated.length === 1 ? gated[0] : undefined;
 }
 
 /** Whether a factor on a channel of the inputs comes out as the same factor on that channel. */

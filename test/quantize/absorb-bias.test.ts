@@ -63,6 +63,14 @@ describe('absorption of high biases', () => {
     expect([absorbed.size, kept.get('a')]).toEqual([0, 'read with padding']);
   });
 
+  it('leaves an output of the network alone', async () => {
+    const graph = await highBias(Infinity);
+    const tapped = { name: 'a/y', dtype: 'f32', shape: graph.shapes.get('a/y')! } as const;
+    const outputs = [...graph.outputs, tapped];
+    const { absorbed, kept } = absorbBias({ ...graph, outputs }, true);
+    expect([absorbed.size, kept.get('a')]).toEqual([0, 'an output of the network']);
+  });
+
   it('makes the step of the range smaller, and is reported', async () => {
     const graph = await highBias(Infinity);
     const scaleOf = async (absorb: boolean) => {

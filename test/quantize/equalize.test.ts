@@ -58,6 +58,40 @@ describe('channelGroups', () => {
     expect(trunk.readers.map(({ name }) => name)).toEqual(['up', 'last']);
   });
 
+  it('ties what a gate multiplies to the product and leaves the gate alone', async () => {
+    const builder = new GraphBuilder([1, 2, 6, 6], 4);
+    const clamp = relu6();
+    const a = builder.conv('a', 'x', { outputs: 5, kernel: 3, clamp, spread: 1, bias: 3 });
+    const squeezed = builder.conv('squeeze', builder.globalPool('pool', a), { outputs: 3, clamp });
+    const excited = builder.conv('excite', squeezed, { outputs: 5 });
+    const gate = ['gate', [1, 5, 1, 1]] as const;
+    builder.node(
+      { op: 'Sigmoid', name: 'sigmoid', inputs: [excited], outputs: [gate[0]] },
+      gate[1],
+    );
+    builder.node({ op: 'Mul', name: 'scale', inputs: [gate[0], a], outputs: ['s'] }, [1, 5, 6, 6]);
+    const graph = builder.graph(builder.conv('b', 's', { outputs: 4 }));
+    const groups = channelGroups(graph);
+    expect(groups.map(({ values }) => values)).toEqual([['a/y', 'pool/y', 's'], ['squeeze/y']]);
+    expect(groups[0]!.readers.map(({ name }) => name)).toEqual(['squeeze', 'b']);
+    const random = randomNumbers(9);
+    const factors = groups.map((group) => ({
+      group,
+      factors: Float64Array.from({ length: group.channels }, () => 10 ** random()),
+    }));
+    const samples = randomSamples(graph, 3);
+    const scaled = await outputsOf(scaleChannels(graph, factors), samples);
+    expect(difference(await outputsOf(graph, samples), scaled)).toBeLessThan(1e-5);
+  });
+
+  it('leaves two values of one shape that are multiplied alone', () => {
+    const builder = new GraphBuilder([1, 2, 4, 4]);
+    const a = builder.conv('a', 'x', { outputs: 3 });
+    const b = builder.conv('b', 'x', { outputs: 3 });
+    builder.node({ op: 'Mul', name: 'square', inputs: [a, b], outputs: ['p'] }, [1, 3, 4, 4]);
+    expect(channelGroups(builder.graph(builder.conv('c', 'p', { outputs: 2 })))).toEqual([]);
+  });
+
   it('keeps the scale of what a function without scaling reads', () => {
     const builder = new GraphBuilder([1, 2, 4, 4]);
     const y = builder.conv('a', 'x', { outputs: 3 });

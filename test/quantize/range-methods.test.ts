@@ -79,6 +79,16 @@ describe('divergence', () => {
     },
   );
 
+  it('does not count exact zeros, which every quantization keeps', () => {
+    const { histogram } = small(4, true);
+    const counts = histogram.counts.slice();
+    counts[histogram.side]! += 1000;
+    const quantization = coarse(affine)({ min: histogram.min, max: histogram.max });
+    const without = divergence(histogram, quantization);
+    expect(divergence({ ...histogram, counts, zeros: 1000 }, quantization)).toBe(without);
+    expect(divergence({ ...histogram, counts }, quantization)).not.toBe(without);
+  });
+
   it('of exact zeros and constants leaves usable ranges', () => {
     for (const values of [
       [0, 0, 0],
