@@ -140,6 +140,18 @@ describe('activation ranges', () => {
     }
   });
 
+  it('leave the output its full range, which decides the answer', async () => {
+    const builder = new GraphBuilder([1, 3, 8, 8]);
+    const a = builder.conv('a', 'x', { outputs: 6 });
+    const graph = builder.graph(builder.conv('b', a, { outputs: 2 }));
+    const common = { graph, samples: randomSamples(graph, 8), constraints, openFloatRunner };
+    const values = async (method: RangeMethod) =>
+      (await quantizeGraph({ ...common, recipe: recipe(method) })).quantGraph.values;
+    const [full, cut] = [await values('minmax'), await values('percentile')];
+    expect(cut.get(a)!.scale).toBeLessThan(full.get(a)!.scale);
+    expect(cut.get('b/y')).toEqual(full.get('b/y'));
+  });
+
   it('by output ignore a wide channel that nothing depends on, by squared error do not', async () => {
     const builder = new GraphBuilder([1, 2, 8, 8]);
     const scales = Float32Array.of(1, 0, 0, 40);
