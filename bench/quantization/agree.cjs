@@ -3,23 +3,11 @@
 //   node agree.cjs FILE.onnx FOLDER PRESET LIMIT
 const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');
-const { join } = require('node:path');
 const ort = require('onnxruntime-node');
 
-const { Engine, labelledSource, loadQuantizedModel, programOf } = require('../../dist/index.js');
-const { placeLabel, quantizeInput, resolvePreprocessing } = require('../../dist/index.js');
-const { resolveLabelOffset } = require('../../dist/data/index.js');
-
-/** Labelled validation images as the program's input takes them. */
-function imagesFor(program, folder, preset, limit) {
-  const input = program.tensors[program.input];
-  const { height, width, channels } = program.tensors[program.outputs[0]];
-  const classes = height * width * channels;
-  return labelledSource(folder, join(folder, 'labels.csv'), {
-    ...{ input, limit, classes, labelOffset: resolveLabelOffset(classes) },
-    preprocessing: () => resolvePreprocessing(input, { flag: preset }),
-  });
-}
+const { Engine, loadQuantizedModel, placeLabel } = require('../../dist/index.js');
+const { programOf, quantizeInput } = require('../../dist/index.js');
+const { imagesFor } = require('./images.cjs');
 
 /** The file in integers with onnxruntime's own scales and rounding; undefined where it has no such form. */
 function openNearest(model) {

@@ -84,6 +84,21 @@ function renderAgreement(rows) {
   return table(header, body);
 }
 
+/** Layers shown, spread over each network: the first three, then every seventh, and the last. */
+const shown = (_, i, all) => i < 3 || i % 7 === 0 || i === all.length - 1;
+
+/** @param rows of the agreement that have their layers compared */
+function renderGrowth(rows) {
+  const body = rows
+    .filter(({ layers }) => layers !== undefined)
+    .map(({ net, flags, layers }) => {
+      const shares = layers.map((layer) => (100 * layer.differing) / layer.codes);
+      const text = shares.map((share, i) => `${i + 1}: ${share.toPrecision(2)}`).filter(shown);
+      return [net, flags, text.join(', ')];
+    });
+  return table(['net', 'flags', 'layer: share'], body);
+}
+
 /** @param rows of the ablation, each with `base`, `variant` and any sets */
 function renderAblation(rows) {
   const sets = [...new Set(rows.flatMap((row) => Object.keys(row.sets)))];
@@ -106,4 +121,4 @@ function renderAblation(rows) {
     .join('\n\n');
 }
 
-module.exports = { renderAblation, renderAccuracy, renderAgreement };
+module.exports = { renderAblation, renderAccuracy, renderAgreement, renderGrowth };
