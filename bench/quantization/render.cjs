@@ -75,7 +75,7 @@ function renderAgreement(rows) {
     return [
       ...[net, flags, images, agreeing, share.toFixed(2), share >= 99 ? 'reached' : '**missed**'],
       ...[tied.length, close.length, disagreeing.length - tied.length - close.length],
-      row.agreeingNearest ?? 'no such form',
+      row.agreeingNearest === undefined ? 'not run' : (row.agreeingNearest ?? 'no such form'),
       ...[row.top1.toFixed(2), row.theirTop1.toFixed(2)],
       `${((100 * output.differing) / output.codes).toFixed(1)} %`,
       ...[output.mean.toFixed(3), `${output.largest} (${output.dtype})`, calibration, commit],
@@ -96,7 +96,7 @@ function renderGrowth(rows) {
       const text = shares.map((share, i) => `${i + 1}: ${share.toPrecision(2)}`).filter(shown);
       return [net, flags, text.join(', ')];
     });
-  return table(['net', 'flags', 'layer: share'], body);
+  return body.length === 0 ? '' : table(['net', 'flags', 'layer: share'], body);
 }
 
 /** @param rows of the ablation, each with `base`, `variant` and any sets */

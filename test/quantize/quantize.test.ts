@@ -114,6 +114,20 @@ describe('simulate', () => {
 });
 
 describe('quantizeGraph', () => {
+  it('gives tflm and xnnpack the same integers, which bench/cases relies on', async () => {
+    const graph = separableNet(2);
+    const [tflm, xnnpack] = await Promise.all(
+      ['tflm', 'xnnpack'].map(async (target) => {
+        const { constraints } = findTarget(target);
+        const samples = randomSamples(graph, 16);
+        const recipe = findRecipe('best');
+        const solver = nativeSolver(1);
+        return quantizeGraph({ graph, samples, constraints, recipe, solver, openFloatRunner });
+      }),
+    );
+    expect(xnnpack!.quantGraph).toEqual(tflm!.quantGraph);
+  });
+
   it('keeps the range of a fused ReLU6 within [0, 6]', async () => {
     const builder = new GraphBuilder([1, 3, 4, 4]);
     const y = builder.conv('a', 'x', { outputs: 4, clamp: relu6(), spread: 1, bias: 3 });
