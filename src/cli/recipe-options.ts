@@ -26,6 +26,7 @@ export const recipeOptions = {
     'step: none, analytic or iterated',
     z.enum(['none', 'analytic', 'iterated']).optional(),
   ),
+  distill: option('--distill', 'step: gradients move biases and scales (no labels)', step),
   wideOutput: option('--wide-output', 'step: 16-bit logits where the target has them', step),
   outputRange: option(
     '--output-range <how>',

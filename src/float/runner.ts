@@ -4,13 +4,13 @@
 // both sides of a comparison.
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { ModelError, UsageError } from '../errors.js';
-import type { FloatRunner, Graph } from '../graph/graph.js';
+import type { FloatRunner, Graph, RunnerChoice } from '../graph/graph.js';
 import { elementCount } from '../graph/tensors.js';
 import { writeOnnx } from '../onnx/writer.js';
 
 type Runtime = typeof import('onnxruntime-node');
 
-export interface FloatRunnerOptions {
+export interface FloatRunnerOptions extends RunnerChoice {
   /** Threads of one run; one by default, which makes runs repeatable bit for bit. */
   readonly threads?: number;
 }
@@ -32,7 +32,7 @@ export async function openFloatRunner(
   const inner = taps.filter((name) => !inputNames.has(name));
   const bytes = writeOnnx(graph, { taps: inner });
   const runtime = loadRuntime();
-  const session = await openSession(runtime, bytes, options.threads ?? 1);
+  const session = await openSession(runtime, bytes, options);
   return new OrtRunner(runtime, session, graph, new Set([...taps, ...outputNames(graph)]));
 }
 
@@ -47,7 +47,7 @@ export async function openFileRunner(
   options: FloatRunnerOptions = {},
 ): Promise<FloatRunner> {
   const runtime = loadRuntime();
-  const session = await openSession(runtime, bytes, options.threads ?? 1);
+  const session = await openSession(runtime, bytes, options);
   const inputs = [{ name: session.inputNames[0] ?? '', dtype: 'f32', shape: inputShape }] as const;
   return new OrtRunner(runtime, session, { inputs }, new Set(session.outputNames));
 }
@@ -77,11 +77,11 @@ function firstLine(error: unknown): string {
 async function openSession(
   runtime: Runtime,
   bytes: Uint8Array,
-  threads: number,
+  { threads = 1, optimize = false }: FloatRunnerOptions,
 ): Promise<InferenceSession> {
   try {
     return await runtime.InferenceSession.create(bytes, {
-      graphOptimizationLevel: 'disabled',
+      graphOptimizationLevel: optimize ? 'all' : 'disabled',
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionProviders: ['cpu'],

@@ -206,5 +206,15 @@ export interface FloatRunner {
   close(): Promise<void>;
 }
 
+/** How a float graph is run. */
+export interface RunnerChoice {
+  /** Lets the runtime rearrange the graph: faster, and sums may round in another order. */
+  readonly optimize?: boolean;
+}
+
 /** Opens a runner that also returns the values named in `taps`. */
-export type OpenFloatRunner = (graph: Graph, taps: readonly string[]) => Promise<FloatRunner>;
+export type OpenFloatRunner = (
+  graph: Graph,
+  taps: readonly string[],
+  choice?: RunnerChoice,
+) => Promise<FloatRunner>;

@@ -80,7 +80,8 @@ export async function quantizeInMemory(
     constraints: target.constraints,
     recipe,
     solver: nativeSolver(options.threads ?? 1),
-    openFloatRunner: (part, taps) => openFloatRunner(part, taps, { threads: options.threads ?? 1 }),
+    openFloatRunner: (part, taps, choice) =>
+      openFloatRunner(part, taps, { ...choice, threads: options.threads ?? 1 }),
     weights: weightChoice(options),
     ...(options.activationBits === 16 ? { wideLayers: 'all' } : {}),
     ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),

@@ -36,6 +36,20 @@ const reconstructSchema = z.strictObject({
   scales: z.boolean().default(true),
 });
 
+/** Biases and scales by gradient descent on the scores' error. */
+const distillSchema = z.strictObject({
+  /** Times that every image is looked at. */
+  epochs: z.number().int().min(1).max(1000).default(5),
+  /** Images between two updates. */
+  batch: z.number().int().min(1).max(1000).default(8),
+  /** First steps, relative to the amplitude of the scores' error: of 1/255 of an output's range, */
+  biasRate: z.number().min(0).max(100).default(0.25),
+  /** and of a scale. */
+  gainRate: z.number().min(0).max(1).default(0.005),
+  /** Left out where weights have more bits. */
+  mostBits: z.number().int().min(2).max(16).default(16),
+});
+
 /**
  * What quantization does, in this order; a step that is false or absent is left out. Every key is
  * optional and unknown keys are errors.
@@ -61,6 +75,7 @@ export const recipeSchema = z.strictObject({
   reconstruct: z.union([z.literal(false), reconstructSchema]).default(false),
   /** `analytic` matches the means of each layer by itself, `iterated` those of the quantized network. */
   correctBias: z.enum(['none', 'analytic', 'iterated']).default('none'),
+  distill: z.union([z.literal(false), distillSchema]).default(false),
   /** Lets the last layer write 16 or 32 bits where the target can. */
   wideOutput: z.boolean().default(false),
   /** `top` spends all codes of an 8-bit output on scores that can win; the others saturate. */
@@ -68,6 +83,11 @@ export const recipeSchema = z.strictObject({
 });
 
 export type Recipe = z.output<typeof recipeSchema>;
+
+/** Whether gradients are asked for where weights have `bits`. */
+export function distills({ distill }: Recipe, bits: number): boolean {
+  return distill !== false && bits <= distill.mostBits;
+}
 
 /** Single keys given beside a recipe; they go before it. `true` asks for a step's own defaults. */
 export interface RecipeChanges {
@@ -78,6 +98,7 @@ export interface RecipeChanges {
   readonly weightRanges?: Recipe['weights']['method'] | undefined;
   readonly reconstruct?: boolean | undefined;
   readonly biasCorrection?: Recipe['correctBias'] | undefined;
+  readonly distill?: boolean | undefined;
   readonly wideOutput?: boolean | undefined;
   readonly outputRange?: Recipe['outputRange'] | undefined;
 }
@@ -94,10 +115,20 @@ export function withChanges(recipe: Recipe, changes: RecipeChanges): Recipe {
     weights: { ...recipe.weights, method: weightRanges ?? recipe.weights.method },
     reconstruct: switched(recipe.reconstruct, changes.reconstruct, recipeSchema.shape.reconstruct),
     correctBias: biasCorrection ?? recipe.correctBias,
+    distill: switched(
+      askedFor(recipe.distill, changes),
+      changes.distill,
+      recipeSchema.shape.distill,
+    ),
     wideOutput: wideOutput ?? recipe.wideOutput,
     outputRange: changes.outputRange ?? recipe.outputRange,
   };
   return { ...changed, name: [recipe.name, ...namesOf(changes)].join(' ') };
+}
+
+/** Whoever asks for gradients means any number of bits. */
+function askedFor(distill: Recipe['distill'], changes: RecipeChanges): Recipe['distill'] {
+  return changes.distill === true ? false : distill;
 }
 
 /** A step that is off or has settings: `true` keeps those it has, or takes the defaults. */
@@ -118,6 +149,7 @@ const changeKeys = [
   'weightRanges',
   'reconstruct',
   'biasCorrection',
+  'distill',
   'wideOutput',
   'outputRange',
 ] as const satisfies readonly (keyof RecipeChanges)[];
@@ -144,6 +176,7 @@ const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
     weights: { method: 'minmax' },
     reconstruct: {},
     correctBias: 'iterated',
+    distill: { mostBits: 7 },
     wideOutput: true,
   }),
   naive: recipeSchema.parse({ name: 'naive' }),

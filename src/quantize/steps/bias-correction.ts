@@ -3,8 +3,13 @@ import type { ConvNode, Graph } from '../../graph/graph.js';
 import { convolutionsOf } from '../connections.js';
 import { correctBiasDataFree } from '../correct-bias-data-free.js';
 import { correctBiasAnalytic, correctBiasIterated } from '../correct-bias.js';
+import { nodeWithoutGradient } from '../distill.js';
+import { distills, type Recipe } from '../recipe.js';
 import type { Choices } from '../state.js';
+import type { WeightScheme } from '../weights.js';
 import type { Step } from './step.js';
+
+type Method = Recipe['correctBias'];
 
 const name = 'bias-correction';
 
@@ -12,31 +17,45 @@ const name = 'bias-correction';
 export const biasCorrectionStep: Step = {
   name,
   wanted: ({ recipe }) => recipe.correctBias !== 'none',
-  needs: ({ graph }, { recipe, inputLaw }) => {
+  needs: ({ graph }, { recipe, inputLaw, scheme }) => {
     if (inputLaw !== undefined) return { moments: convolutionsOf(graph).map(inputOf) };
-    return recipe.correctBias === 'iterated' ? { active: clampedValues(graph) } : {};
+    const method = methodOf(recipe, scheme, graph);
+    return method === 'iterated' ? { active: clampedValues(graph) } : {};
   },
   apply: async (state, { active, moments }, context) => {
-    const { recipe, samples, openFloatRunner, onProgress } = context;
+    const { recipe, scheme, samples, openFloatRunner, onProgress } = context;
     if (context.inputLaw !== undefined) {
       const corrected = correctBiasDataFree(state, moments);
       return { state: { biases: corrected }, changed: describe(state, corrected, 'data-free') };
     }
+    const method = methodOf(recipe, scheme, state.graph);
+    if (method === 'none') return { state: {}, changed: 'left to the gradients that follow' };
     // Reconstruction has matched the means of each layer.
     let biases =
       recipe.reconstruct === false
         ? await correctBiasAnalytic(state, samples, openFloatRunner)
         : state.biases;
-    if (recipe.correctBias === 'iterated') {
+    if (method === 'iterated') {
       const onPass = (done: number, count: number): void => {
         onProgress(name, done, count);
       };
       const corrected = { ...state, biases };
       biases = await correctBiasIterated(corrected, active, samples, openFloatRunner, onPass);
     }
-    return { state: { biases }, changed: describe(state, biases, recipe.correctBias) };
+    return { state: { biases }, changed: describe(state, biases, method) };
   },
 };
+
+/**
+ * Gradients go further than passes over the whole network, so those are left out where gradients follow;
+ * after reconstruction, which matches the means of each layer, nothing is left to do.
+ */
+function methodOf(recipe: Recipe, { bits }: WeightScheme, graph: Graph): Method {
+  const { correctBias, reconstruct } = recipe;
+  if (correctBias !== 'iterated' || !distills(recipe, bits)) return correctBias;
+  if (nodeWithoutGradient(graph) !== undefined) return correctBias;
+  return reconstruct === false ? 'analytic' : 'none';
+}
 
 function inputOf(conv: ConvNode): string {
   return conv.inputs[0]!;

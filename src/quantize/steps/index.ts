@@ -3,6 +3,7 @@ import { absorbBiasStep } from './absorb-bias.js';
 import { activationRangesStep } from './activation-ranges.js';
 import { activationWidthStep } from './activation-width.js';
 import { biasCorrectionStep } from './bias-correction.js';
+import { distillStep } from './distill.js';
 import { equalizeStep } from './equalize.js';
 import { outputRangeStep } from './output-range.js';
 import { reconstructStep } from './reconstruct.js';
@@ -25,4 +26,5 @@ export const steps: readonly Step[] = [
   weightsStep,
   reconstructStep,
   biasCorrectionStep,
+  distillStep,
 ];

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import { nativeSolver } from '../../src/engine/solver.js';
+import { openFloatRunner } from '../../src/float/runner.js';
+import type { Graph } from '../../src/graph/graph.js';
+import { nodeWithoutGradient } from '../../src/quantize/distill.js';
+import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
+import { recipeSchema } from '../../src/quantize/recipe.js';
+import { simulate } from '../../src/quantize/simulate.js';
+import type { TargetConstraints } from '../../src/targets/target.js';
+import { constraints, GraphBuilder, randomSamples, separableNet } from './small-graphs.js';
+
+const settings = { epochs: 6, batch: 4 };
+
+function quantize(
+  graph: Graph,
+  distill: object | false,
+  target: TargetConstraints = constraints,
+  threads = 1,
+): Promise<QuantizeResult> {
+  return quantizeGraph({
+    graph,
+    samples: randomSamples(graph, 48),
+    constraints: target,
+    recipe: recipeSchema.parse({ reconstruct: {}, distill, correctBias: 'iterated' }),
+    openFloatRunner: (part, taps, choice) => openFloatRunner(part, taps, { ...choice, threads }),
+    solver: nativeSolver(threads),
+    weights: { bits: 4 },
+  });
+}
+
+/** Squared error of the scores on images that were not used. */
+async function errorOf(graph: Graph, { quantGraph }: QuantizeResult): Promise<number> {
+  const [output] = quantGraph.outputs;
+  const { scale } = quantGraph.values.get(output!)!;
+  const float = await openFloatRunner(graph);
+  const integer = await openFloatRunner(simulate(quantGraph));
+  let sum = 0;
+  for await (const { input } of randomSamples(graph, 50, 99)) {
+    const expected = (await float.run(input)).get(output!)!;
+    const got = (await integer.run(input)).get(output!)!;
+    sum += expected.reduce((total, value, i) => total + (value - scale * got[i]!) ** 2, 0);
+  }
+  await float.close();
+  await integer.close();
+  return sum;
+}
+
+const codes = ({ quantGraph }: QuantizeResult) =>
+  quantGraph.nodes.flatMap((node) => (node.op === 'Conv' ? [[...node.weight.data]] : []));
+const scales = ({ quantGraph }: QuantizeResult) =>
+  quantGraph.nodes.flatMap((node) => (node.op === 'Conv' ? [[...node.weight.scales]] : []));
+
+describe.each([
+  ['scales per channel', constraints],
+  ['powers of two', { ...constraints, scales: 'powerOfTwo', activationZeroPoint: false }],
+] as const)('%s', (_, target) => {
+  test('a smaller error on other images, the same integer weights', async () => {
+    const [before, after] = [[0], [0]];
+    for (const seed of [5, 6, 7]) {
+      const graph = separableNet(seed, 0.3);
+      const plain = await quantize(graph, false, target);
+      const tuned = await quantize(graph, settings, target);
+      before[0]! += Math.log(await errorOf(graph, plain));
+      after[0]! += Math.log(await errorOf(graph, tuned));
+      expect(codes(tuned)).toEqual(codes(plain));
+      if (target.scales === 'powerOfTwo') expect(scales(tuned)).toEqual(scales(plain));
+      else expect(scales(tuned)).not.toEqual(scales(plain));
+    }
+    expect(after[0]! - before[0]!).toBeLessThan(3 * Math.log(0.85));
+  });
+});
+
+test('the same integers again, and with any number of threads', async () => {
+  const net = separableNet(5, 0.3);
+  const [one, again, many] = await Promise.all(
+    [1, 1, 3].map((threads) => quantize(net, settings, constraints, threads)),
+  );
+  expect(again!.quantGraph).toEqual(one!.quantGraph);
+  expect(many!.quantGraph).toEqual(one!.quantGraph);
+});
+
+test('the report has the error of the first and the last epoch', async () => {
+  const { steps } = await quantize(separableNet(5, 0.3), settings);
+  const changed = new Map(steps.map((step) => [step.name, step.changed]));
+  expect(changed.get('bias-correction')).toMatch(/left to the gradients/);
+  const [, first, last] = /6 epochs; scores (\S+) dB in the first, (\S+) dB/.exec(
+    changed.get('distill')!,
+  )!;
+  expect(Number(last)).toBeGreaterThan(Number(first));
+});
+
+function pooledNet(op: 'MaxPool' | 'Softmax'): Graph {
+  const builder = new GraphBuilder([1, 3, 4, 4], 2);
+  const first = builder.conv('first', 'x', { outputs: 6 });
+  const window = {
+    kernel: [2, 2],
+    strides: [2, 2],
+    pads: [0, 0, 0, 0],
+    dilations: [1, 1],
+  } as const;
+  const base = { name: 'middle', outputs: ['middle'] };
+  if (op === 'Softmax') {
+    const scores = builder.globalPool('scores', first);
+    return builder.graph(builder.node({ op, ...base, inputs: [scores], axis: 1 }, [1, 6, 1, 1]));
+  }
+  const pooled = builder.node({ op, ...base, ...window, inputs: [first] }, [1, 6, 2, 2]);
+  return builder.graph(builder.conv('last', pooled, { outputs: 4 }));
+}
+
+test('left out with its reason where an operator has no gradient; bias correction stays', async () => {
+  const graph = pooledNet('MaxPool');
+  expect(nodeWithoutGradient(graph)?.name).toBe('middle');
+  const { steps } = await quantize(graph, settings);
+  const changed = new Map(steps.map((step) => [step.name, step.changed]));
+  expect(changed.get('distill')).toBe('left out: no gradient of MaxPool (node "middle")');
+  expect(changed.get('bias-correction')).toMatch(/iterated/);
+});
+
+test('a final softmax is looked behind', async () => {
+  const graph = pooledNet('Softmax');
+  expect(nodeWithoutGradient(graph)).toBeUndefined();
+  const { steps } = await quantize(graph, settings);
+  expect(steps.at(-1)!.changed).toMatch(/6 epochs/);
+});
