@@ -7,21 +7,32 @@ import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.
 import { recipeSchema } from '../../src/quantize/recipe.js';
 import { simulate } from '../../src/quantize/simulate.js';
 import type { TargetConstraints } from '../../src/targets/target.js';
-import { constraints, GraphBuilder, randomSamples, separableNet } from './small-graphs.js';
+import { constraints, GraphBuilder, randomSamples, relu6 } from './small-graphs.js';
 
-const settings = { epochs: 6, batch: 4 };
+const settings = { epochs: 4, batch: 8, biasRate: 4, gainRate: 0.05 };
+
+/** Its scores are a map that varies, with a mean near zero. */
+function variedNet(): Graph {
+  const builder = new GraphBuilder([1, 3, 6, 6], 8);
+  const clamp = relu6();
+  const stem = builder.conv('stem', 'x', { outputs: 12, kernel: 3, clamp });
+  const dw = builder.conv('dw', stem, { outputs: 12, kernel: 3, depthwise: true, clamp });
+  const branch = builder.conv('branch', dw, { outputs: 12 });
+  const sum = builder.add('sum', stem, branch);
+  return builder.graph(builder.conv('last', sum, { outputs: 4, stride: 2 }));
+}
 
 function quantize(
   graph: Graph,
   distill: object | false,
   target: TargetConstraints = constraints,
-  threads = 1,
+  { threads = 1, correctBias = 'iterated' } = {},
 ): Promise<QuantizeResult> {
   return quantizeGraph({
     graph,
-    samples: randomSamples(graph, 48),
+    samples: randomSamples(graph, 32),
     constraints: target,
-    recipe: recipeSchema.parse({ reconstruct: {}, distill, correctBias: 'iterated' }),
+    recipe: recipeSchema.parse({ distill, correctBias }),
     openFloatRunner: (part, taps, choice) => openFloatRunner(part, taps, { ...choice, threads }),
     solver: nativeSolver(threads),
     weights: { bits: 4 },
@@ -55,35 +66,31 @@ describe.each([
   ['powers of two', { ...constraints, scales: 'powerOfTwo', activationZeroPoint: false }],
 ] as const)('%s', (_, target) => {
   test('a smaller error on other images, the same integer weights', async () => {
-    const [before, after] = [[0], [0]];
-    for (const seed of [5, 6, 7]) {
-      const graph = separableNet(seed, 0.3);
-      const plain = await quantize(graph, false, target);
-      const tuned = await quantize(graph, settings, target);
-      before[0]! += Math.log(await errorOf(graph, plain));
-      after[0]! += Math.log(await errorOf(graph, tuned));
-      expect(codes(tuned)).toEqual(codes(plain));
-      if (target.scales === 'powerOfTwo') expect(scales(tuned)).toEqual(scales(plain));
-      else expect(scales(tuned)).not.toEqual(scales(plain));
-    }
-    expect(after[0]! - before[0]!).toBeLessThan(3 * Math.log(0.85));
+    const graph = variedNet();
+    const none = { correctBias: 'none' };
+    const plain = await quantize(graph, false, target, none);
+    const tuned = await quantize(graph, settings, target, none);
+    const before = await errorOf(graph, plain);
+    expect(await errorOf(graph, tuned)).toBeLessThan(before * 0.8);
+    expect(codes(tuned)).toEqual(codes(plain));
+    if (target.scales === 'powerOfTwo') expect(scales(tuned)).toEqual(scales(plain));
+    else expect(scales(tuned)).not.toEqual(scales(plain));
   });
 });
 
-test('the same integers again, and with any number of threads', async () => {
-  const net = separableNet(5, 0.3);
-  const [one, again, many] = await Promise.all(
-    [1, 1, 3].map((threads) => quantize(net, settings, constraints, threads)),
+test('the same integers with any number of threads', async () => {
+  const net = variedNet();
+  const [one, many] = await Promise.all(
+    [1, 3].map((threads) => quantize(net, settings, constraints, { threads })),
   );
-  expect(again!.quantGraph).toEqual(one!.quantGraph);
   expect(many!.quantGraph).toEqual(one!.quantGraph);
 });
 
 test('the report has the error of the first and the last epoch', async () => {
-  const { steps } = await quantize(separableNet(5, 0.3), settings);
+  const { steps } = await quantize(variedNet(), settings);
   const changed = new Map(steps.map((step) => [step.name, step.changed]));
-  expect(changed.get('bias-correction')).toMatch(/left to the gradients/);
-  const [, first, last] = /6 epochs; scores (\S+) dB in the first, (\S+) dB/.exec(
+  expect(changed.get('bias-correction')).toMatch(/analytic/);
+  const [, first, last] = /4 epochs; scores (\S+) dB in the first, (\S+) dB/.exec(
     changed.get('distill')!,
   )!;
   expect(Number(last)).toBeGreaterThan(Number(first));
@@ -120,5 +127,5 @@ test('a final softmax is looked behind', async () => {
   const graph = pooledNet('Softmax');
   expect(nodeWithoutGradient(graph)).toBeUndefined();
   const { steps } = await quantize(graph, settings);
-  expect(steps.at(-1)!.changed).toMatch(/6 epochs/);
+  expect(steps.at(-1)!.changed).toMatch(/4 epochs/);
 });
