@@ -123,7 +123,21 @@ class Backward {
         this.#hand(node, input!, { op: 'Pad', ...crop }, [gradient]);
         return;
       }
-      default:
+      case 'Identity':
+        this.#passed(node, input!, gradient);
+        return;
+      case 'BatchNorm':
+      case 'Concat':
+      case 'Div':
+      case 'Gemm':
+      case 'HardSigmoid':
+      case 'HardSwish':
+      case 'MatMul':
+      case 'MaxPool':
+      case 'ReduceMean':
+      case 'Sigmoid':
+      case 'Softmax':
+      case 'Transpose':
         throw without(node, '');
     }
   }
@@ -269,7 +283,7 @@ class Backward {
   ): void {
     const place = node.inputs.indexOf(input);
     const name = `${node.name}/backward/${place}`;
-    this.#nodes.push({ ...what, name, inputs: from, outputs: [name] } as Node);
+    this.#nodes.push({ ...what, name, inputs: from, outputs: [name] });
     this.#shapes.set(name, this.#shapeOf(input));
     this.add(input, name);
   }
@@ -280,7 +294,7 @@ class Backward {
     what: DistributiveOmit<Node, 'name' | 'inputs' | 'outputs'>,
     inputs: readonly string[],
   ): string {
-    this.#nodes.push({ ...what, name, inputs, outputs: [name] } as Node);
+    this.#nodes.push({ ...what, name, inputs, outputs: [name] });
     const shape = inputs
       .map((input) => this.#shapeOf(input))
       .reduce((a, b) => broadcastShape(a, b)!);
