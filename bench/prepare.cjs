@@ -32,8 +32,8 @@ function dataFolder() {
 }
 
 /** Quantizes a float model for a target; latency does not depend on how good the ranges are. */
-function quantize(model, data, target, output) {
-  const calib = ['--calib', join(data, 'imagenet/calibration'), '--limit', '20'];
+function quantize(model, data, target, output, images = 20) {
+  const calib = ['--calib', join(data, 'imagenet/calibration'), '--limit', String(images)];
   const how = ['--target', target, '--recipe', 'naive', '--preprocess', model.preprocess];
   lastbit(['quantize', join(data, model.quantize), '-o', output, ...calib, ...how, '--overwrite']);
 }
