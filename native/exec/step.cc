@@ -9,6 +9,7 @@
 
 #include "kernels/add/add.h"
 #include "kernels/add/add_ref.h"
+#include "kernels/add/add_table.h"
 #include "kernels/conv/fast_conv.h"
 #include "kernels/pool/global_pool.h"
 #include "kernels/pool/pool_ref.h"
@@ -149,6 +150,23 @@ class FastAddStep : public RowStep {
 
  private:
   std::unique_ptr<FastAdd> add_;
+};
+
+class AddTableStep : public RowStep {
+ public:
+  AddTableStep(const program::Add& add, const Tensor& a, const Tensor& b, const Tensor& output)
+      : RowStep(output), table_(add, a, b, output) {}
+  const char* kernel() const override { return "add_table"; }
+  size_t scratch_bytes() const override { return 0; }
+
+ protected:
+  void row(const StepImages& images, int32_t y, uint8_t*) const override {
+    const Image& out = *images.output;
+    table_.run(images.inputs[0]->row(y), images.inputs[1]->row(y), out.row_codes(), out.row(y));
+  }
+
+ private:
+  AddTable table_;
 };
 
 // p = (a - za) * (b - zb), finished per channel.
@@ -454,6 +472,9 @@ std::unique_ptr<Step> make_add_step(const program::Add& add, const Tensor& a, co
   if (!options.reference) {
     if (auto simd = make_fast_add(add, a, b, output, options.cpu_flags)) {
       return std::make_unique<FastAddStep>(std::move(simd), output);
+    }
+    if (program::is_8_bit(a.type) && program::is_8_bit(b.type) && program::is_8_bit(output.type)) {
+      return std::make_unique<AddTableStep>(add, a, b, output);
     }
   }
   return std::make_unique<AddStep>(add, a, b, output);

@@ -165,7 +165,8 @@ void choose_requant(Noise& noise, Case* c) {
   const double spread = 3000.0 * std::sqrt(double(conv.reduction())) + 1000;
   program::Requant& r = conv.requant;
   r.kind = noise.pick({RequantKind::fixed, RequantKind::fixed, RequantKind::fixed, RequantKind::f32,
-                       RequantKind::shift, RequantKind::f32_rule, RequantKind::stages});
+                       RequantKind::shift, RequantKind::f32_rule, RequantKind::f64,
+                       RequantKind::stages});
   const size_t entries = noise.chance(30) ? 1 : channels;
   const int32_t exponent = int32_t(std::lround(std::log2(spread / 40)));
   c->scaling = "spread";
@@ -211,7 +212,13 @@ void choose_requant(Noise& noise, Case* c) {
       if (corner == 0) c->scaling = "dyadic";
       if (corner == 1) c->scaling = "large scales";
       const double size = corner == 1 ? 1e6 : 1;
-      r.scale.push_back(static_cast<float>(std::ldexp(jitter * size, -exponent)));
+      const double scale = std::ldexp(jitter * size, -exponent);
+      if (r.kind == RequantKind::f64) {
+        // The greatest float64 below 1/2 is no tie, but 1/2 more than it rounds to 1.
+        r.scale64.push_back(corner == 2 ? std::nextafter(0.5, 0) : scale);
+      } else {
+        r.scale.push_back(static_cast<float>(scale));
+      }
     }
   } else {
     r.rule = static_cast<Rule>(noise.range(0, 8));
@@ -339,9 +346,10 @@ void describe(Check& check, const char* tier, int32_t number, const Case& c) {
       w.dilation_w, w.pads.top, w.pads.left, w.pads.bottom, w.pads.right, c.conv.groups,
       int(c.conv.weight_type), c.conv.weight_zero_points[0], int(c.conv.requant.kind),
       int(c.conv.requant.rule), c.scaling,
-      std::max(c.conv.requant.shift.size(), c.conv.requant.scale.size()), c.conv.clamp.lo.size(),
-      c.conv.clamp.lo[0], c.conv.clamp.hi[0], a.bits, int(a.overflow), int(a.when),
-      int(a.products));
+      std::max({c.conv.requant.shift.size(), c.conv.requant.scale.size(),
+                c.conv.requant.scale64.size()}),
+      c.conv.clamp.lo.size(), c.conv.clamp.lo[0], c.conv.clamp.hi[0], a.bits, int(a.overflow),
+      int(a.when), int(a.products));
 }
 
 bool is_constant(const Image& image) {
@@ -453,7 +461,8 @@ enum class Scheme {
   pairs,
   staged,
   lines,
-  thresholds
+  thresholds,
+  ladder
 };
 constexpr const char* scheme_names[] = {
     "gemmlowp2",       "half-up",       "f32",        "shift",
@@ -624,7 +633,7 @@ void bench_schemes(Check& check, const char* net, const std::vector<Layer>& laye
                    const char* tier, uint32_t flags) {
   for (Scheme scheme : {Scheme::tflm, Scheme::half_up, Scheme::f32, Scheme::pow2,
                         Scheme::pow2_half_even, Scheme::half_even, Scheme::legacy, Scheme::pairs,
-                        Scheme::staged, Scheme::lines, Scheme::thresholds}) {
+                        Scheme::staged, Scheme::lines, Scheme::thresholds, Scheme::ladder}) {
     Noise noise(check.options().seed);
     std::vector<Bench> benches;
     if (!prepare(noise, layers, scheme, flags, &benches)) continue;

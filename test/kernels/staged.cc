@@ -2,6 +2,7 @@
 #include "kernels/staged.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace lastbit::check {
 namespace {
@@ -59,13 +60,39 @@ program::StageThresholds thresholds(Noise& noise, int32_t exponent, size_t chann
   return t;
 }
 
+// As from a real scale, so evenly spaced up to rounding; now and then one is a step out of line.
+program::StageThresholds ladder(Noise& noise, int32_t exponent, size_t channels) {
+  program::StageThresholds t;
+  t.strict = noise.chance(50);
+  t.count = static_cast<size_t>(noise.pick({1, 2, 15, 127, 255, 255, 300}));
+  const bool bent = noise.chance(20);
+  const size_t sets = noise.chance(30) ? 1 : channels;
+  for (size_t i = 0; i < sets; ++i) {
+    const double pitch = std::ldexp(1 + noise.range(0, 1000) / 1001.0, exponent);
+    const int32_t first = noise.range(-300, 60);
+    for (size_t j = 0; j < t.count; ++j) {
+      t.values.push_back(static_cast<int64_t>(std::ceil((double(j) + first + 0.5) * pitch)));
+    }
+    if (!bent) continue;
+    int64_t* some = &t.values[i * t.count] + noise.range(0, int32_t(t.count) - 1);
+    *some += noise.pick({-1, 1});
+    std::sort(&t.values[i * t.count], &t.values[i * t.count] + t.count);
+  }
+  return t;
+}
+
 }  // namespace
 
 program::Requant staged(Noise& noise, int kind, int32_t exponent, size_t channels) {
   program::Requant r;
   r.kind = program::RequantKind::stages;
-  if (kind == 2) {
-    r.stages.push_back(thresholds(noise, exponent, channels));
+  if (kind >= 2) {
+    r.stages.push_back(kind == 2 ? thresholds(noise, exponent, channels)
+                                 : ladder(noise, exponent, channels));
+    if (noise.chance(60)) {
+      r.stages.push_back(program::StageAdd{
+          entries<int64_t>(noise, channels, [&] { return noise.range(-140, 20); })});
+    }
     return r;
   }
   scale(noise, exponent, channels, &r);

@@ -9,8 +9,9 @@
 namespace lastbit::check {
 
 // Pipelines as accelerators have them, for accumulators of some 2^exponent codes and up to 2^31:
-// 0 offset, factor, shift and saturation; 1 those with lines between breakpoints; 2 thresholds.
-constexpr int staged_count = 3;
+// 0 offset, factor, shift and saturation; 1 those with lines between breakpoints; 2 thresholds;
+// 3 thresholds from real scales.
+constexpr int staged_count = 4;
 program::Requant staged(Noise& noise, int kind, int32_t exponent, size_t channels);
 
 }  // namespace lastbit::check

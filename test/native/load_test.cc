@@ -103,7 +103,7 @@ TEST(Load, RefusesBadFrames) {
       {"rule must be", [](FrameSpec& f) { f.p.rule = 2; }},
       {"at least one output", [](FrameSpec& f) { f.p.outputs = {}; }},
       {"output tensor must be", [](FrameSpec& f) { f.p.outputs = {6}; }},
-      {"opcode must be", [](FrameSpec& f) { f.p.ops[0].opcode = 10; }},
+      {"opcode must be", [](FrameSpec& f) { f.p.ops[0].opcode = 11; }},
       {"name is taken", [](FrameSpec& f) { f.p.ops[1].name = "mul"; }},
       {"before it is written", [](FrameSpec& f) { f.p.ops[0].inputs = {0, 5}; }},
       {"input tensor must be", [](FrameSpec& f) { f.p.ops[0].inputs = {0, 6}; }},
@@ -195,7 +195,7 @@ TEST(Load, RefusesBadConvolutions) {
          c.in.type = 1;
        }},
       {"output must be s32", [](ConvSpec& c) { c.requant.kind = 0; }},
-      {"requantization must be", [](ConvSpec& c) { c.requant.kind = 6; }},
+      {"requantization must be", [](ConvSpec& c) { c.requant.kind = 7; }},
       {"rule must be in [0, 10]", [](ConvSpec& c) { c.requant.rule = 11; }},
       {"rule must be in [0, 8]",
        [](ConvSpec& c) {
@@ -252,7 +252,7 @@ TEST(Load, RefusesBadAdds) {
   expect_all_refused<AddSpec>({
       {"its output should be", [](AddSpec& a) { a.out.width = 4; }},
       {"output must not be s32", [](AddSpec& a) { a.out.type = 3; }},
-      {"form must be", [](AddSpec& a) { a.form = 4; }},
+      {"form must be", [](AddSpec& a) { a.form = 5; }},
       {"leftShift must be", [](AddSpec& a) { a.left_shift = 31; }},
       {"multiplier must be", [](AddSpec& a) { a.multiplier_b = -1; }},
       {"shift must be", [](AddSpec& a) { a.shift_out = 0; }},
@@ -384,7 +384,7 @@ TEST(Load, RefusesBadSoftmaxes) {
       {"must have 8 bits", [](SoftmaxSpec& s) { s.in.type = 2; }},
       {"must have 8 bits", [](SoftmaxSpec& s) { s.out.type = 2; }},
       {"its output should be", [](SoftmaxSpec& s) { s.out.channels = 9; }},
-      {"form must be", [](SoftmaxSpec& s) { s.form = 2; }},
+      {"form must be", [](SoftmaxSpec& s) { s.form = 3; }},
       {"multiplier must be", [](SoftmaxSpec& s) { s.multiplier = -1; }},
       {"leftShift must be", [](SoftmaxSpec& s) { s.left_shift = 32; }},
       {"diffMin must be in [-248, 0]", [](SoftmaxSpec& s) { s.diff_min = -249; }},

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/requant/finish.h"
+#include "kernels/requant/ladder.h"
 #include "numeric/requant.h"
 #include "numeric/saturate.h"
 #include "program/ranges.h"
@@ -128,6 +129,13 @@ bool make_f32(float scale, const Channel& channel, ChannelFinish* finish) {
   return true;
 }
 
+// A shift with ties to even as a float32 product with 2^-s: exact up to 2^24. Beyond, x may lose
+// digits, but where x / 2^s is 512 or more even so, its sign decides: the clamp ends at lo or hi.
+bool make_even_shift(int shift, const Channel& channel, ChannelFinish* finish) {
+  if (shift < 0 || (magnitude(channel.range) > (1 << 24) && shift > 15)) return false;
+  return make_f32(std::ldexp(1.0f, -shift), channel, finish);
+}
+
 // A channel whose every accumulator ends at one code, whatever the image. Each requantization that
 // has a form and the clamp are monotone, so the two ends of the range decide. Channels that a
 // trained net has left dead are such: a scale next to nothing and a bias that saturates, hence
@@ -164,6 +172,9 @@ bool make(Form form, const program::Requant& requant, size_t oc, const Channel& 
              make_double_rounding(program::of_channel(requant.multiplier, oc),
                                   program::of_channel(requant.shift, oc), channel, finish);
     case Form::f32:
+      if (requant.kind == RequantKind::shift && requant.rule == Rule::half_even) {
+        return make_even_shift(program::of_channel(requant.shift, oc), channel, finish);
+      }
       return requant.kind == RequantKind::f32 &&
              make_f32(program::of_channel(requant.scale, oc), channel, finish);
     case Form::shift:
@@ -192,6 +203,41 @@ bool make_all(Form form, const program::Requant& requant, const std::vector<Chan
     }
     (*finishes)[oc] = finish;
   }
+  return true;
+}
+
+// One channel's ladder, moved by `offset`, as y = (x * m + R) >> s; the clamp cuts off its ends.
+bool make_ladder(const program::StageThresholds& stage, size_t oc, int64_t offset,
+                 const Channel& channel, ChannelFinish* finish) {
+  const bool shared = stage.values.size() == stage.count;
+  const auto ladder = fit_ladder(stage.values.data() + (shared ? 0 : oc * stage.count), stage.count,
+                                 stage.strict, channel.range);
+  if (!ladder) return false;
+  const int64_t least = ladder->below + offset + channel.zero_point;
+  const int64_t lo = finish->lo, hi = finish->hi;
+  finish->lo = static_cast<uint8_t>(clamp_to(least, lo, hi));
+  finish->hi = static_cast<uint8_t>(clamp_to(least + ladder->steps, lo, hi));
+  if (std::abs(least) >= 512) return finish->lo == finish->hi;  // constant
+  if (std::abs(ladder->addend + (least << ladder->shift)) >> 61 != 0) return false;
+  finish->multiplier = ladder->multiplier;
+  finish->addend = ladder->addend + (least << ladder->shift);
+  finish->shift = ladder->shift - 32;
+  return true;
+}
+
+// Thresholds alone or with one number added to their count: FINN's layers. False if some channel's
+// fit no line; stages need not even be monotone.
+bool make_ladders(const std::vector<program::Stage>& stages, const std::vector<Channel>& channels,
+                  std::vector<ChannelFinish>* finishes) {
+  const auto* thresholds = std::get_if<program::StageThresholds>(&stages[0]);
+  const auto* add = stages.size() == 2 ? std::get_if<program::StageAdd>(&stages[1]) : nullptr;
+  if (thresholds == nullptr || (stages.size() > 1 && add == nullptr)) return false;
+  std::vector<ChannelFinish> made = *finishes;
+  for (size_t oc = 0; oc < channels.size(); ++oc) {
+    const int64_t offset = add == nullptr ? 0 : program::of_channel(add->value, oc);
+    if (!make_ladder(*thresholds, oc, offset, channels[oc], &made[oc])) return false;
+  }
+  *finishes = std::move(made);
   return true;
 }
 
@@ -227,11 +273,12 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>
     epilogue.channels[oc].hi = static_cast<uint8_t>(hi + offset);
     epilogue.channels[oc].range = ranges[oc];
   }
-  // These have no form of their own; stages need not even be monotone.
-  if (requant.kind == program::RequantKind::stages ||
-      requant.kind == program::RequantKind::f32_rule || requant.kind == program::RequantKind::f64) {
+  if (requant.kind == RequantKind::stages) {
+    if (make_ladders(requant.stages, channels, &epilogue.channels)) epilogue.form = Form::affine;
     return epilogue;
   }
+  // No form of their own.
+  if (requant.kind == RequantKind::f32_rule || requant.kind == RequantKind::f64) return epilogue;
   // Cheapest first.
   for (Form form : {Form::shift, Form::f32, Form::affine, Form::affine_preshift,
                     Form::double_rounding, Form::raw}) {

@@ -126,6 +126,11 @@ class Builder {
     push(LaneStep::Kind::round, [](size_t) { return 0.0; }).round = rounds[static_cast<int>(rule)];
   }
 
+  void float64(const std::vector<double>& scale) {
+    push(LaneStep::Kind::multiply, [&](size_t c) { return of_channel(scale, c); });
+    push(LaneStep::Kind::round, [](size_t) { return 0.0; }).round = LaneRound::half_away;
+  }
+
  private:
   template <class Number>
   LaneStep& push(LaneStep::Kind kind, Number number) {
@@ -282,6 +287,9 @@ std::optional<LaneSteps> plan_lane_steps(const Requant& requant, const program::
     case RequantKind::f32_rule:
       builder.float32(requant.scale,
                       requant.kind == RequantKind::f32 ? FloatRule::half_even : requant.float_rule);
+      break;
+    case RequantKind::f64:
+      builder.float64(requant.scale64);
       break;
     case RequantKind::stages:
       for (const program::Stage& stage : requant.stages) {

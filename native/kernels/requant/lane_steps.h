@@ -24,7 +24,7 @@ enum class LaneRound : uint8_t {
   even,
   half_up,       // floor(x + 1/2)
   half_down,     // ceil(x - 1/2)
-  half_away,     // trunc(x + 1/2 with the sign of x)
+  half_away,     // trunc(x), away from 0 by one more where x - trunc(x) is 1/2 or more: any float64
   half_to_zero,  // ceil(|x| - 1/2) with the sign of x
   half_odd,      // even(x - 1) + 1
 };
