@@ -16,7 +16,7 @@ constexpr size_t channels = pair_channels;
 
 // Source of every operand byte, from the steps as the kernels run them; -1: always 0.
 std::vector<int> sources_of(const PairPanel& panel, size_t k) {
-  std::vector<int> sources(panel.operand_bytes() + pair_block, -1);
+  std::vector<int> sources(panel.operand_bytes() + 2 * pair_block, -1);
   if (panel.steps.empty()) {
     for (size_t i = 0; i < panel.operand_bytes(); ++i) sources[i] = i < k ? int(i) : -1;
     sources.resize(panel.operand_bytes());
@@ -24,9 +24,9 @@ std::vector<int> sources_of(const PairPanel& panel, size_t k) {
   }
   size_t at = 0;
   for (const PermuteStep& step : panel.steps) {
-    for (size_t i = 0; i < pair_block; ++i) {
+    for (size_t i = 0; i < 2 * pair_block; ++i) {
       const bool zero = (step.shuffle[i] & 0x80) != 0;
-      sources[at + i] = zero ? -1 : int(step.source) + step.shuffle[i];
+      sources[at + i] = zero ? -1 : int(step.source[i / pair_block]) + step.shuffle[i];
     }
     at += step.advance;
   }
@@ -57,7 +57,7 @@ class Checked {
 
  private:
   const uint8_t* weight_at(size_t at, size_t c) const {
-    return &panel_.weights[(at / 4 * channels + c) * 4 + at % 4];
+    return &panel_.weights[(at / 4 * size_t(panel_.channels) + c) * 4 + at % 4];
   }
   void take(size_t at, size_t c, int w) {
     if (sources_[at] < 0) return;  // the operand is 0, whatever its weight
@@ -66,7 +66,7 @@ class Checked {
   }
   // Operands that end in one s16.
   void add_in_s16(const std::vector<size_t>& places) {
-    for (size_t c = 0; c < channels; ++c) {
+    for (size_t c = 0; c < size_t(panel_.channels); ++c) {
       int positive = 0, negative = 0;
       for (const size_t at : places) {
         const int w = static_cast<int8_t>(*weight_at(at, c));
@@ -92,7 +92,7 @@ class Checked {
   void add_wide(size_t at) {
     for (const size_t place : {at, at + 2}) {
       ASSERT_EQ(sources_[place + 1], -1) << "the high byte of an s16 operand";
-      for (size_t c = 0; c < channels; ++c) {
+      for (size_t c = 0; c < size_t(panel_.channels); ++c) {
         int16_t w;
         std::memcpy(&w, weight_at(place, c), sizeof w);
         take(place, c, w);
@@ -110,18 +110,22 @@ TEST(Pairs, AnyWeights) {
   std::mt19937 random(1);
   for (int round = 0; round < 3000; ++round) {
     const size_t k = 1 + random() % 70;
-    const double width = (1 + random() % 60);
+    const double reach = (1 + random() % 60);
     const int outliers = round % 3 == 0 ? 50 : 0;
     const int limit = round % 5 == 0 ? 383 : round % 5 == 1 ? 255 : 127;
-    std::normal_distribution<double> bell(0, width);
+    std::normal_distribution<double> bell(0, reach);
     std::vector<int16_t> weights(k * channels);
-    for (int16_t& w : weights) {
+    const size_t width = round % 2 == 0 ? 16 : channels;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      int16_t& w = weights[i];
+      if (i % channels >= width) continue;
       const bool extreme = outliers != 0 && int(random() % 1000) < outliers;
       const double value = extreme ? (random() % 2 == 0 ? -limit - 1 : limit) : bell(random);
       w = static_cast<int16_t>(std::clamp<double>(value, -limit - 1, limit));
     }
-    const PairPanel panel = plan_pairs(weights.data(), k);
-    SCOPED_TRACE(testing::Message() << "k " << k << " width " << width << " round " << round);
+    const PairPanel panel = plan_pairs(weights.data(), k, int32_t(width));
+    SCOPED_TRACE(testing::Message()
+                 << "k " << k << " channels " << width << " reach " << reach << " round " << round);
     Checked(panel, weights).run();
     if (HasFatalFailure()) return;
   }

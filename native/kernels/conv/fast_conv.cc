@@ -63,7 +63,7 @@ Centered center(const program::Conv& conv, size_t oc, int16_t* to) {
 }  // namespace
 
 ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
-                   const program::Tensor& out, uint32_t cpu_flags)
+                   const program::Tensor& out, uint32_t cpu_flags, int32_t most_prescale)
     : window(conv.window),
       in_height(input.height),
       in_width(input.width),
@@ -76,7 +76,7 @@ ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
       bias(conv.bias),
       weights(conv.weight_count),
       ranges(int32_ranges(conv, input)),
-      epilogue(plan_epilogue(conv.requant, ranges, conv.clamp, out)),
+      epilogue(plan_epilogue(conv.requant, ranges, conv.clamp, out, most_prescale)),
       lane_kernel(pick_lane_kernel(cpu_flags)),
       requant(conv.requant),
       clamp(conv.clamp),
@@ -103,17 +103,25 @@ void ConvPlan::prefer_floor_f32(RemaindersOf remainders_of) {
 }
 
 int32_t ConvPlan::bias_for(size_t oc, int32_t offset, int32_t correction) const {
-  if (offset == 0) return bias[oc];
-  const int16_t* v = &weights[oc * reduction];
-  const int64_t sum =
-      std::accumulate(v, v + reduction, int64_t{0}) - int64_t(reduction) * correction;
-  return static_cast<int32_t>(static_cast<uint32_t>(bias[oc]) +
-                              static_cast<uint32_t>(offset) * static_cast<uint32_t>(sum));
+  auto b = static_cast<uint32_t>(bias[oc]);
+  if (offset != 0) {
+    const int16_t* v = &weights[oc * reduction];
+    const int64_t sum =
+        std::accumulate(v, v + reduction, int64_t{0}) - int64_t(reduction) * correction;
+    b += static_cast<uint32_t>(offset) * static_cast<uint32_t>(sum);
+  }
+  return static_cast<int32_t>(b << epilogue.prescale);
 }
 
 namespace {
 bool exact_by_pairs(const program::Conv& conv, const program::Tensor& input) {
   return program::has_saturating_pairs(conv) && program::exact_with_pairs(conv, input);
+}
+
+// Of the kernel that will run it; those that saturate must not scale what they add.
+int32_t prescale_of(const program::Conv& conv, bool depthwise, uint32_t cpu_flags) {
+  if (program::has_saturating_pairs(conv)) return no_high_forms;
+  return depthwise ? depthwise_prescale(cpu_flags) : gemm_prescale(cpu_flags);
 }
 }  // namespace
 
@@ -126,7 +134,7 @@ std::unique_ptr<FastConv> make_fast_conv(const program::Conv& conv, const progra
       conv.groups > 1 && conv.groups == conv.input_channels && conv.groups == conv.output_channels;
   if (!depthwise && conv.groups != 1) return nullptr;
   if (!program::exact_in_int32(conv, input) && !exact_by_pairs(conv, input)) return nullptr;
-  ConvPlan plan(conv, input, output, cpu_flags);
+  ConvPlan plan(conv, input, output, cpu_flags, prescale_of(conv, depthwise, cpu_flags));
   return depthwise ? make_depthwise_conv(std::move(plan), cpu_flags)
                    : make_gemm_conv(std::move(plan), cpu_flags);
 }

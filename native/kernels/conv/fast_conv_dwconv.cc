@@ -163,6 +163,7 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
 void DepthwiseConv::pack_weights(const ConvPlan& plan, const Panel& panel) {
   const auto terms = size_t(kernel_.terms), parts = size_t(parts_);
   const size_t channels = panel.order.size();
+  const int32_t scale = 1 << plan.epilogue.prescale;  // of kernels with operands of 2 bytes
   for (size_t i = 0; i < channels; ++i) {
     if (panel.order[i] >= panel.channels) continue;
     const int16_t* from = &plan.weights[size_t(panel.first + panel.order[i]) * plan.reduction];
@@ -177,7 +178,7 @@ void DepthwiseConv::pack_weights(const ConvPlan& plan, const Panel& panel) {
         if (kernel_.operand_bytes == 1) {
           reinterpret_cast<int8_t*>(base)[at] = static_cast<int8_t>(value);
         } else {
-          reinterpret_cast<int16_t*>(base)[at] = static_cast<int16_t>(value);
+          reinterpret_cast<int16_t*>(base)[at] = static_cast<int16_t>(value * scale);
         }
       }
     }
@@ -242,6 +243,11 @@ void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
 }
 
 }  // namespace
+
+int32_t depthwise_prescale(uint32_t cpu_flags) {
+  const DwKernel* kernel = pick_dwconv(cpu_flags);
+  return kernel == nullptr ? no_high_forms : kernel->most_prescale;
+}
 
 std::unique_ptr<FastConv> make_depthwise_conv(ConvPlan plan, uint32_t cpu_flags) {
   const DwKernel* kernel =

@@ -11,6 +11,7 @@
 #include "kernels/aligned.h"
 #include "kernels/conv/fast_conv_plan.h"
 #include "kernels/conv/pair_panels.h"
+#include "kernels/conv/panel_widths.h"
 #include "kernels/conv/raw_finish.h"
 #include "kernels/gemm/gemm.h"
 
@@ -27,9 +28,9 @@ struct TilePlace {
   const uint8_t* a;
   ptrdiff_t a_stride;
   int32_t first, rows;  // in output pixels of the image
-  const TileShape* shape;
-  ptrdiff_t out;  // of the first pixel from the output's, in bytes
-  int32_t wrap;   // the row that begins the next image row, or INT32_MAX where no gap is before it
+  int32_t shape;        // in the list of shapes
+  ptrdiff_t out;        // of the first pixel from the output's, in bytes
+  int32_t wrap;  // the row that begins the next image row, or INT32_MAX where no gap is before it
 };
 
 class GemmConv final : public FastConv {
@@ -40,8 +41,10 @@ class GemmConv final : public FastConv {
 
   Pads input_halo() const override { return halo_; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
-  int32_t panel_count() const override { return panels_; }
-  bool split_by_panel() const override { return out_height_ * out_width_ <= 64 && panels_ > 1; }
+  int32_t panel_count() const override { return static_cast<int32_t>(panels_.size()); }
+  bool split_by_panel() const override {
+    return out_height_ * out_width_ <= 64 && panels_.size() > 1;
+  }
   const char* name() const override { return name_.c_str(); }
   void run(const View& in, const View& out, const Slice& slice, uint8_t* scratch) const override;
 
@@ -55,27 +58,40 @@ class GemmConv final : public FastConv {
     uint8_t* results;   // one tile, bytes or int32
   };
 
-  int32_t panel_channels() const { return vectors_ * kernel_.lanes; }
+  struct Panel {
+    PanelWidth width;
+    size_t weights, lanes;       // offsets: in bytes, in lanes of all panels
+    std::vector<int32_t> order;  // channel of the panel at each lane
+  };
+
+  int32_t channels_of(const PanelWidth& width) const { return width.vectors * kernel_.lanes; }
   size_t panel_bytes(size_t panel) const {
     const size_t operands = pairs_.empty() ? groups_ * 4 : pairs_[panel].operand_bytes();
-    return operands * static_cast<size_t>(panel_channels());
+    return operands * static_cast<size_t>(channels_of(panels_[panel].width));
+  }
+  size_t clamp_bytes() const { return static_cast<size_t>(kernel_.lanes) * 4; }  // of a vector
+  const TileShape& shape_of(const TilePlace& tile, const PanelWidth& width) const {
+    return *shapes_[width.vectors == 3 ? 1 : 0][static_cast<size_t>(tile.shape)];
   }
   Scratch divide(uint8_t* scratch) const;
-  void choose_shapes();
-  const TileShape* shape_for(int32_t rows) const;
+  std::vector<PanelWidth> choose_shapes();
+  int32_t main_rows(int32_t vectors) const;
+  int32_t shape_for(int32_t rows) const;
   void operands_of(const int16_t* weights, uint8_t* row) const;
   void pack(const ConvPlan& plan);
-  void pack_weights(const ConvPlan& plan, size_t panel, std::vector<uint8_t>* row);
+  void place_panels(const ConvPlan& plan, const std::vector<PanelWidth>& widths);
+  void pack_panel(const ConvPlan& plan, size_t p, std::vector<uint8_t>* row);
+  void pack_clamps(const ConvPlan& plan, size_t p);
+  void pack_weights(const ConvPlan& plan, size_t p, std::vector<uint8_t>* row);
   TilePlace place(const View& in, int32_t first, int32_t last) const;
   void gather(const View& in, const TilePlace& tile, uint8_t* to) const;
   void place_output(const View& out, TilePlace* tile) const;
   int32_t prepare(const View& in, const View& out, int32_t first, int32_t last,
                   const Scratch& scratch) const;
-  void run_panel(const View& out, int32_t panel, int32_t tile_count, const Scratch& scratch) const;
-  void run_tile(const View& out, int32_t panel, const TilePlace& tile, TileArgs* args,
+  void run_panel(const View& out, size_t p, int32_t tile_count, const Scratch& scratch) const;
+  void run_tile(const View& out, size_t panel, const TilePlace& tile, TileArgs* args,
                 const Scratch& scratch) const;
-  void copy_out(const View& out, int32_t panel, const TilePlace& tile,
-                const Scratch& scratch) const;
+  void copy_out(const View& out, size_t panel, const TilePlace& tile, const Scratch& scratch) const;
 
   const GemmKernel& kernel_;
   std::vector<PairPanel> pairs_;  // their weights are in weights_
@@ -83,18 +99,21 @@ class GemmConv final : public FastConv {
   program::Window window_;
   Pads halo_;
   int32_t in_channels_, out_height_, out_width_, out_channels_;
-  int32_t vectors_ = 2, panels_ = 0, correction_, block_tiles_ = 1;
+  int32_t correction_, block_tiles_ = 1, most_channels_ = 0;  // the latter of a panel
   size_t reduction_, groups_;
   size_t operand_stride_;  // bytes of a gathered pixel
   bool in_place_;          // activations need no gathering where they lie at one stride
-  std::vector<const TileShape*> shapes_;           // by falling rows
+  // By falling rows. Panels of three vectors have the second list, all others the first; both have
+  // the same rows.
+  std::vector<const TileShape*> shapes_[2];
   size_t run_bytes_;                               // neighbouring input bytes under the kernel
   std::vector<ptrdiff_t> run_rows_, run_columns_;  // position of each run
   Form form_;
+  int32_t scale_;                 // 2^prescale
+  alignas(64) int32_t ones_[16];  // two s16 of the scale each
   AlignedBytes weights_, bias_, parameters_, clamps_;
-  std::vector<size_t> panel_weights_;  // offset of each panel in weights_
-  std::vector<RawFinish> raw_;         // by panel, for Form::raw
-  std::vector<int32_t> order_;         // channel of the panel at each lane
+  std::vector<Panel> panels_;
+  std::vector<RawFinish> raw_;  // by panel, for Form::raw
   size_t scratch_bytes_ = 0;
   std::string name_;  // variant and form
 };
@@ -112,7 +131,8 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
       correction_(correction),
       reduction_(plan.reduction),
       groups_((plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms)),
-      form_(plan.epilogue.form) {
+      form_(plan.epilogue.form),
+      scale_(1 << plan.epilogue.prescale) {
   const bool pointwise = window_.kernel_h == 1 && window_.kernel_w == 1;
   in_place_ = pointwise && kernel.operand_bytes == 1;
   operand_stride_ = groups_ * 4;
@@ -124,8 +144,9 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
       run_columns_.push_back(ptrdiff_t{kx} * window_.dilation_w * in_channels_);
     }
   }
-  choose_shapes();
-  const int32_t rows = shapes_[0]->rows;
+  std::fill_n(ones_, 16, scale_ * 0x00010001);
+  place_panels(plan, choose_shapes());
+  const int32_t rows = shapes_[0][0]->rows;
   block_tiles_ = static_cast<int32_t>(
       std::clamp<size_t>(gather_bytes / (size_t(rows) * operand_stride_), 1, max_block_tiles));
   pack(plan);
@@ -135,11 +156,11 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
                    round_up(tile_rows * sizeof(int32_t), 64) +
                    round_up(tile_rows * operand_stride_ + 64, 64) +
                    round_up(size_t(rows) * permuted_stride_, 64) +
-                   round_up(size_t(rows) * size_t(panel_channels()) * 4, 64);
+                   round_up(size_t(rows) * size_t(most_channels_) * 4, 64);
 }
 
 GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
-  const auto rows = size_t(shapes_[0]->rows);
+  const auto rows = size_t(shapes_[0][0]->rows);
   const auto take = [&scratch](size_t bytes) {
     uint8_t* part = scratch;
     scratch += round_up(bytes, 64);
@@ -150,119 +171,143 @@ GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
   s.row_terms = reinterpret_cast<int32_t*>(take(size_t(block_tiles_) * rows * sizeof(int32_t)));
   s.operands = take(size_t(block_tiles_) * rows * operand_stride_ + 64);
   s.permuted = take(rows * permuted_stride_);
-  s.results = take(rows * size_t(panel_channels()) * 4);
+  s.results = take(rows * size_t(most_channels_) * 4);
   return s;
 }
 
-// Wide panels for single pixels (long chains otherwise) and for images whose width suits their
-// fewer rows; narrow ones, with more rows, for the rest.
-void GemmConv::choose_shapes() {
-  const auto main_rows = [&](int32_t vectors) {
-    for (int32_t i = 0; i < kernel_.shape_count; ++i) {
-      if (kernel_.shapes[i].vectors == vectors) return kernel_.shapes[i].rows;
-    }
-    return 0;
-  };
-  const int32_t narrow = main_rows(2), wide = main_rows(4);
-  const int32_t pixels = out_height_ * out_width_;
-  const bool suits = wide > 1 && out_width_ % wide == 0 && out_width_ % narrow != 0;
-  vectors_ = wide > 0 && (pixels == 1 || (wide > 1 && pixels <= 4) || suits) ? 4 : 2;
+int32_t GemmConv::main_rows(int32_t vectors) const {
   for (int32_t i = 0; i < kernel_.shape_count; ++i) {
-    if (kernel_.shapes[i].vectors == vectors_) shapes_.push_back(&kernel_.shapes[i]);
+    if (kernel_.shapes[i].vectors == vectors) return kernel_.shapes[i].rows;
   }
+  return 0;
 }
 
-const TileShape* GemmConv::shape_for(int32_t rows) const {
+// Panels of three vectors where the kernel has them. Else wide ones for single pixels (long chains
+// otherwise) and for images whose width suits their fewer rows; narrow ones, with more rows, for
+// the rest.
+std::vector<PanelWidth> GemmConv::choose_shapes() {
+  const int32_t narrow = main_rows(2), mixed = main_rows(3), wide = main_rows(4);
+  const int32_t pixels = out_height_ * out_width_;
+  const bool suits = wide > 1 && out_width_ % wide == 0 && out_width_ % narrow != 0;
+  const bool four = wide > 0 && (pixels == 1 || (wide > 1 && pixels <= 4) || suits);
+  const auto widths = mixed_panels(out_channels_, kernel_.lanes);
+  const bool three = !four && mixed > 0 && widths[0].vectors == 3;
+  const int32_t vectors = four ? 4 : 2;
+  for (int32_t i = 0; i < kernel_.shape_count; ++i) {
+    const TileShape& shape = kernel_.shapes[i];
+    if (shape.vectors == vectors && (!three || shape.rows <= mixed)) shapes_[0].push_back(&shape);
+    if (shape.vectors == 3 && three) shapes_[1].push_back(&shape);
+  }
+  return three ? widths : equal_panels(out_channels_, vectors, kernel_.lanes);
+}
+
+int32_t GemmConv::shape_for(int32_t rows) const {
+  const std::vector<const TileShape*>& shapes = shapes_[0];
   size_t i = 0;
-  while (i + 1 < shapes_.size() && shapes_[i + 1]->rows >= rows) ++i;
-  return shapes_[i];
+  while (i + 1 < shapes.size() && shapes[i + 1]->rows >= rows) ++i;
+  return static_cast<int32_t>(i);
 }
 
 // One channel's weights as the kernel's operands, in groups of 4 bytes; `row` starts out as zeros.
 void GemmConv::operands_of(const int16_t* weights, uint8_t* row) const {
   if (kernel_.operand_bytes == 2) {
-    std::memcpy(row, weights, reduction_ * 2);
+    auto* scaled = reinterpret_cast<int16_t*>(row);
+    for (size_t k = 0; k < reduction_; ++k) scaled[k] = static_cast<int16_t>(weights[k] * scale_);
     return;
   }
   const auto correction = static_cast<int16_t>(correction_);
   for (size_t k = 0; k < reduction_; ++k) row[k] = static_cast<uint8_t>(weights[k] - correction);
 }
 
-void GemmConv::pack_weights(const ConvPlan& plan, size_t panel, std::vector<uint8_t>* row) {
-  uint8_t* packed = weights_.get() + panel_weights_[panel];
+void GemmConv::pack_weights(const ConvPlan& plan, size_t p, std::vector<uint8_t>* row) {
+  const Panel& panel = panels_[p];
+  uint8_t* packed = weights_.get() + panel.weights;
   if (!pairs_.empty()) {
-    PairPanel& pairs = pairs_[panel];
+    PairPanel& pairs = pairs_[p];
     std::memcpy(packed, pairs.weights.data(), pairs.weights.size());
     pairs.weights = {};
-    // 15 bytes past the last operand are written too.
-    permuted_stride_ = std::max(permuted_stride_, round_up(pairs.operand_bytes() + 15, 64));
+    // 31 bytes past the last operand are written too.
+    permuted_stride_ = std::max(permuted_stride_, round_up(pairs.operand_bytes() + 31, 64));
     return;
   }
-  const size_t step = order_.size() * 4;
-  for (size_t i = 0; i < order_.size(); ++i) {
-    const size_t oc = panel * order_.size() + size_t(order_[i]);
+  const size_t step = panel.order.size() * 4;
+  for (size_t i = 0; i < panel.order.size(); ++i) {
+    const size_t oc = size_t(panel.width.first + panel.order[i]);
     if (oc >= size_t(out_channels_)) continue;
     operands_of(&plan.weights[oc * reduction_], row->data());
     for (size_t g = 0; g < groups_; ++g) {
       std::memcpy(packed + g * step + i * 4, row->data() + g * 4, 4);
     }
   }
-  if (kernel_.repack != nullptr) kernel_.repack(packed, groups_, vectors_);
+  if (kernel_.repack != nullptr) kernel_.repack(packed, groups_, panel.width.vectors);
+}
+
+void GemmConv::place_panels(const ConvPlan& plan, const std::vector<PanelWidth>& widths) {
+  size_t weights = 0, lanes = 0;
+  for (const PanelWidth& width : widths) {
+    const int32_t channels = channels_of(width);
+    Panel panel{width, weights, lanes, {}};
+    for (int32_t i = 0; i < channels; ++i) {
+      const int32_t v = i / kernel_.lanes, lane = plan.accumulator_lane(i % kernel_.lanes);
+      panel.order.push_back(gemm_channel(width.vectors, v, lane, kernel_.lanes));
+    }
+    panels_.push_back(std::move(panel));
+    weights += panel_bytes(panels_.size() - 1);
+    lanes += size_t(channels);
+    most_channels_ = std::max(most_channels_, channels);
+  }
+  weights_ = aligned_bytes(weights + 64);
+  bias_ = aligned_bytes(lanes * 4);
+  parameters_ = aligned_bytes(lanes * size_t(form_slots(form_)) * 4 + 64);
+  clamps_ = aligned_bytes(panels_.size() * 4 * clamp_bytes());
+}
+
+// Two vectors of bytes for each of both bounds; the second serves the third vector of channels.
+void GemmConv::pack_clamps(const ConvPlan& plan, size_t p) {
+  const size_t vector = clamp_bytes();
+  const PanelWidth& width = panels_[p].width;
+  uint8_t* lo = clamps_.get() + p * 4 * vector;
+  uint8_t* hi = lo + 2 * vector;
+  const auto lanes = static_cast<size_t>(kernel_.lanes);
+  const size_t first_part = lanes * size_t(width.vectors == 3 ? 2 : width.vectors);
+  for (size_t i = 0; i < 2 * vector; ++i) {
+    const size_t place = i < vector ? i % first_part : first_part + i % lanes;
+    const size_t oc = size_t(width.first) + place;
+    const bool exists = oc < size_t(out_channels_);
+    lo[i] = exists ? plan.epilogue.channels[oc].lo : 0;
+    hi[i] = exists ? plan.epilogue.channels[oc].hi : 255;
+  }
+}
+
+void GemmConv::pack_panel(const ConvPlan& plan, size_t p, std::vector<uint8_t>* row) {
+  const Panel& panel = panels_[p];
+  if (form_ == Form::raw) raw_.emplace_back(plan, panel.width.first, panel.order);
+  std::vector<int32_t> lane_channels(panel.order.size(), -1);
+  for (size_t i = 0; i < panel.order.size(); ++i) {
+    const int32_t oc = panel.width.first + panel.order[i];
+    if (oc >= out_channels_) continue;
+    lane_channels[i] = oc;
+    const int32_t bias = plan.bias_for(size_t(oc), kernel_.activation_offset, correction_);
+    std::memcpy(bias_.get() + (panel.lanes + i) * 4, &bias, 4);
+  }
+  pack_weights(plan, p, row);
+  auto* parameters = reinterpret_cast<int32_t*>(parameters_.get());
+  for (size_t i = 0; i < panel.order.size(); i += size_t(kernel_.lanes)) {
+    pack_parameters(plan.epilogue, &lane_channels[i], kernel_.lanes,
+                    parameters + (panel.lanes + i) * size_t(form_slots(form_)));
+  }
+  pack_clamps(plan, p);
 }
 
 void GemmConv::pack(const ConvPlan& plan) {
-  const int32_t lanes = kernel_.lanes, channels = panel_channels();
-  panels_ = (out_channels_ + channels - 1) / channels;
-  const auto panels = static_cast<size_t>(panels_);
-  const size_t slots = size_t(form_slots(form_)) * size_t(lanes);
-  size_t weight_bytes = 0;
-  for (size_t p = 0; p < panels; ++p) {
-    panel_weights_.push_back(weight_bytes);
-    weight_bytes += panel_bytes(p);
-  }
-  weights_ = aligned_bytes(weight_bytes + 64);
-  bias_ = aligned_bytes(panels * size_t(channels) * 4);
-  parameters_ = aligned_bytes(panels * size_t(vectors_) * slots * 4 + 64);
-  const size_t vector_bytes = size_t(lanes) * 4;
-  clamps_ = aligned_bytes(panels * 2 * vector_bytes);
-  order_.resize(size_t(channels));
-  for (int32_t i = 0; i < channels; ++i) {
-    order_[size_t(i)] = gemm_channel(vectors_, i / lanes, i % lanes);
-  }
-  std::vector<int32_t> lane_channels(order_.size());
   std::vector<uint8_t> row(groups_ * 4);
-  for (size_t p = 0; p < panels; ++p) {
-    if (form_ == Form::raw) {
-      raw_.emplace_back(plan, static_cast<int32_t>(p) * channels, order_);
-    }
-    for (size_t i = 0; i < order_.size(); ++i) {
-      const size_t oc = p * order_.size() + size_t(order_[i]);
-      const bool exists = oc < size_t(out_channels_);
-      lane_channels[i] = exists ? int32_t(oc) : -1;
-      if (!exists) continue;
-      const int32_t bias = plan.bias_for(oc, kernel_.activation_offset, correction_);
-      std::memcpy(bias_.get() + (p * order_.size() + i) * 4, &bias, 4);
-    }
-    pack_weights(plan, p, &row);
-    for (int32_t v = 0; v < vectors_; ++v) {
-      pack_parameters(plan.epilogue, &lane_channels[size_t(v * lanes)], lanes,
-                      reinterpret_cast<int32_t*>(parameters_.get()) +
-                          (p * size_t(vectors_) + size_t(v)) * slots);
-    }
-    uint8_t* lo = clamps_.get() + p * 2 * vector_bytes;
-    for (size_t i = 0; i < vector_bytes; ++i) {
-      const size_t oc = p * order_.size() + i % order_.size();
-      const bool exists = oc < size_t(out_channels_);
-      lo[i] = exists ? plan.epilogue.channels[oc].lo : 0;
-      lo[vector_bytes + i] = exists ? plan.epilogue.channels[oc].hi : 255;
-    }
-  }
+  for (size_t p = 0; p < panels_.size(); ++p) pack_panel(plan, p, &row);
 }
 
 // Where the activations of output pixels [first, last) begin, if they can be read in place.
 TilePlace GemmConv::place(const View& in, int32_t first, int32_t last) const {
   TilePlace tile{nullptr, 0, first, last - first, shape_for(last - first), 0, 0};
-  if (!in_place_ || tile.rows != tile.shape->rows) return tile;
+  if (!in_place_ || tile.rows != shapes_[0][size_t(tile.shape)]->rows) return tile;
   const int32_t y = first / out_width_, x = first % out_width_;
   const ptrdiff_t step = ptrdiff_t{window_.stride_w} * in_channels_;
   const bool seamless = in.row_stride * window_.stride_h == step * out_width_;
@@ -317,7 +362,7 @@ int32_t GemmConv::prepare(const View& in, const View& out, int32_t first, int32_
                           const Scratch& scratch) const {
   int32_t count = 0;
   uint8_t* operands = scratch.operands;
-  const int32_t rows = shapes_[0]->rows;
+  const int32_t rows = shapes_[0][0]->rows;
   for (; first < last && count < block_tiles_; ++count) {
     TilePlace tile = place(in, first, std::min(first + rows, last));
     if (tile.a == nullptr) {
@@ -340,61 +385,65 @@ int32_t GemmConv::prepare(const View& in, const View& out, int32_t first, int32_
   return count;
 }
 
-void GemmConv::copy_out(const View& out, int32_t panel, const TilePlace& tile,
+void GemmConv::copy_out(const View& out, size_t panel, const TilePlace& tile,
                         const Scratch& scratch) const {
-  const int32_t channels = std::min(panel_channels(), out_channels_ - panel * panel_channels());
-  const int32_t first_channel = panel * panel_channels();
+  const PanelWidth& width = panels_[panel].width;
+  const int32_t channels = std::min(channels_of(width), out_channels_ - width.first);
   const auto to = [&](int32_t row) {
     const int32_t pixel = tile.first + row;
     return out.data + ptrdiff_t{pixel / out_width_} * out.row_stride +
-           ptrdiff_t{pixel % out_width_} * out_channels_ + first_channel;
+           ptrdiff_t{pixel % out_width_} * out_channels_ + width.first;
   };
   if (form_ == Form::raw) {
-    raw_[size_t(panel)](reinterpret_cast<const int32_t*>(scratch.results), tile.rows, to);
+    raw_[panel](reinterpret_cast<const int32_t*>(scratch.results), tile.rows, to);
     return;
   }
   for (int32_t row = 0; row < tile.rows; ++row) {
-    std::memcpy(to(row), scratch.results + row * panel_channels(), size_t(channels));
+    std::memcpy(to(row), scratch.results + row * channels_of(width), size_t(channels));
   }
 }
 
-void GemmConv::run_tile(const View& out, int32_t panel, const TilePlace& tile, TileArgs* args,
+void GemmConv::run_tile(const View& out, size_t panel, const TilePlace& tile, TileArgs* args,
                         const Scratch& scratch) const {
-  const bool whole = tile.rows == tile.shape->rows &&
-                     (panel + 1) * panel_channels() <= out_channels_ && form_ != Form::raw;
+  const PanelWidth& width = panels_[panel].width;
+  const int32_t channels = channels_of(width);
+  const TileShape& shape = shape_of(tile, width);
+  const bool whole =
+      tile.rows == shape.rows && width.first + channels <= out_channels_ && form_ != Form::raw;
   // Tiles of pairs step over one gap themselves.
   const bool joined =
       tile.wrap == INT32_MAX || (kernel_.permute != nullptr && tile.rows - tile.wrap <= out_width_);
   args->a = tile.a;
   args->a_stride = tile.a_stride;
-  if (!pairs_.empty() && !pairs_[size_t(panel)].steps.empty()) {
-    const std::vector<PermuteStep>& steps = pairs_[size_t(panel)].steps;
+  if (!pairs_.empty() && !pairs_[panel].steps.empty()) {
+    const std::vector<PermuteStep>& steps = pairs_[panel].steps;
     kernel_.permute(tile.a, tile.a_stride, tile.rows, steps.data(), steps.size(), scratch.permuted,
                     ptrdiff_t(permuted_stride_));
     args->a = scratch.permuted;
     args->a_stride = ptrdiff_t(permuted_stride_);
   }
+  const Tile run = shape.tile[int(form_)];
   if (whole && joined) {
-    args->c = out.data + tile.out + ptrdiff_t{panel} * panel_channels();
+    args->c = out.data + tile.out + width.first;
     args->c_stride = out_channels_;
     args->wrap = tile.wrap;
-    tile.shape->tile[int(form_)](*args);
+    run(*args);
   } else {
     args->c = scratch.results;
     args->wrap = INT32_MAX;
-    args->c_stride = panel_channels() * (form_ == Form::raw ? 4 : 1);
-    tile.shape->tile[int(form_)](*args);
+    args->c_stride = channels * (form_ == Form::raw ? 4 : 1);
+    run(*args);
     copy_out(out, panel, tile, scratch);
   }
 }
 
-void GemmConv::run_panel(const View& out, int32_t panel, int32_t tile_count,
+void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
                          const Scratch& scratch) const {
-  const auto p = static_cast<size_t>(panel);
-  const size_t vector_bytes = size_t(kernel_.lanes) * 4;
+  const Panel& panel = panels_[p];
   TileArgs args;
   args.gap = out.row_stride - ptrdiff_t{out_width_} * out_channels_;
-  args.b = weights_.get() + panel_weights_[p];
+  args.ones = ones_;
+  args.b = weights_.get() + panel.weights;
   args.groups = groups_;
   if (!pairs_.empty()) {
     args.groups = pairs_[p].singles;
@@ -402,18 +451,19 @@ void GemmConv::run_panel(const View& out, int32_t panel, int32_t tile_count,
     args.mixed = pairs_[p].mixed;
     args.wides = pairs_[p].wides;
   }
-  args.bias = reinterpret_cast<const int32_t*>(bias_.get()) + p * order_.size();
-  args.parameters = reinterpret_cast<const int32_t*>(parameters_.get()) +
-                    p * order_.size() * size_t(form_slots(form_));
-  args.lo = clamps_.get() + p * 2 * vector_bytes;
-  args.hi = args.lo + vector_bytes;
+  args.bias = reinterpret_cast<const int32_t*>(bias_.get()) + panel.lanes;
+  args.parameters =
+      reinterpret_cast<const int32_t*>(parameters_.get()) + panel.lanes * size_t(form_slots(form_));
+  args.lo = clamps_.get() + p * 4 * clamp_bytes();
+  args.hi = args.lo + 2 * clamp_bytes();
   const bool ahead = out_height_ * out_width_ <= prefetch_pixels && tile_count > 1;
-  const uint8_t* next = args.b + panel_bytes(p);
-  const size_t share = ahead ? round_up(panel_bytes(p) / size_t(tile_count), 64) : 0;
+  const size_t bytes = panel_bytes(p);
+  const uint8_t* next = args.b + bytes;
+  const size_t share = ahead ? round_up(bytes / size_t(tile_count), 64) : 0;
   for (int32_t t = 0; t < tile_count; ++t) {
     for (size_t i = 0; i < share; i += 64) __builtin_prefetch(next + size_t(t) * share + i, 0, 2);
-    if (correction_ != 0) args.row_terms = scratch.row_terms + t * shapes_[0]->rows;
-    run_tile(out, panel, scratch.tiles[t], &args, scratch);
+    if (correction_ != 0) args.row_terms = scratch.row_terms + t * shapes_[0][0]->rows;
+    run_tile(out, p, scratch.tiles[t], &args, scratch);
   }
 }
 
@@ -423,7 +473,7 @@ void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t*
   for (int32_t first = slice.row_begin * out_width_; first < last;) {
     const int32_t count = prepare(in, out, first, last, scratch);
     for (int32_t panel = slice.panel_begin; panel < slice.panel_end; ++panel) {
-      run_panel(out, panel, count, scratch);
+      run_panel(out, size_t(panel), count, scratch);
     }
     const TilePlace& end = scratch.tiles[count - 1];
     first = end.first + end.rows;
@@ -431,6 +481,11 @@ void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t*
 }
 
 }  // namespace
+
+int32_t gemm_prescale(uint32_t cpu_flags) {
+  const GemmKernel* kernel = pick_gemm(cpu_flags);
+  return kernel == nullptr ? no_high_forms : kernel->most_prescale;
+}
 
 std::unique_ptr<FastConv> make_gemm_conv(ConvPlan plan, uint32_t cpu_flags) {
   const GemmKernel* kernel =

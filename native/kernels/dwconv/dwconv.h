@@ -53,6 +53,7 @@ struct DwKernel {
   int32_t activation_offset = 0;  // what the rows subtract from activations; part of the bias
   // Not null: rows have Form::floor_f32; this serves its proof.
   RemaindersOf remainders = nullptr;
+  int32_t most_prescale = no_high_forms;  // with operands of 2 bytes: their weights are scaled
 };
 
 #define VARIANT(name, needs) extern const DwKernel name;

@@ -13,6 +13,8 @@ namespace lastbit {
 namespace {
 #include "kernels/isa/arch_avx2.inc"
 #include "kernels/requant/epilogue.inc"
+#define LASTBIT_HIGH_FORMS(function, ...) \
+  function<__VA_ARGS__, Form::affine_high>, function<__VA_ARGS__, Form::double_rounding_high>
 #include "kernels/dwconv/rows.inc"
 // clang-format on
 
@@ -32,7 +34,10 @@ const DwKernel dwconv_s16_avx2 = {"dwconv3x3_s16_avx2",
                                   Arch::operand_bytes,
                                   blocks,
                                   1,
-                                  channel};
+                                  channel,
+                                  0,
+                                  nullptr,
+                                  s16_prescale};
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -26,12 +26,14 @@ struct TileArgs {
   const int32_t* bias = nullptr;        // one per channel of the panel, in lane order
   const int32_t* row_terms = nullptr;   // added to every channel of a row; may be null
   const int32_t* parameters = nullptr;  // form_slots(form) vectors for each vector of channels
-  const uint8_t* lo = nullptr;          // one vector of bytes each, in channel order,
-  const uint8_t* hi = nullptr;          // repeated where the panel is shorter
-  uint8_t* c = nullptr;                 // Form::raw: int32 accumulators in lane order
-  ptrdiff_t c_stride = 0;               // bytes
-  // With pairs only: their numbers (gemm/pairs.h); row `wrap` and those after it are written `gap`
+  const uint8_t* lo = nullptr;  // one vector of bytes each, in channel order, repeated where
+  const uint8_t* hi = nullptr;  // the panel is shorter; with 3 vectors: of 2, then of the third
+  uint8_t* c = nullptr;         // Form::raw: int32 accumulators in lane order
+  ptrdiff_t c_stride = 0;       // bytes
+  // With pairs only: a vector of s16, all 2^prescale of the form (other kernels have that in their
+  // weights), and their numbers (gemm/pairs.h); row `wrap` and those after it are written `gap`
   // bytes further (the next image row).
+  const int32_t* ones = nullptr;
   size_t doubles = 0, mixed = 0, wides = 0;
   int32_t wrap = INT32_MAX;
   ptrdiff_t gap = 0;
@@ -56,7 +58,7 @@ using RowSums = void (*)(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t
 using Repack = void (*)(uint8_t* weights, size_t groups, int32_t vectors);
 
 // Operands of a panel of pairs: `count` steps on each row. Reads 16 bytes at each source and writes
-// 16 at each place, so up to 15 past the last operand.
+// 32 at each place, so up to 31 past the last operand.
 using Permute = void (*)(const uint8_t* a, ptrdiff_t a_stride, int32_t rows,
                          const PermuteStep* steps, size_t count, uint8_t* operands,
                          ptrdiff_t operand_stride);
@@ -75,12 +77,14 @@ struct GemmKernel {
   // Not null: panels are packed as pairs, which takes another number of operands for each panel.
   Permute permute = nullptr;
   PairPartners partners = nullptr;
-  const GemmKernel* instead = nullptr;  // for layers that pairs do not suit
+  const GemmKernel* instead = nullptr;  // for layers that pairs do not suit; of equal most_prescale
   // Not null: tiles have Form::floor_f32; this serves its proof.
   RemaindersOf remainders = nullptr;
+  int32_t most_prescale = no_high_forms;
 };
 
-constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane) {
+constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane, int32_t lanes) {
+  if (vectors == 3) return v < 2 ? gemm_channel(2, v, lane, lanes) : 2 * lanes + lane;
   return lane / 4 * (4 * vectors) + v * 4 + lane % 4;
 }
 

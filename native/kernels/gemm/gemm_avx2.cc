@@ -18,12 +18,26 @@ namespace {
 // clang-format on
 
 // 12 accumulators, 2 vectors of weights, a broadcast and a product: all 16 registers.
-const TileShape shapes[] = {tile_shape<6, 2>(), tile_shape<3, 2>(), tile_shape<1, 2>(),
-                            tile_shape<1, 4>()};
+const TileShape shapes[] = {tile_shape<4, 3>(), tile_shape<2, 3>(), tile_shape<1, 3>(),
+                            tile_shape<6, 2>(), tile_shape<4, 2>(), tile_shape<2, 2>(),
+                            tile_shape<1, 2>(), tile_shape<1, 4>()};
 }  // namespace
 
-const GemmKernel gemm_s16_avx2 = {"gemm_s16_avx2", Arch::lanes, Arch::terms, Arch::operand_bytes,
-                                  shapes,          4,           gather,      nullptr};
+const GemmKernel gemm_s16_avx2 = {"gemm_s16_avx2",
+                                  Arch::lanes,
+                                  Arch::terms,
+                                  Arch::operand_bytes,
+                                  shapes,
+                                  8,
+                                  gather,
+                                  nullptr,
+                                  0,
+                                  nullptr,
+                                  nullptr,
+                                  nullptr,
+                                  nullptr,
+                                  nullptr,
+                                  s16_prescale};
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

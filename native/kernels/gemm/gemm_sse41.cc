@@ -22,8 +22,21 @@ const TileShape shapes[] = {tile_shape<6, 2>(), tile_shape<3, 2>(), tile_shape<1
                             tile_shape<1, 4>()};
 }  // namespace
 
-const GemmKernel gemm_s16_sse41 = {"gemm_s16_sse41", Arch::lanes, Arch::terms, Arch::operand_bytes,
-                                   shapes,           4,           gather,      nullptr};
+const GemmKernel gemm_s16_sse41 = {"gemm_s16_sse41",
+                                   Arch::lanes,
+                                   Arch::terms,
+                                   Arch::operand_bytes,
+                                   shapes,
+                                   4,
+                                   gather,
+                                   nullptr,
+                                   0,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   s16_prescale};
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

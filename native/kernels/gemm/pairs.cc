@@ -189,19 +189,22 @@ class Operands {
   }
   size_t size() const { return bytes_.size(); }
 
-  void append_to(const int16_t* weights, bool wide, PairPanel* panel) const {
+  // Wides hold their weights as s16, times `wide_scale`; for the others it is 0.
+  void append_to(const int16_t* weights, int32_t wide_scale, PairPanel* panel) const {
     const size_t at = panel->weights.size();
-    panel->weights.resize(at + bytes_.size() * pair_channels);
+    const auto channels = static_cast<size_t>(panel->channels);
+    panel->weights.resize(at + bytes_.size() * channels);
     for (size_t i = 0; i < bytes_.size(); ++i) {
       const Byte& byte = bytes_[i];
       if (byte.source == absent) continue;
       const int16_t* from = weights + (byte.block + byte.source) * pair_channels;
-      uint8_t* to = &panel->weights[at + i / 4 * 4 * pair_channels + i % 4];
-      for (int c = 0; c < pair_channels; ++c) {
-        std::memcpy(to + 4 * c, from + c, wide ? 2 : 1);  // little-endian
+      uint8_t* to = &panel->weights[at + i / 4 * 4 * channels + i % 4];
+      for (size_t c = 0; c < channels; ++c) {
+        const auto w = static_cast<int16_t>(wide_scale == 0 ? from[c] : from[c] * wide_scale);
+        std::memcpy(to + 4 * c, &w, wide_scale == 0 ? 1 : 2);  // little-endian
       }
     }
-    for (size_t i = 0; i < bytes_.size();) i += append_step(i, panel);
+    for (size_t i = 0; i < bytes_.size();) i += append_half(i, panel);
   }
 
  private:
@@ -210,18 +213,24 @@ class Operands {
     uint8_t source;
   };
 
-  // As many operands from `first` on as come from one block; returns their number.
-  size_t append_step(size_t first, PairPanel* panel) const {
-    PermuteStep step;
-    step.source = static_cast<uint32_t>(bytes_[first].block);
-    std::fill_n(step.shuffle, pair_block, absent);
+  // As many operands from `first` on as come from one block; returns their number. They are the
+  // second half of the last step if its first half is full.
+  size_t append_half(size_t first, PairPanel* panel) const {
+    const auto source = static_cast<uint32_t>(bytes_[first].block);
+    const bool second = !panel->steps.empty() && panel->steps.back().advance == pair_block;
+    if (!second) {
+      panel->steps.push_back({{source, source}, 0, {}});
+      std::fill_n(panel->steps.back().shuffle, 2 * pair_block, absent);
+    }
+    PermuteStep& step = panel->steps.back();
+    step.source[second ? 1 : 0] = source;
+    uint8_t* shuffle = step.shuffle + (second ? pair_block : 0);
     size_t i = 0;
     for (; i < pair_block && first + i < bytes_.size(); ++i) {
-      if (bytes_[first + i].block != step.source) break;
-      step.shuffle[i] = bytes_[first + i].source;
+      if (bytes_[first + i].block != source) break;
+      shuffle[i] = bytes_[first + i].source;
     }
-    step.advance = static_cast<uint32_t>(i);
-    panel->steps.push_back(step);
+    step.advance += static_cast<uint32_t>(i);
     return i;
   }
 
@@ -244,14 +253,16 @@ bool lies_right(const int16_t* weights, size_t k) {
   return true;
 }
 
-PairPanel plan_in_place(const int16_t* weights, size_t k) {
+PairPanel plan_in_place(const int16_t* weights, size_t k, int32_t channels) {
   PairPanel panel;
+  panel.channels = channels;
   panel.doubles = k / 8;
   panel.singles = (k % 8 + 3) / 4;
-  panel.weights.resize(panel.operand_bytes() * pair_channels);
+  const auto width = static_cast<size_t>(channels);
+  panel.weights.resize(panel.operand_bytes() * width);
   for (size_t i = 0; i < k; ++i) {
-    for (size_t c = 0; c < pair_channels; ++c) {
-      panel.weights[(i / 4 * pair_channels + c) * 4 + i % 4] =
+    for (size_t c = 0; c < width; ++c) {
+      panel.weights[(i / 4 * width + c) * 4 + i % 4] =
           static_cast<uint8_t>(weights[i * pair_channels + c]);
     }
   }
@@ -262,7 +273,9 @@ PairPanel plan_in_place(const int16_t* weights, size_t k) {
 
 // As counted in the loops of gemm/multiply_pairs.inc for tiles of 4 rows.
 double PairPanel::cost() const {
-  constexpr double of_double = 13.5, of_mixed = 28.5, of_single = 8, of_wide = 6.5, of_step = 4.7;
+  const bool three = channels == 24;
+  const double of_double = three ? 18 : 13.5, of_mixed = three ? 38 : 28.5,
+               of_single = three ? 11 : 8, of_wide = three ? 8 : 6.5, of_step = 5.5;
   return of_double * static_cast<double>(doubles) + of_mixed * static_cast<double>(mixed) +
          of_single * static_cast<double>(singles) + of_wide * static_cast<double>(wides) +
          of_step * static_cast<double>(steps.size());
@@ -278,8 +291,9 @@ void pair_partners_ref(const PairSums* items, int count, uint32_t* partners) {
   }
 }
 
-PairPanel plan_pairs(const int16_t* weights, size_t k, PairPartners partners) {
-  if (lies_right(weights, k)) return plan_in_place(weights, k);
+PairPanel plan_pairs(const int16_t* weights, size_t k, int32_t channels, PairPartners partners,
+                     int32_t wide_scale) {
+  if (lies_right(weights, k)) return plan_in_place(weights, k, channels);
   Operands doubles, mixed, singles, wides;
   for (size_t at = 0; at < k; at += pair_block) {
     Block block;
@@ -293,16 +307,17 @@ PairPanel plan_pairs(const int16_t* weights, size_t k, PairPartners partners) {
   singles.fill();
   wides.fill();
   PairPanel panel;
+  panel.channels = channels;
   panel.weights.reserve((doubles.size() + mixed.size() + singles.size() + wides.size()) *
-                        pair_channels);
+                        static_cast<size_t>(channels));
   panel.doubles = doubles.size() / 8;
   panel.mixed = mixed.size() / 16;
   panel.singles = singles.size() / 4;
   panel.wides = wides.size() / 4;
-  doubles.append_to(weights, false, &panel);
-  mixed.append_to(weights, false, &panel);
-  singles.append_to(weights, false, &panel);
-  wides.append_to(weights, true, &panel);
+  doubles.append_to(weights, 0, &panel);
+  mixed.append_to(weights, 0, &panel);
+  singles.append_to(weights, 0, &panel);
+  wides.append_to(weights, wide_scale, &panel);
   return panel;
 }
 

@@ -15,15 +15,15 @@
 
 namespace lastbit {
 
-constexpr int32_t pair_channels = 16;  // of a panel
+constexpr int32_t pair_channels = 24;  // of the widest panel; narrower ones have 16
 constexpr int32_t pair_block = 16;     // activations that one shuffle reaches
 
-// Sixteen bytes of operands from sixteen neighbouring activations; `advance` of them count, what
-// is written beyond is overwritten by the next step.
+// Twice sixteen bytes of operands, each from sixteen neighbouring activations; `advance` of the
+// bytes count, what is written beyond is overwritten by the next step.
 struct PermuteStep {
-  uint32_t source;
+  uint32_t source[2];
   uint32_t advance;
-  uint8_t shuffle[pair_block];  // byte of the source, or 0x80: 0
+  uint8_t shuffle[2 * pair_block];  // byte of the source, or 0x80: 0
 };
 
 // Operands and weights of a panel, in this order:
@@ -32,6 +32,7 @@ struct PermuteStep {
 //   singles  4 bytes: two pairs
 //   wides    4 bytes: two activations as s16, weights s16
 struct PairPanel {
+  int32_t channels = pair_channels;  // 16 or 24
   size_t doubles = 0, mixed = 0, singles = 0, wides = 0;
   std::vector<PermuteStep> steps;  // empty: the operands are the activations as they lie
   std::vector<uint8_t> weights;    // [operand bytes / 4][channel][4]
@@ -42,7 +43,9 @@ struct PairPanel {
 };
 
 // The same for k activations that are widened once for all panels, all by vpmaddwd.
-constexpr double widened_cost(size_t k) { return 2.7 * static_cast<double>(k); }
+constexpr double widened_cost(size_t k, int32_t channels) {
+  return (channels == 24 ? 4.2 : 3.1) * static_cast<double>(k);
+}
 
 // Magnitudes of weights that are added in s16: positive ones by channel, then negative ones.
 struct PairSums {
@@ -55,7 +58,10 @@ constexpr uint8_t pair_most = 128;  // of one sign; 255 * 128 <= 32767
 using PairPartners = void (*)(const PairSums* items, int count, uint32_t* partners);
 void pair_partners_ref(const PairSums* items, int count, uint32_t* partners);
 
-// `weights`: [k][pair_channels], each within [-16384, 16384].
-PairPanel plan_pairs(const int16_t* weights, size_t k, PairPartners partners = pair_partners_ref);
+// `weights`: [k][pair_channels], each within [-16384, 16384], of which the panel has the first
+// `channels`; the others must be 0. Those of wides are packed times
+// `wide_scale`, which must leave them in s16; tiles scale the other products (TileArgs::scale).
+PairPanel plan_pairs(const int16_t* weights, size_t k, int32_t channels = pair_channels,
+                     PairPartners partners = pair_partners_ref, int32_t wide_scale = 1);
 
 }  // namespace lastbit

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "kernels/requant/finish.h"
 #include "kernels/requant/ladder.h"
@@ -107,6 +108,45 @@ bool make_double_rounding(int32_t multiplier, int shift, const Channel& channel,
   return true;
 }
 
+// The numbers of a high form: y = (x << p) * m + (addend << p) + ... shifted by s + p, where the
+// addend has no low dword, so that only high dwords need adding: h + r, shifted by s + p - 32. |h|
+// is at most 2^30, since x << p and m are within int32.
+bool make_high(int32_t multiplier, int shift, int64_t addend, int32_t prescale,
+               const Channel& channel, ChannelFinish* finish) {
+  const int total = shift + prescale;
+  if (total < 32 || total > 53) return false;
+  if (magnitude(channel.range) > (INT32_MAX >> prescale)) return false;
+  const int64_t scaled = addend << prescale;
+  if (static_cast<uint32_t>(scaled) != 0) return false;
+  const int64_t r = (scaled >> 32) + (int64_t{channel.zero_point} << (total - 32));
+  if (r >= int64_t{1} << 30) return false;
+  finish->multiplier = multiplier;
+  finish->addend = r;
+  finish->shift = total - 32;
+  return true;
+}
+
+bool make_affine_high(int32_t multiplier, int shift, Rule rule, int32_t prescale,
+                      const Channel& channel, ChannelFinish* finish) {
+  if (shift < 1 || shift > 52) return false;
+  if (!constant_addend(rule, shift, channel.range, channel.positive_only)) return false;
+  return make_high(multiplier, shift, fixed_addend<int64_t>(1, 1, shift, rule), prescale, channel,
+                   finish);
+}
+
+// As make_double_rounding. The sign of h is that of x unless m is 0; then both addends give 0.
+bool make_double_rounding_high(int32_t multiplier, int shift, int32_t prescale,
+                               const Channel& channel, ChannelFinish* finish) {
+  if (shift < 31 || shift > 52) return false;
+  const int64_t first = shift > 31 ? int64_t{1} << 30 : 0;
+  if (!make_high(multiplier, shift, (int64_t{1} << (shift - 1)) + first, prescale, channel,
+                 finish)) {
+    return false;
+  }
+  finish->sign = static_cast<int32_t>(finish->addend - ((2 * first << prescale) >> 32));
+  return true;
+}
+
 bool make_shift(int shift, Rule rule, const Channel& channel, ChannelFinish* finish) {
   if (shift < 1 || shift > 30 ||
       !constant_addend(rule, shift, channel.range, channel.positive_only)) {
@@ -154,16 +194,20 @@ bool make_constant(const program::Requant& requant, size_t oc, const Channel& ch
 
 // A bare shift is also a multiplication by 2^30 and a shift by 30 more: the same quotient, so the
 // same rounding. It serves shifts of 0, left shifts and large ones.
-bool make(Form form, const program::Requant& requant, size_t oc, const Channel& channel,
-          ChannelFinish* finish) {
+bool make(Form form, int32_t prescale, const program::Requant& requant, size_t oc,
+          const Channel& channel, ChannelFinish* finish) {
   const bool fixed = requant.kind == RequantKind::fixed;
   switch (form) {
     case Form::affine:
-    case Form::affine_preshift: {
+    case Form::affine_preshift:
+    case Form::affine_high: {
       if (requant.kind == RequantKind::f32) return false;
       const int shift = program::of_channel(requant.shift, oc) + (fixed ? 0 : 30);
       const int32_t multiplier = fixed ? program::of_channel(requant.multiplier, oc) : 1 << 30;
       const Rule rule = without_ties(requant.rule, multiplier, shift, channel.range);
+      if (form == Form::affine_high) {
+        return make_affine_high(multiplier, shift, rule, prescale, channel, finish);
+      }
       return make_affine(multiplier, shift, rule, channel, finish) &&
              (form == Form::affine_preshift || finish->preshift == 0);
     }
@@ -171,6 +215,11 @@ bool make(Form form, const program::Requant& requant, size_t oc, const Channel& 
       return fixed && requant.rule == Rule::gemmlowp2 &&
              make_double_rounding(program::of_channel(requant.multiplier, oc),
                                   program::of_channel(requant.shift, oc), channel, finish);
+    case Form::double_rounding_high:
+      return fixed && requant.rule == Rule::gemmlowp2 &&
+             make_double_rounding_high(program::of_channel(requant.multiplier, oc),
+                                       program::of_channel(requant.shift, oc), prescale, channel,
+                                       finish);
     case Form::f32:
       if (requant.kind == RequantKind::shift && requant.rule == Rule::half_even) {
         return make_even_shift(program::of_channel(requant.shift, oc), channel, finish);
@@ -189,8 +238,8 @@ bool make(Form form, const program::Requant& requant, size_t oc, const Channel& 
   return false;
 }
 
-bool make_all(Form form, const program::Requant& requant, const std::vector<Channel>& channels,
-              std::vector<ChannelFinish>* finishes) {
+bool make_all(Form form, int32_t prescale, const program::Requant& requant,
+              const std::vector<Channel>& channels, std::vector<ChannelFinish>* finishes) {
   for (size_t oc = 0; oc < channels.size(); ++oc) {
     ChannelFinish finish;
     finish.lo = (*finishes)[oc].lo;
@@ -198,7 +247,7 @@ bool make_all(Form form, const program::Requant& requant, const std::vector<Chan
     finish.range = channels[oc].range;
     // With lo = hi the numbers before the clamp, all 0 here, do not matter.
     if (!make_constant(requant, oc, channels[oc], &finish) &&
-        !make(form, requant, oc, channels[oc], &finish)) {
+        !make(form, prescale, requant, oc, channels[oc], &finish)) {
       return false;
     }
     (*finishes)[oc] = finish;
@@ -260,7 +309,8 @@ void put64(int32_t* first, int32_t* second, int32_t lane, int64_t value) {
 }  // namespace
 
 Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>& ranges,
-                       const program::Clamp& clamp, const program::Tensor& output) {
+                       const program::Clamp& clamp, const program::Tensor& output,
+                       int32_t most_prescale) {
   const int32_t offset = program::stored_offset(output.type);
   Epilogue epilogue;
   epilogue.zero_point = output.zero_point + offset;
@@ -280,10 +330,17 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>
   // No form of their own.
   if (requant.kind == RequantKind::f32_rule || requant.kind == RequantKind::f64) return epilogue;
   // Cheapest first.
-  for (Form form : {Form::shift, Form::f32, Form::affine, Form::affine_preshift,
-                    Form::double_rounding, Form::raw}) {
-    if (make_all(form, requant, channels, &epilogue.channels)) {
+  constexpr std::pair<Form, int32_t> forms[] = {
+      {Form::shift, 0},           {Form::f32, 0},
+      {Form::affine_high, 0},     {Form::affine_high, 1},
+      {Form::affine_high, 2},     {Form::affine, 0},
+      {Form::affine_preshift, 0}, {Form::double_rounding_high, 2},
+      {Form::double_rounding, 0}, {Form::raw, 0}};
+  for (const auto& [form, prescale] : forms) {
+    if (is_high(form) && prescale > most_prescale) continue;
+    if (make_all(form, prescale, requant, channels, &epilogue.channels)) {
       epilogue.form = form;
+      epilogue.prescale = prescale;
       break;
     }
   }
@@ -316,6 +373,14 @@ void pack_parameters(const Epilogue& epilogue, const int32_t* order, int32_t lan
         put64(slot(0), slot(1), lane, c.multiplier);
         put64(slot(2), slot(3), lane, c.addend);
         put(slot(4), lane, c.shift);
+        break;
+      case Form::double_rounding_high:
+        put(slot(4), crossed(lane), c.sign);
+        [[fallthrough]];
+      case Form::affine_high:
+        put64(slot(0), slot(1), lane, c.multiplier);
+        put(slot(2), crossed(lane), static_cast<int32_t>(c.addend));
+        put(slot(3), crossed(lane), c.shift);
         break;
       case Form::f32:
         put(slot(0), lane, c.scale);
