@@ -131,6 +131,11 @@ export interface QuantMetadata {
   readonly oddWeightAxes?: string;
   /** JSON: list of layers of a QDQ file for which onnxruntime has no integer kernel. */
   readonly floatLayers?: string;
+  /**
+   * JSON: list of layers that are DEPTHWISE_CONV_2D over a single channel in a .tflite file, which
+   * their shapes do not tell from CONV_2D; the optimized kernels round the two differently.
+   */
+  readonly oneChannelDepthwise?: string;
 }
 
 export interface QuantGraph {

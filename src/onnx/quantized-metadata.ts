@@ -14,6 +14,7 @@ const facts = [
   'channelFactors',
   'oddWeightAxes',
   'floatLayers',
+  'oneChannelDepthwise',
 ] as const;
 const origins: readonly QuantGraph['origin'][] = ['lastbit', 'qdq', 'qop', 'tflite'];
 

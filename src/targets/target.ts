@@ -140,8 +140,15 @@ export type MeanForm =
   | { readonly kind: 'f32' }
   /** The same factor, the zero point added in float32 before rounding. */
   | { readonly kind: 'f32ZeroInside' }
-  /** TFLite's optimized MEAN: f32(si / f32(n * so)) as Q31, of the raw sum; zero points last. */
-  | { readonly kind: 'rawMean'; readonly rule: FixedRule }
+  /**
+   * TFLite's optimized MEAN: f32(si / f32(n * so)) as Q31, of the raw sum; zero points last. `rest`:
+   * the rule for channels that fill no vector.
+   */
+  | {
+      readonly kind: 'rawMean';
+      readonly rule: FixedRule;
+      readonly rest?: { readonly vector: number; readonly rule: FixedRule } | undefined;
+    }
   /** Sum times round(2^k / n) of `bits` bits, the exponent difference in the shift. */
   | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: FixedRule }
   /** TOSA, Ethos-U: sum times floor((2^bits + 1) * 2^k / n), k = 32 - clz(n - 1); equal scales. */
@@ -168,6 +175,17 @@ export type MeanForm =
 /** How a layer's scales become multipliers. */
 export interface Recipe {
   readonly product: ScaleProduct;
+  readonly code: ScaleCode;
+  readonly rest?: Rest | undefined;
+}
+
+/**
+ * What a kernel does otherwise with the codes that fill no vector: the last of a pixel's channels,
+ * or, in a change of scale, of the image.
+ */
+export interface Rest {
+  /** Codes of a vector. */
+  readonly vector: number;
   readonly code: ScaleCode;
 }
 
@@ -217,13 +235,17 @@ export interface TargetArithmetic extends Recipe {
   readonly add:
     /**
      * TFLite: three roundings, inputs shifted left by `leftShift` first. `folded`: their multipliers
-     * contain that shift, so their rounding starts from 2^-leftShift of its place.
+     * contain that shift, so their rounding starts from 2^-leftShift of its place. `flooredU8`: of
+     * u8 codes, the second rounding of each input is a floor instead. `vector`: both concern whole
+     * vectors of so many codes of the image; the last ones have three plain roundings.
      */
     | {
         readonly kind: 'rescaled';
         readonly leftShift: number;
         readonly rule: FixedRule;
         readonly folded?: boolean | undefined;
+        readonly flooredU8?: boolean | undefined;
+        readonly vector?: number | undefined;
       }
     /** Multipliers of about `bits` bits aligned to the larger ratio. */
     | { readonly kind: 'aligned'; readonly bits: number; readonly rule: RoundRule }

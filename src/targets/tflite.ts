@@ -112,6 +112,8 @@ export const jacob2018: TargetSpec = {
   arithmetic: tflm.arithmetic,
 };
 
+const ruy = { kind: 'q31', rule: 'ruyx86' } as const;
+
 /** LiteRT's optimized kernels on x86, without delegates. */
 export const tfliteBuiltinX86: TargetSpec = {
   ...tfliteRef,
@@ -123,8 +125,9 @@ export const tfliteBuiltinX86: TargetSpec = {
     'google/ruy ruy/kernel_avx512.cc for the double rounding',
   arithmetic: {
     ...tfliteRef.arithmetic,
-    code: { kind: 'q31', rule: 'ruyx86' },
+    code: ruy,
     kinds: {
+      depthwise: { code: ruy, rest: { vector: 8, code: gemmlowp } },
       fullyConnectedPerTensor: { product: 'f32ThenF64' },
       mul: { product: 'f32', code: gemmlowp },
     },
@@ -135,9 +138,20 @@ export const tfliteBuiltinX86: TargetSpec = {
         mul: { product: 'f32', code: gemmlowp },
       },
     },
-    // Vectors of 8 codes: one shift to the left by 20 less the multiplier's, then one rounding.
-    add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },
-    globalPool: { kind: 'rawMean', rule: 'ruyx86' },
+    // Of s8 codes, one shift to the left by 20 less the multiplier's, then one rounding.
+    add: {
+      kind: 'rescaled',
+      leftShift: 20,
+      folded: true,
+      flooredU8: true,
+      vector: 8,
+      rule: 'gemmlowp2',
+    },
+    globalPool: { kind: 'rawMean', rule: 'ruyx86', rest: { vector: 16, rule: 'gemmlowp2' } },
+    unary: {
+      ...tfliteRef.arithmetic.unary,
+      requantize: { kind: 'code', code: ruy, rest: { vector: 16, code: gemmlowp } },
+    },
     s16: { ...wide, add: { kind: 'rescaled', leftShift: 15, folded: true, rule: 'gemmlowp2' } },
     softmax: { kind: 'f32Table', s8: 'halfAway', u8: 'truncHalf' },
   },

@@ -90,7 +90,11 @@ const mean = z.discriminatedUnion('kind', [
   object({ kind: z.literal('mean'), rule }),
   object({ kind: z.literal('f32') }),
   object({ kind: z.literal('f32ZeroInside') }),
-  object({ kind: z.literal('rawMean'), rule }),
+  object({
+    kind: z.literal('rawMean'),
+    rule,
+    rest: object({ vector: whole(2, 64), rule }).optional(),
+  }),
   object({ kind: z.literal('reciprocal'), bits: whole(2, 31), rule }),
   object({ kind: z.literal('flooredReciprocal'), bits: whole(2, 31), rule }),
   object({ kind: z.literal('code'), code }),
@@ -105,7 +109,8 @@ const mean = z.discriminatedUnion('kind', [
   object({ kind: z.literal('f32Window') }),
 ]);
 
-const recipe = object({ product: product.optional(), code: code.optional() }).optional();
+const rest = object({ vector: whole(2, 64), code }).optional();
+const recipe = object({ product: product.optional(), code: code.optional(), rest }).optional();
 const kinds = object({
   depthwise: recipe,
   fullyConnected: recipe,
@@ -114,7 +119,7 @@ const kinds = object({
 }).optional();
 
 const requantize = z.discriminatedUnion('kind', [
-  object({ kind: z.literal('code'), product: product.optional(), code: code.optional() }),
+  object({ kind: z.literal('code'), product: product.optional(), code: code.optional(), rest }),
   object({ kind: z.literal('f32'), rule: nearest }),
   object({ kind: z.literal('fractional'), bits: whole(1, 24), rule }),
   object({ kind: z.literal('f32Biased') }),
@@ -137,6 +142,8 @@ const add = z.discriminatedUnion('kind', [
     leftShift: whole(0, 30),
     rule,
     folded: z.boolean().optional(),
+    flooredU8: z.boolean().optional(),
+    vector: whole(2, 64).optional(),
   }),
   object({ kind: z.literal('aligned'), bits: whole(2, 30), rule: plain }),
   object({

@@ -55,11 +55,17 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
     outputs: outputs.filter((name) => name !== undefined),
     values: state.values,
     nodes: state.nodes,
-    metadata:
-      state.oddWeightAxes.length > 0 ? { oddWeightAxes: JSON.stringify(state.oddWeightAxes) } : {},
+    metadata: {
+      ...named('oddWeightAxes', state.oddWeightAxes),
+      ...named('oneChannelDepthwise', state.oneChannelDepthwise),
+    },
     origin: 'tflite',
     ...(state.notes.length > 0 ? { notes: state.notes } : {}),
   };
+}
+
+function named(key: string, layers: readonly string[]): Record<string, string> {
+  return layers.length > 0 ? { [key]: JSON.stringify(layers) } : {};
 }
 
 /** One clear word for float files, instead of a complaint about each operator. */

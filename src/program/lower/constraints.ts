@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ModelError } from '../../errors.js';
 import type { QuantConv, QuantGraph, QuantValue } from '../../graph/quant-graph.js';
 import type { TargetSpec } from '../../targets/target.js';
 import { isLast } from './last.js';
 import { exponentOf } from './multipliers.js';
+import { namesIn } from './named-layers.js';
 import { imageOf } from './state.js';
 import type { Violations } from './violations.js';
 
@@ -68,7 +68,7 @@ function checkValue(
 
 /** Such layers run in TFLite's optimized kernels, whose arithmetic is another profile's. */
 function checkAxes({ nodes, metadata }: QuantGraph, violations: Violations): void {
-  const layers = new Set(namesIn(metadata.oddWeightAxes));
+  const layers = new Set(namesIn(metadata, 'oddWeightAxes'));
   for (const { name } of nodes.filter((node) => layers.has(node.name))) {
     violations.add(
       'has uint8 weights whose scale belongs to another dimension than 0 in the .tflite file, which ' +
@@ -76,22 +76,6 @@ function checkAxes({ nodes, metadata }: QuantGraph, violations: Violations): voi
       `node "${name}"`,
     );
   }
-}
-
-/** @throws ModelError where the metadata are no list of names */
-function namesIn(list: string | undefined): readonly string[] {
-  if (list === undefined) return [];
-  try {
-    const names: unknown = JSON.parse(list);
-    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
-  } catch {
-    // Said below.
-  }
-  throw new ModelError(
-    'bad-metadata',
-    'metadata "lastbit.oddWeightAxes"',
-    'expected a JSON list of layer names; convert the .tflite file again',
-  );
 }
 
 function checkWeight(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
-import type { Recipe, RecipeKind } from '../../targets/target.js';
+import type { Recipe, RecipeKind, ScaleCode } from '../../targets/target.js';
 import {
   codeRange,
   type Accumulator,
@@ -13,10 +13,12 @@ import { codeClamp } from './clamp.js';
 import type { Refuse } from './layer.js';
 import { scaleProduct } from './multipliers.js';
 import { requantOf } from './requant.js';
+import { namesIn } from './named-layers.js';
 import { addsBias } from './staged.js';
 import { recipeOf } from './recipe.js';
 import { isReordered, rowOf } from './row.js';
 import { imageOf, type LoweringState } from './state.js';
+import { channelRuns, writeInVectors } from './vectors.js';
 
 /**
  * A convolution or fully connected layer. A flattened input becomes a kernel as large as the image,
@@ -30,7 +32,6 @@ export function lowerConv(state: LoweringState, node: QuantConv): void {
   const inputs = [flattened && !image ? rowOf(state, node, name) : state.read(node, input.name)];
   const value = state.value(node.output);
   const { weight, bias } = node;
-  const output = state.write(node.output);
   const clamp = codeClamp(state, node, node.clamp, value, true);
   const given = bias ?? new Int32Array(weight.shape[0]!);
   const aligned = alignBias(given, state.target.arithmetic.bias, (channel, reason) =>
@@ -39,28 +40,39 @@ export function lowerConv(state: LoweringState, node: QuantConv): void {
       `channel ${channel}: ${reason}; choose larger scales, or set "bias.overflow" to saturate`,
     ),
   );
-  const requant = convRequant(state, node, input, value, { clamp, bias: aligned });
-  const inside = requant.kind === 'stages' && addsBias(recipe(state, node).code);
   const { height, width } = imageOf(input)!;
   const kernel = image === undefined ? node.kernel : ([height, width] as const);
-  state.ops.push({
-    op: 'conv',
-    name: node.name,
-    inputs,
-    output,
-    kernel,
-    strides: node.strides,
-    dilations: node.dilations,
-    pads: node.pads,
-    groups: node.group,
-    weightType: weight.dtype,
-    weights: channelsLast(weight, kernel[0] * kernel[1]),
-    weightZeroPoints: collapse(weight.zeroPoints),
-    bias: inside ? new Int32Array(aligned.length) : aligned,
-    accumulator: accumulator(state, node, input),
-    requant,
-    clamp,
-  });
+  const weights = channelsLast(weight, kernel[0] * kernel[1]);
+  const { code, rest } = recipe(state, node);
+  const operation = (name: string, output: number, code: ScaleCode): ConvOp => {
+    const requant = convRequant(state, node, input, value, { clamp, bias: aligned, code });
+    const inside = requant.kind === 'stages' && addsBias(code);
+    return {
+      op: 'conv',
+      name,
+      inputs,
+      output,
+      kernel,
+      strides: node.strides,
+      dilations: node.dilations,
+      pads: node.pads,
+      groups: node.group,
+      weightType: weight.dtype,
+      weights,
+      weightZeroPoints: collapse(weight.zeroPoints),
+      bias: inside ? new Int32Array(aligned.length) : aligned,
+      accumulator: accumulator(state, node, input),
+      requant,
+      clamp,
+    };
+  };
+  if (rest === undefined) {
+    state.ops.push(operation(node.name, state.write(node.output), code));
+    return;
+  }
+  writeInVectors(state, node, channelRuns(value, rest.vector), (whole, name, output) =>
+    operation(name, output, whole ? code : rest.code),
+  );
 }
 
 /** [O, I, KH, KW] to [O, KH, KW, I]. */
@@ -108,11 +120,12 @@ function arePaired({ weight }: QuantConv, input: QuantValue): boolean {
   return input.dtype === 'u8' && weight.dtype === 's8';
 }
 
-function convKind(node: QuantConv): RecipeKind | 'conv' {
+function convKind({ graph }: LoweringState, node: QuantConv): RecipeKind | 'conv' {
   if (node.fullyConnected) {
     return node.weight.scales.length === 1 ? 'fullyConnectedPerTensor' : 'fullyConnected';
   }
-  return isDepthwise(node) ? 'depthwise' : 'conv';
+  const named = namesIn(graph.metadata, 'oneChannelDepthwise').includes(node.name);
+  return named || isDepthwise(node) ? 'depthwise' : 'conv';
 }
 
 function isDepthwise({ group, weight }: QuantConv): boolean {
@@ -126,7 +139,7 @@ function isOneToOne({ group, weight }: QuantConv): boolean {
 
 function recipe(state: LoweringState, node: QuantConv): Recipe {
   const { dtype } = state.value(node.inputs[0]!);
-  return recipeOf(state.target.arithmetic, convKind(node), node.weight.dtype, dtype);
+  return recipeOf(state.target.arithmetic, convKind(state, node), node.weight.dtype, dtype);
 }
 
 function convRequant(
@@ -134,12 +147,12 @@ function convRequant(
   node: QuantConv,
   input: QuantValue,
   value: QuantValue,
-  { clamp, bias }: { readonly clamp: CodeClamp; readonly bias: Int32Array },
+  { clamp, bias, code }: { clamp: CodeClamp; bias: Int32Array; code: ScaleCode },
 ): Requant {
   const { scales } = node.weight;
   const raw = scales.every((s) => Math.fround(input.scale * s) === value.scale);
   if (value.dtype === 's32' && value.zeroPoint === 0 && raw) return { kind: 'none' };
-  const { product, code } = recipe(state, node);
+  const { product } = recipe(state, node);
   const factors = Array.from(scales, (s) => scaleProduct(product, input.scale, s, value.scale));
   const refuse: Refuse = (channel, reason) => {
     const wayOut = 'choose another scale for its weights or output';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantElementwise, QuantValue } from '../../graph/quant-graph.js';
-import type { TargetArithmetic } from '../../targets/target.js';
+import type { FixedRule, TargetArithmetic } from '../../targets/target.js';
 import { codeRange, type AddForm, type AddOp, type CodeClamp, type Requant } from '../program.js';
-import { roundHalfEven } from '../rounding.js';
+import { fixedPoint, roundHalfEven } from '../rounding.js';
 import { codeClamp } from './clamp.js';
 import {
   exponentOf,
@@ -15,6 +15,7 @@ import { recipeOf } from './recipe.js';
 import { requantOf } from './requant.js';
 import { imageOf, type LoweringState } from './state.js';
 import { converted } from './unary.js';
+import { imageRuns, writeInVectors } from './vectors.js';
 import { oneCodeWindow } from './window.js';
 
 const f32 = Math.fround;
@@ -40,8 +41,21 @@ function lowerAdd(state: LoweringState, node: QuantElementwise): void {
     addWithoutZeroPoint(state, node, { inputs, form, clamp, value });
     return;
   }
-  const output = state.write(node.output);
-  state.ops.push({ op: 'add', name: node.name, inputs, output, form, clamp });
+  const { vector } = rescaledAddition(state, a) ?? {};
+  if (vector === undefined) {
+    const output = state.write(node.output);
+    state.ops.push({ op: 'add', name: node.name, inputs, output, form, clamp });
+    return;
+  }
+  const rest = addForm(state, node, [a, b], value, clamp, true);
+  writeInVectors(state, node, imageRuns(value, vector), (whole, name, output) => {
+    return { op: 'add', name, inputs, output, form: whole ? form : rest, clamp };
+  });
+}
+
+function rescaledAddition(state: LoweringState, value: QuantValue) {
+  const add = additionOf(state, value);
+  return add.kind === 'rescaled' ? add : undefined;
 }
 
 /** How values like this one are added. */
@@ -108,6 +122,7 @@ function addForm(
   [a, b]: readonly [QuantValue, QuantValue],
   value: QuantValue,
   clamp: CodeClamp,
+  plain = false,
 ): AddForm {
   const add = additionOf(state, a);
   const [sa, sb, so] = [a.scale, b.scale, value.scale];
@@ -115,10 +130,13 @@ function addForm(
     state.refuse(node, `its scales are too far apart (${what}); choose scales of similar size`);
   switch (add.kind) {
     case 'rescaled': {
-      const form = rescaled(add.leftShift, add.folded ?? false, sa, sb, so);
+      const floored = !plain && add.flooredU8 === true && a.dtype === 'u8';
+      const folded = !plain && !floored && add.folded === true;
+      const form = rescaled(add.leftShift, folded, sa, sb, so);
       const { shiftA, shiftB, shiftOut } = form;
-      const least = add.folded ? 31 - add.leftShift : 31;
+      const least = folded ? 31 - add.leftShift : 31;
       if (Math.min(shiftA, shiftB) < least || shiftOut < 1) unusable(`a shift of ${shiftOut}`);
+      if (floored && Math.max(shiftA, shiftB) > 31) return flooredSum(form, a, b, add.rule);
       return { ...form, rule: add.rule };
     }
     case 'weighted':
@@ -215,6 +233,34 @@ function rescaled(
     shiftB: b.shift,
     multiplierOut: out.multiplier,
     shiftOut: out.shift,
+  };
+}
+
+/**
+ * TensorFlow Lite's optimized add of u8 codes, as measured over all pairs of codes: a doubling high
+ * multiply that rounds half up, then a shift that rounds down.
+ */
+function flooredSum(
+  form: Omit<Extract<AddForm, { kind: 'rescaled' }>, 'rule'>,
+  a: QuantValue,
+  b: QuantValue,
+  rule: FixedRule,
+): AddForm {
+  const table = ({ zeroPoint }: QuantValue, multiplier: number, shift: number): Int32Array =>
+    Int32Array.from({ length: 256 }, (_, code) => {
+      const high = fixedPoint((code - zeroPoint) * 2 ** form.leftShift, multiplier, 31, 'halfUp');
+      return Math.floor(high / 2 ** (shift - 31));
+    });
+  return {
+    kind: 'tables',
+    tableA: table(a, form.multiplierA, form.shiftA),
+    tableB: table(b, form.multiplierB, form.shiftB),
+    requant: {
+      kind: 'fixed',
+      multiplier: Int32Array.of(form.multiplierOut),
+      shift: Uint8Array.of(form.shiftOut),
+      rule,
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { codeClamp } from './clamp.js';
 import { keepsScale, meanForm } from './mean.js';
 import { imageOf, type LoweringState } from './state.js';
 import { converted, convertTensor } from './unary.js';
+import { channelRuns, writeInVectors } from './vectors.js';
 
 /** Average and max pools with a window. */
 export function lowerPool(state: LoweringState, node: QuantPool): void {
@@ -55,6 +56,18 @@ function average(
   const input = state.value(node.inputs[0]!);
   const value = state.value(node.output);
   const moved = keepsScale(mean) && !sameQuantization(input, value);
+  // Sums of unsigned codes are never negative, where the two rules differ.
+  const raw = mean.kind === 'rawMean' && input.dtype === 's8' ? mean : undefined;
+  if (raw?.rest !== undefined) {
+    const { vector, rule } = raw.rest;
+    const clamp = codeClamp(state, node, 'clamp' in node ? node.clamp : undefined, value, true);
+    const pool = { op: 'averagePool', inputs, kernel, strides, pads, clamp } as const;
+    writeInVectors(state, node, channelRuns(value, vector), (whole, name, output) => {
+      const form = meanForm(state, node, whole ? raw : { ...raw, rule }, input, value, kernel);
+      return { ...pool, name, output, form };
+    });
+    return;
+  }
   const pooled = moved ? { ...input, shape: value.shape } : value;
   const form = meanForm(state, node, mean, input, pooled, kernel);
   const given = 'clamp' in node ? node.clamp : undefined;

@@ -25,6 +25,11 @@ export function recipeOf(
     };
     const own = kind === 'conv' ? {} : layer.kinds?.[kind];
     const connected = kind === 'fullyConnectedPerTensor' ? layer.kinds?.fullyConnected : {};
-    return { ...found, ...general, ...connected, ...own };
+    return [general, connected, own].reduce<Recipe>(over, found);
   }, recipe);
+}
+
+/** A recipe with what differs; another code has no rest but its own. */
+function over(found: Recipe, change: Partial<Recipe> | undefined): Recipe {
+  return { ...found, ...(change?.code === undefined ? {} : { rest: undefined }), ...change };
 }

@@ -10,6 +10,7 @@ import { codeClamp } from './clamp.js';
 import { quantizeMultiplier, scaleProduct } from './multipliers.js';
 import { requantOf } from './requant.js';
 import { limitsOf, type LoweringState } from './state.js';
+import { imageRuns, writeInVectors } from './vectors.js';
 import { oneCodeWindow } from './window.js';
 
 const f32 = Math.fround;
@@ -20,18 +21,28 @@ type CodeFunction = (code: number) => number;
 export function lowerUnary(state: LoweringState, node: QuantUnary): void {
   const [from, to] = [state.value(node.inputs[0]!), state.value(node.output)];
   const inputs = [state.read(node, node.inputs[0]!)];
-  const output = state.write(node.output);
   const clamp = codeClamp(state, node, node.clamp, to, false);
   if (node.op === 'Requantize' && from.dtype === 's16') {
     const requant = requantOfScales(state, node, [from, to], formOf(state, node, from, to));
+    const output = state.write(node.output);
     state.ops.push(oneCodeWindow(node.name, inputs, output, requant, clamp));
     return;
   }
-  const compute = codeFunction(state, node, from, to);
-  const bounded: CodeFunction = (code) =>
-    Math.min(Math.max(compute(code), clamp.lo[0]!), clamp.hi[0]!);
-  const table = tableOf(state, node, from, bounded);
-  state.ops.push({ op: 'lut', name: node.name, inputs, output, table });
+  const bounded = (compute: CodeFunction): Int32Array =>
+    tableOf(state, node, from, (code) =>
+      Math.min(Math.max(compute(code), clamp.lo[0]!), clamp.hi[0]!),
+    );
+  const form = node.op === 'Requantize' ? formOf(state, node, from, to) : undefined;
+  if (form?.kind === 'code' && form.rest !== undefined) {
+    const { vector, code } = form.rest;
+    writeInVectors(state, node, imageRuns(to, vector), (whole, name, output) => {
+      const compute = rescaling(state, node, from, to, whole ? form : { ...form, code });
+      return { op: 'lut', name, inputs, output, table: bounded(compute) };
+    });
+    return;
+  }
+  const table = bounded(codeFunction(state, node, from, to));
+  state.ops.push({ op: 'lut', name: node.name, inputs, output: state.write(node.output), table });
 }
 
 function tableOf(

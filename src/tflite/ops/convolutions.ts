@@ -310,6 +310,9 @@ function finish(
   if (bias === null) return;
   const name = state.layerName(output.name);
   noteAxis(state, operator, name);
+  if (operator.op === 'DEPTHWISE_CONV_2D' && input.shape[1] === 1) {
+    state.oneChannelDepthwise.push(name);
+  }
   state.add(operator, output, {
     op: 'Conv',
     name,

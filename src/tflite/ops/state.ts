@@ -20,6 +20,8 @@ export class TfliteState {
   readonly notes: string[] = [];
   /** Layers whose uint8 weights name another dimension than 0. */
   readonly oddWeightAxes: string[] = [];
+  /** Depthwise convolutions of one channel. */
+  readonly oneChannelDepthwise: string[] = [];
   /** Name of the network's input value, once known. */
   input: string | undefined;
   /** Tensors that hold sizes computed from shapes. */
