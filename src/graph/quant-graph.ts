@@ -136,6 +136,11 @@ export interface QuantMetadata {
    * their shapes do not tell from CONV_2D; the optimized kernels round the two differently.
    */
   readonly oneChannelDepthwise?: string;
+  /**
+   * JSON: list of MEAN layers of a .tflite file that drop height and width (keep_dims is false); the
+   * optimized kernels leave these to the reference one.
+   */
+  readonly rowMeans?: string;
 }
 
 export interface QuantGraph {

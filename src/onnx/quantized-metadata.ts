@@ -15,6 +15,7 @@ const facts = [
   'oddWeightAxes',
   'floatLayers',
   'oneChannelDepthwise',
+  'rowMeans',
 ] as const;
 const origins: readonly QuantGraph['origin'][] = ['lastbit', 'qdq', 'qop', 'tflite'];
 

@@ -142,12 +142,14 @@ export type MeanForm =
   | { readonly kind: 'f32ZeroInside' }
   /**
    * TFLite's optimized MEAN: f32(si / f32(n * so)) as Q31, of the raw sum; zero points last. `rest`:
-   * the rule for channels that fill no vector.
+   * the rule for channels that fill no vector; `row`: of a MEAN that drops height and width, which
+   * is formed as `mean` with this rule.
    */
   | {
       readonly kind: 'rawMean';
       readonly rule: FixedRule;
       readonly rest?: { readonly vector: number; readonly rule: FixedRule } | undefined;
+      readonly row?: FixedRule | undefined;
     }
   /** Sum times round(2^k / n) of `bits` bits, the exponent difference in the shift. */
   | { readonly kind: 'reciprocal'; readonly bits: number; readonly rule: FixedRule }

@@ -147,7 +147,12 @@ export const tfliteBuiltinX86: TargetSpec = {
       vector: 8,
       rule: 'gemmlowp2',
     },
-    globalPool: { kind: 'rawMean', rule: 'ruyx86', rest: { vector: 16, rule: 'gemmlowp2' } },
+    globalPool: {
+      kind: 'rawMean',
+      rule: 'ruyx86',
+      rest: { vector: 16, rule: 'gemmlowp2' },
+      row: 'gemmlowp2',
+    },
     unary: {
       ...tfliteRef.arithmetic.unary,
       requantize: { kind: 'code', code: ruy, rest: { vector: 16, code: gemmlowp } },

@@ -94,6 +94,7 @@ const mean = z.discriminatedUnion('kind', [
     kind: z.literal('rawMean'),
     rule,
     rest: object({ vector: whole(2, 64), rule }).optional(),
+    row: rule.optional(),
   }),
   object({ kind: z.literal('reciprocal'), bits: whole(2, 31), rule }),
   object({ kind: z.literal('flooredReciprocal'), bits: whole(2, 31), rule }),

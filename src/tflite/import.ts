@@ -58,6 +58,7 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
     metadata: {
       ...named('oddWeightAxes', state.oddWeightAxes),
       ...named('oneChannelDepthwise', state.oneChannelDepthwise),
+      ...named('rowMeans', state.rowMeans),
     },
     origin: 'tflite',
     ...(state.notes.length > 0 ? { notes: state.notes } : {}),

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the dyadic-tie suite under every TFLite runtime and writes files and outputs as goldens.
 
-    python tie_goldens.py OUT [--threads N] [--nets | --wide]
+    python tie_goldens.py OUT [--threads N] [--nets | --wide | --tails]
 
 OUT/models.bin holds the .tflite files one after the other, OUT/goldens.json where each lies, from
 which seeds its inputs follow, and what each runtime computed. Outputs are deflated base64 of all
 images; runtimes that agree share one entry. A runtime that refuses a file is listed with its words.
 --nets runs the networks of net_models.py instead, 20 images each, and keeps the SHA-256 of every
-activation; --wide runs the 16x8 operators and networks, kept in the same way.
+activation; --wide runs the 16x8 operators and networks, --tails the operators over odd sizes, kept
+in the same way.
 """
 import argparse
 import base64
@@ -20,6 +21,7 @@ import zlib
 import numpy
 
 import net_models
+import tail_models
 import tie_models
 import tflite_run
 
@@ -122,15 +124,18 @@ def main():
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--nets', action='store_true')
     parser.add_argument('--wide', action='store_true')
+    parser.add_argument('--tails', action='store_true')
     options = parser.parse_args()
     if options.wide:
         models, source = {**tie_models.wide_cases(), **net_models.wide_cases()}, 'wide --wide'
         makers = 'tie_models.py and net'
+    elif options.tails:
+        models, source, makers = tail_models.cases(), 'tails --tails', 'tail'
     elif options.nets:
         models, source, makers = net_models.cases(), 'nets --nets', 'net'
     else:
         models, source, makers = tie_models.cases(), 'ties', 'tie'
-    run = one_net if options.nets or options.wide else one_case
+    run = one_net if options.nets or options.wide or options.tails else one_case
     offset = 0
     goldens = {}
     for case, model in models.items():

@@ -10,7 +10,7 @@ import type { QuantMetadata } from '../../graph/quant-graph.js';
  */
 export function namesIn(
   metadata: QuantMetadata,
-  key: 'oddWeightAxes' | 'oneChannelDepthwise',
+  key: 'oddWeightAxes' | 'oneChannelDepthwise' | 'rowMeans',
 ): readonly string[] {
   const list = metadata[key];
   if (list === undefined) return [];

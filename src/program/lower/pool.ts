@@ -6,6 +6,7 @@ import type { MeanForm } from '../../targets/target.js';
 import { codeClamp } from './clamp.js';
 import { keepsScale, meanForm } from './mean.js';
 import { imageOf, type LoweringState } from './state.js';
+import { namesIn } from './named-layers.js';
 import { converted, convertTensor } from './unary.js';
 import { channelRuns, writeInVectors } from './vectors.js';
 
@@ -37,7 +38,10 @@ export function lowerGlobalPool(state: LoweringState, node: QuantGlobalPool): vo
   const input = state.value(node.inputs[0]!);
   const { height, width } = imageOf(input)!;
   const window: Window = { kernel: [height, width], strides: [1, 1], pads: [0, 0, 0, 0] };
-  average(state, node, window, globalMean(state, input));
+  const mean = globalMean(state, input);
+  const named = namesIn(state.graph.metadata, 'rowMeans').includes(node.name);
+  const row = mean.kind === 'rawMean' && named ? mean.row : undefined;
+  average(state, node, window, row === undefined ? mean : { kind: 'mean', rule: row });
 }
 
 function globalMean({ target }: LoweringState, { dtype }: QuantValue): MeanForm {

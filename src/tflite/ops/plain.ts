@@ -209,6 +209,7 @@ export const mean: ReadOperator = (state, operator) => {
     return;
   }
   const image = { ...output, name: `${output.name}/image`, shape: [1, channels, 1, 1] };
+  state.rowMeans.push(name);
   state.addInner(image, {
     op: 'GlobalAveragePool',
     name,

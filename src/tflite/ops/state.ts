@@ -20,6 +20,8 @@ export class TfliteState {
   readonly notes: string[] = [];
   /** Layers whose uint8 weights name another dimension than 0. */
   readonly oddWeightAxes: string[] = [];
+  /** MEAN layers that drop height and width. */
+  readonly rowMeans: string[] = [];
   /** Depthwise convolutions of one channel. */
   readonly oneChannelDepthwise: string[] = [];
   /** Name of the network's input value, once known. */

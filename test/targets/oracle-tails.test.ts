@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows that fill no whole vector, one channel, and all pairs of summands: where optimized kernels
+// round in more than one way (test/oracles: tail_models.py, add_goldens.py). By hash.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Engine } from '../../src/engine/engine.js';
+import { interpret } from '../../src/program/interpret.js';
+import { lower } from '../../src/program/lower.js';
+import type { Program } from '../../src/program/program.js';
+import { findTarget } from '../../src/targets/index.js';
+import type { TargetSpec } from '../../src/targets/target.js';
+import { importTflite } from '../../src/tflite/import.js';
+import { seededBytes } from '../oracles/inputs.cjs';
+
+type Hashes = Readonly<Record<string, string>>;
+
+interface Case {
+  readonly offset: number;
+  readonly length: number;
+  readonly images: number;
+  readonly agreed: Hashes;
+  readonly runtimes: Readonly<Record<string, Hashes>>;
+}
+
+const golden = join(__dirname, '../golden');
+const models = readFileSync(join(golden, 'tails/models.bin'));
+const { cases } = JSON.parse(readFileSync(join(golden, 'tails/goldens.json'), 'utf8')) as {
+  readonly cases: Readonly<Record<string, Case>>;
+};
+const names = Object.keys(cases);
+const targets: Readonly<Record<string, string>> = {
+  'litert-ref': 'tflite-ref',
+  'litert-builtin': 'tflite-builtin',
+  'litert-xnnpack': 'xnnpack',
+  tflm: 'tflm',
+};
+const builtin = findTarget('tflite-builtin');
+
+function codesOf(program: Program, bytes: Uint8Array) {
+  const own = Uint8Array.from(bytes);
+  return program.tensors[program.input]!.dtype === 's8' ? new Int8Array(own.buffer) : own;
+}
+
+/** Whether the codes of the last tensor over all images are not the runtime's. */
+function differs(name: string, expected: Hashes, target: TargetSpec): boolean {
+  const { offset, length, images } = cases[name]!;
+  const graph = importTflite(models.subarray(offset, offset + length), name);
+  const program = lower(graph, target);
+  const { height, width, channels } = program.tensors[program.input]!;
+  const engine = Engine.load(program);
+  const hash = createHash('sha256');
+  for (let i = 0; i < images; ++i) {
+    const bytes = seededBytes(`${name}/image${i}`, height * width * channels);
+    const { data } = engine.runSync(codesOf(program, bytes)).outputs[0]!;
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  engine.close();
+  return hash.digest('hex') !== expected.y;
+}
+
+function wrong(runtime: string, target: TargetSpec, pattern = /./): string[] {
+  return names.filter((name) => {
+    const { agreed, runtimes } = cases[name]!;
+    const expected = { ...agreed, ...runtimes[runtime] };
+    return pattern.test(name) && runtimes[runtime] && differs(name, expected, target);
+  });
+}
+
+test.each(Object.keys(targets))('rows of 1 to 27 codes: %s', (runtime) => {
+  expect(wrong(runtime, findTarget(targets[runtime]!))).toEqual([]);
+  const ran = names.filter((name) => cases[name]!.runtimes[runtime] !== undefined);
+  expect(ran.length).toBeGreaterThan(runtime === 'tflm' ? 150 : 300);
+});
+
+const { arithmetic } = builtin;
+const changed = (change: Partial<TargetSpec['arithmetic']>): TargetSpec => ({
+  ...builtin,
+  arithmetic: { ...arithmetic, ...change },
+});
+const ruy = { kind: 'q31', rule: 'ruyx86' } as const;
+
+test.each([
+  [
+    'depthwise-s8',
+    changed({ kinds: { ...arithmetic.kinds, depthwise: { code: ruy, rest: undefined } } }),
+  ],
+  ['mean-s8-[eft]', changed({ globalPool: { kind: 'rawMean', rule: 'ruyx86' } })],
+  ['mean-u8-row', changed({ globalPool: { kind: 'rawMean', rule: 'ruyx86' } })],
+  [
+    'quantize',
+    changed({ unary: { ...arithmetic.unary, requantize: { kind: 'code', code: ruy } } }),
+  ],
+])('without a rule of its own for the rest, %s differs', (op, target) => {
+  expect(wrong('litert-builtin', target, new RegExp(`^${op}`)).length).toBeGreaterThan(5);
+});
+
+test('a depthwise convolution of one channel is one', () => {
+  const name = 'depthwise-u8-dyadic-1';
+  const { offset, length, runtimes, agreed } = cases[name]!;
+  const graph = importTflite(models.subarray(offset, offset + length), name);
+  expect(graph.metadata.oneChannelDepthwise).toBe('["y"]');
+  const plain = lower({ ...graph, metadata: {} }, builtin).ops[0]!;
+  expect(lower(graph, builtin).ops[0]).not.toEqual(plain);
+  expect({ ...agreed, ...runtimes['litert-builtin'] }.y).toBeDefined();
+});
+
+interface Sums {
+  readonly cases: readonly {
+    readonly name: string;
+    readonly dtype: 's8' | 'u8';
+    readonly columns: number;
+    readonly model: string;
+    readonly sums: Readonly<Record<string, string | null>>;
+  }[];
+}
+
+const sums = JSON.parse(readFileSync(join(golden, 'hardware/add.json'), 'utf8')) as Sums;
+
+/** SHA-256 of the sums of all pairs of codes, in images as the file has them. */
+function hashOfSums(file: Uint8Array, size: number, target: TargetSpec): string {
+  const program = lower(importTflite(file, 'sum'), target);
+  const signed = program.tensors[program.input]!.dtype === 's8' ? 0x80 : 0;
+  const pairs = Uint8Array.from({ length: 2 * 65536 }, (_, i) =>
+    i % 2 === 0 ? ((i / 2) >> 8) ^ signed : ((i >> 1) & 255) ^ signed,
+  );
+  const engine = Engine.load(program);
+  const hash = createHash('sha256');
+  for (let at = 0; at + 2 * size <= pairs.length; at += 2 * size) {
+    const codes = codesOf(program, pairs.subarray(at, at + 2 * size));
+    const { data } = engine.runSync(codes).outputs[0]!;
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  engine.close();
+  return hash.digest('hex');
+}
+
+describe('ADD of all pairs of codes', () => {
+  const images = (columns: number): number => (columns === 7 ? 7 : 65536);
+
+  test.each(sums.cases)('$name', ({ model, columns, sums: expected }) => {
+    const file = Buffer.from(model, 'base64');
+    for (const [runtime, hash] of Object.entries(expected)) {
+      if (hash === null) continue;
+      expect(hashOfSums(file, images(columns), findTarget(targets[runtime]!))).toBe(hash);
+    }
+  });
+
+  const add = { kind: 'rescaled', leftShift: 20, rule: 'gemmlowp2' } as const;
+  const cause = (name: string) => sums.cases.find((one) => one.name === name)!;
+
+  test.each([
+    ['thirds-s8-256', { ...add }],
+    ['thirds-u8-256', { ...add, folded: true }],
+    ['thirds-s8-7', { ...add, folded: true }],
+    ['thirds-u8-7', { ...add, flooredU8: true }],
+  ] as const)('another rule is told apart: %s', (name, rule) => {
+    const { model, columns, sums: expected } = cause(name);
+    const hash = hashOfSums(
+      Buffer.from(model, 'base64'),
+      images(columns),
+      changed({ add: { ...rule } }),
+    );
+    expect(hash).not.toBe(expected['litert-builtin']);
+  });
+});
+
+test('the interpreter splices alike', () => {
+  const name = 'depthwise-s8-near-12';
+  const { offset, length } = cases[name]!;
+  const program = lower(importTflite(models.subarray(offset, offset + length), name), builtin);
+  expect(program.ops.map(({ op }) => op)).toEqual(['conv', 'conv', 'splice']);
+  const { height, width, channels } = program.tensors[program.input]!;
+  const codes = codesOf(program, seededBytes('interpreter', height * width * channels));
+  const engine = Engine.load(program);
+  expect(interpret(program, codes).outputs[0]!.data).toEqual(
+    engine.runSync(codes).outputs[0]!.data,
+  );
+  engine.close();
+});
