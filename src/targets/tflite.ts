@@ -13,7 +13,10 @@ const gemmlowp = { kind: 'q31', rule: 'gemmlowp2' } as const;
 /** 16x8, where the optimized kernels are the reference ones but for the addition. */
 const wide: WideLayers = {
   code: { kind: 'q31', rule: 'halfUp', reduced: true },
-  kinds: { fullyConnected: { code: { kind: 'f64' } }, mul: { product: 'f32', code: gemmlowp } },
+  kinds: {
+    fullyConnected: { product: 'f64', code: { kind: 'f64' } },
+    mul: { product: 'f32', code: gemmlowp },
+  },
   accumulatorBits: 64,
   add: { kind: 'rescaled', leftShift: 15, rule: 'gemmlowp2' },
   globalPool: { kind: 'mean', rule: 'gemmlowp2' },

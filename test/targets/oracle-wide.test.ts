@@ -74,21 +74,11 @@ function wrongTensors(name: string, runtime: string, target: TargetSpec): string
   return [...compared].filter((key) => hashes.get(key)!.digest('hex') !== expected.get(key));
 }
 
-/** LiteRT's FULLY_CONNECTED rounds in float64. */
-const isRefused = (name: string, runtime: string) =>
-  runtime !== 'tflm' && (name.startsWith('fully_connected') || name === 'wide-mean');
-
 describe.each(Object.keys(targets))('16x8 under %s', (runtime) => {
   const target = findTarget(targets[runtime]!);
 
-  test.each(names.filter((name) => !isRefused(name, runtime)))('%s', (name) => {
+  test.each(names)('%s', (name) => {
     expect(wrongTensors(name, runtime, target)).toEqual([]);
-  });
-
-  test('fully connected layers that round in float64 are refused', () => {
-    for (const name of names.filter((one) => isRefused(one, runtime))) {
-      expect(() => lower(load(name), target)).toThrow(/target-constraint.*float64/);
-    }
   });
 });
 

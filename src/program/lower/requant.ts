@@ -34,6 +34,16 @@ function likeDouble(factor: number): Multiplier | undefined {
     .find((candidate) => agreesAtSteps(factor, candidate));
 }
 
+/** 16-bit results part wherever an integer multiplier misses a step: they stay in float64. */
+function checked64(factors: readonly number[], refuse: Refuse): readonly number[] {
+  factors.forEach((factor, channel) => {
+    if (factor < 2 ** -64 || factor > 2 ** 16) {
+      refuse(channel, `has a scale factor ${factor}, outside of [2^-64, 2^16]`);
+    }
+  });
+  return factors;
+}
+
 function agreesAtSteps(factor: number, { multiplier, shift }: Multiplier): boolean {
   for (let step = -greatestResult; step < greatestResult; ++step) {
     const near = Math.round((step + 0.5) / factor);
@@ -91,7 +101,7 @@ export function requantOf(
     }
     case 'f64': {
       if (Math.max(...layer.clamp.hi) - layer.zeroPoint >= greatestResult) {
-        refuse(0, 'rounds in float64, which has no integer form for 16-bit results');
+        return { kind: 'f64', scale: Float64Array.from(checked64(factors, refuse)) };
       }
       const pairs = factors.map(
         (factor, channel) =>
