@@ -83,7 +83,7 @@ export function notesOf(
 
 /** What `lower` left out because the target has no form for it, and what the runtime does otherwise. */
 export function omissionsOf({ metadata }: Program): readonly string[] {
-  const all = [metadata['lastbit.omitted'], metadata['lastbit.unlike']];
+  const all = ['omitted', 'unlike', 'unfit'].map((key) => metadata[`lastbit.${key}`]);
   return all.filter((sentence) => sentence !== undefined);
 }
 

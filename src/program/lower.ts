@@ -7,6 +7,7 @@ import { checkProgram } from './check.js';
 import { checkConstraints } from './lower/constraints.js';
 import { lowerConv } from './lower/conv.js';
 import { lowerElementwise } from './lower/elementwise.js';
+import { checkLimits, limitsNote } from './lower/limits.js';
 import { lowerConcat, lowerPad, lowerReshape } from './lower/move.js';
 import { lowerGlobalPool, lowerPool } from './lower/pool.js';
 import { lowerSoftmax } from './lower/softmax.js';
@@ -26,6 +27,7 @@ import type { Program } from './program.js';
 export function lower(graph: QuantGraph, target: TargetSpec, options?: LowerOptions): Program {
   const violations = new Violations();
   checkConstraints(graph, target, violations);
+  checkLimits(graph, target, violations);
   checkWide(graph, target, violations);
   violations.throwIfAny(target.id);
   const state = new LoweringState(graph, target, violations, options);
@@ -41,7 +43,7 @@ export function lower(graph: QuantGraph, target: TargetSpec, options?: LowerOpti
   violations.throwIfAny(target.id);
   const program: Program = {
     target: target.id,
-    metadata: facts(graph.metadata, state.omissions),
+    metadata: facts(graph.metadata, state.omissions, limitsNote(graph, target)),
     tensors: state.tensors,
     input,
     inputQuantization: target.arithmetic.inputQuantization,
@@ -92,9 +94,10 @@ function lowerNode(state: LoweringState, node: QuantNode): void {
 function facts(
   { preprocess, calibration, version }: QuantMetadata,
   omissions: readonly string[],
+  unfit: string | undefined,
 ): Record<string, string> {
   const omitted = omissions.length === 0 ? undefined : omissions.join('; ');
-  const all = { preprocess, calibration, version, omitted };
+  const all = { preprocess, calibration, version, omitted, unfit };
   return Object.fromEntries(
     Object.entries(all).flatMap(([key, value]) =>
       value === undefined ? [] : [[`lastbit.${key}`, value]],

@@ -12,6 +12,8 @@ import { scaleChannels } from './scale-channels.js';
 export interface EqualizeOptions extends NoiseOptions {
   /** Whether a fused clamp may differ between the channels of a tensor. */
   readonly perChannelClamp: boolean;
+  /** Step of the target's biases, where it is more than 1. */
+  readonly biasStep?: number | undefined;
 }
 
 export interface Equalization {
@@ -57,7 +59,7 @@ export function equalize(
   options: EqualizeOptions,
 ): Equalization {
   const groups = channelGroups(graph);
-  const model = noiseModel(graph, statistics, statistics.active);
+  const model = noiseModel(graph, statistics, statistics.active, options.biasStep);
   const bounds = groups.map((group) =>
     options.perChannelClamp ? freeBounds(group) : clampBounds(group),
   );

@@ -197,7 +197,7 @@ class VisiblePairs {
 
 /**
  * One scale for the layer: step = norm of |w| t_o / t_i,
- * noise = step^2 / 12 x sum of cost_o / t_o^2 x power_i t_i^2.
+ * noise = step^2 / 12 x sum of cost_o / t_o^2 x (power_i t_i^2 over i and taps, + biasPower).
  */
 function tensorTerm(layer: LayerNoise, places: Places, options: NoiseOptions): Term {
   const { outputs, inputs, cost, power, taps } = layer;
@@ -235,7 +235,10 @@ function tensorTerm(layer: LayerNoise, places: Places, options: NoiseOptions): T
   };
 }
 
-/** sum over pairs of cost_o / t_o^2 x power_i t_i^2, and its parts by output and by input */
+/**
+ * sum over pairs of cost_o / t_o^2 x power_i t_i^2, and its parts by output and by input; a bias
+ * counts as one more input of its output, in units of a tap
+ */
 function spread(
   layer: LayerNoise,
   firstOf: Int32Array,
@@ -244,12 +247,13 @@ function spread(
   outLogs: Float64Array | undefined,
   inLogs: Float64Array | undefined,
 ): { readonly total: number; readonly byOutput: Float64Array; readonly byInput: Float64Array } {
-  const { outputs, inputs, perGroup } = layer;
+  const { outputs, inputs, perGroup, biasPower, taps } = layer;
   const a = cost.map((value, o) => value * Math.exp(-2 * (outLogs?.[o] ?? 0)));
+  const ofBias = biasPower / taps;
   const b = power.map((value, i) => value * Math.exp(2 * (inLogs?.[i] ?? 0)));
   if (perGroup === inputs) {
     const sumA = a.reduce((x, y) => x + y, 0);
-    const sumB = b.reduce((x, y) => x + y, 0);
+    const sumB = b.reduce((x, y) => x + y, 0) + ofBias;
     return {
       total: sumA * sumB,
       byOutput: a.map((value) => value * sumB),
@@ -261,7 +265,7 @@ function spread(
   let total = 0;
   for (let o = 0; o < outputs; o++) {
     const first = firstOf[o]!;
-    let sum = 0;
+    let sum = ofBias;
     for (let k = first; k < first + perGroup; k++) {
       sum += b[k]!;
       byInput[k]! += a[o]! * b[k]!;

@@ -4,6 +4,8 @@ import type { ConvNode, Graph, Node } from '../graph/graph.js';
 import { connectionsOf, shapeOf, weightOf } from './connections.js';
 import { inputChannels } from './scale-channels.js';
 
+type ChannelRange = Pick<ValueNoise, 'min' | 'max'>;
+
 /** What the noise model knows of one convolution. */
 export interface LayerNoise {
   readonly conv: ConvNode;
@@ -18,6 +20,8 @@ export interface LayerNoise {
   readonly energy: Float64Array;
   /** Power that a rounding error of a weight is multiplied by, per input channel. */
   readonly power: Float64Array;
+  /** The same for the rounding error of a bias, where the target's have a coarse step; else 0. */
+  readonly biasPower: number;
   /** Number of taps, KH x KW. */
   readonly taps: number;
   /** What noise of one channel before the clamp costs at the network's output. */
@@ -52,11 +56,13 @@ const meanShare = 0.05;
  *
  * @param statistics moments and channel ranges of every value, of the same graph
  * @param active share of values strictly inside their clamp, by value and channel
+ * @param biasStep step of the biases in codes; a bias is then a weight of a constant input
  */
 export function noiseModel(
   graph: Graph,
   statistics: Statistics,
   active: ReadonlyMap<string, Float64Array>,
+  biasStep = 0,
 ): NoiseModel {
   const costs = valueCosts(graph, active);
   const layers: LayerNoise[] = [];
@@ -65,13 +71,21 @@ export function noiseModel(
     const { mean, variance } = statistics.moments.get(node.inputs[0]!)!;
     const power = variance.map((value, c) => value + meanShare * mean[c]! ** 2);
     const cost = throughClamp(costs.get(node.outputs[0]!)!, active.get(node.outputs[0]!));
-    layers.push({ conv: node, ...pairs(graph, node), power, cost });
+    const range = statistics.channelRange.get(node.inputs[0]!);
+    const biasPower = range === undefined ? 0 : meanShare * (biasStep * symmetricStep(range)) ** 2;
+    layers.push({ conv: node, ...pairs(graph, node), power, biasPower, cost });
   }
   const values = [...costs].flatMap(([value, cost]): ValueNoise[] => {
     const range = statistics.channelRange.get(value);
     return range === undefined ? [] : [{ value, min: range.min, max: range.max, cost }];
   });
   return { layers, values };
+}
+
+/** The step of 8-bit codes around zero that hold all channels. */
+function symmetricStep({ min, max }: ChannelRange): number {
+  const reach = max.map((value, c) => Math.max(value, -min[c]!));
+  return reach.reduce((a, b) => Math.max(a, b), 0) / 127;
 }
 
 function throughClamp(cost: Float64Array, active: Float64Array | undefined): Float64Array {

@@ -22,6 +22,11 @@ export const dpu: TargetSpec = {
     perChannelClamp: false,
     wideOutputs: [],
   },
+  // Of the DPUCZDX8G; other layers are left to the CPU.
+  limits: {
+    source: 'AMD UG1414 3.0, "Currently Supported Operators", DPUCZDX8G_ISA1_B4096',
+    refused: { greatestKernel: 16, greatestStride: 8, greatestChannels: 256 * 16 },
+  },
   arithmetic: {
     ...pow2.arithmetic,
     bias: { bits: 8, overflow: 'refuse', shift: 'least', rule: 'halfUp' },

@@ -21,6 +21,17 @@ export const ethosU: TargetSpec = {
     weightBits: [8],
     weightZeroPoint: true,
   },
+  // Other layers Vela leaves to the CPU.
+  limits: {
+    source: 'ethos-u-vela SUPPORTED_OPS.md',
+    refused: {
+      greatestKernel: 64,
+      greatestKernelArea: 4096,
+      greatestStride: 3,
+      greatestPool: 256,
+      greatestPoolStride: 3,
+    },
+  },
   arithmetic: {
     ...tflm.arithmetic,
     kinds: { fullyConnected: { product: 'f32ThenF64' }, mul: { product: 'f32' } },

@@ -27,6 +27,17 @@ export const k210: TargetSpec = {
     perChannelClamp: false,
     wideOutputs: [],
   },
+  // Other convolutions nncase leaves to the CPU, in float.
+  limits: {
+    source: 'kendryte/nncase modules/k210 transforms/k210/{kpu_utils.h,fake_kpu_conv2d.cpp}',
+    refused: {
+      squareKernels: [1, 3],
+      greatestDilation: 1,
+      groups: 'oneOrDepthwise',
+      greatestChannels: 1024,
+    },
+    noted: { imageHeight: [4, 256], imageWidth: [4, 512] },
+  },
   arithmetic: {
     product: 'f64',
     code: {

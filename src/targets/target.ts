@@ -2,6 +2,7 @@
 // A target is a versioned arithmetic profile, written as data: what it can represent, and how it
 // turns scales into integers and integers into codes. `lower` reads it; nothing else interprets it.
 import type { QuantDType } from '../graph/quant-graph.js';
+import type { DeviceLimits } from './limits.js';
 
 /** How well a profile is known: run against the real thing, read in its source, or neither. */
 export type Evidence = 'verified' | 'source' | 'unverified';
@@ -332,5 +333,7 @@ export interface TargetSpec {
   /** Whether the runtime computes some layers of QDQ files in float (pipeline/float-layers.ts). */
   readonly qdqInFloat?: boolean | undefined;
   readonly constraints: TargetConstraints;
+  /** What layers the device takes, where that is published. */
+  readonly limits?: DeviceLimits | undefined;
   readonly arithmetic: TargetArithmetic;
 }

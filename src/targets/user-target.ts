@@ -4,7 +4,9 @@ import { z } from 'zod';
 
 import { LastbitError, UsageError } from '../errors.js';
 import { allTargets, findTarget } from './index.js';
+import { object, whole } from './schema.js';
 import type { StepForm, TargetSpec } from './target.js';
+import { deviceLimits } from './user-limits.js';
 
 const plainRules = [
   'floor',
@@ -21,19 +23,8 @@ const plain = z.enum(plainRules);
 const rule = z.enum([...plainRules, 'gemmlowp2', 'ruyx86']);
 const divide = z.enum(['halfAway', 'halfUp', 'trunc0']);
 const nearest = z.enum(['halfAway', 'halfEven']);
-const whole = (least: number, most: number) => z.int().min(least).max(most);
 const product = z.enum(['f64', 'f32ThenF64', 'f32', 'f32Ratio']);
 const floatRule = z.enum(['halfEven', 'halfAway', 'halfUp', 'addHalfFloor']);
-
-/** An object without other keys than these; the message of a wrong one lists them. */
-function object<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}; known are ${Object.keys(shape).join(', ')}`
-        : undefined,
-  });
-}
 
 const constraints = object({
   activations: z.array(z.enum(['u8', 's8', 's16'])).min(1),
@@ -209,6 +200,7 @@ const profile = object({
     .literal('unverified', 'a target of your own is always "unverified"; leave the key away')
     .optional(),
   constraints,
+  limits: deviceLimits.optional(),
   arithmetic,
 });
 
@@ -235,6 +227,7 @@ export function parseUserTarget(text: string, file: string): TargetSpec {
     evidence: 'unverified',
     provenBy: [],
     constraints: data.constraints,
+    ...(data.limits === undefined ? {} : { limits: data.limits }),
     arithmetic: {
       ...data.arithmetic,
       averagePool: data.arithmetic.averagePool,
@@ -254,7 +247,7 @@ function parseObject(text: string, file: string): Record<string, unknown> {
   throw bad(file, 'expected a JSON object; start with {"id": "npu@1", "extends": "tflm"}');
 }
 
-/** What a user's target takes over from a built-in one: constraints and arithmetic. */
+/** What a user's target takes over from a built-in one: constraints, limits and arithmetic. */
 function baseOf(
   parent: unknown,
   own: Record<string, unknown>,
@@ -262,8 +255,9 @@ function baseOf(
 ): Record<string, unknown> {
   if (typeof parent !== 'string') throw bad(file, '"extends": expected the name of a profile');
   try {
-    const { constraints, arithmetic } = findTarget(parent);
-    return { constraints, arithmetic: withoutReplaced(arithmetic, own) };
+    const { constraints, limits, arithmetic } = findTarget(parent);
+    const taken = { constraints, arithmetic: withoutReplaced(arithmetic, own) };
+    return limits === undefined ? taken : { ...taken, limits };
   } catch (error) {
     if (error instanceof LastbitError) throw bad(file, `"extends": ${error.detail}`);
     throw error;

@@ -22,11 +22,17 @@ export class Violations {
 
   /** @throws ModelError `target-constraint` naming every violation, if there is one */
   throwIfAny(target: string): void {
-    if (this.places.size === 0) return;
+    const text = this.text();
+    if (text !== undefined) throw new ModelError('target-constraint', `target ${target}`, text);
+  }
+
+  /** All of them in one line; undefined where there is none. */
+  text(): string | undefined {
+    if (this.places.size === 0) return undefined;
     const reasons = Array.from(this.places, ([reason, places]) => {
       const more = places.length > listed ? ` and ${places.length - listed} more` : '';
       return `${places.slice(0, listed).join(', ')}${more}: ${reason}`;
     });
-    throw new ModelError('target-constraint', `target ${target}`, reasons.join('; '));
+    return reasons.join('; ');
   }
 }

@@ -12,6 +12,7 @@ export const equalizeStep: Step = {
     const { graph, factors, groups, channels, noiseRatio } = equalize(state.graph, statistics, {
       iterations: recipe.equalize === false ? 0 : recipe.equalize.iterations,
       perChannelClamp: constraints.perChannelClamp,
+      biasStep: constraints.biasStep,
       perChannelWeights: scheme.perChannel,
       weightLevels: 2 ** scheme.bits - 1,
       activationLevels: 255,
