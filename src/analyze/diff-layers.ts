@@ -1,41 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // One quantized network under several targets: where their codes part, by how much, and which
 // ingredient of the arithmetic does it.
-import { ModelError } from '../errors.js';
 import type { Codes, CodeTensor, Trap } from '../program/executor.js';
-import { checkOp } from '../program/check.js';
-import type { Op, Program, ProgramTensor } from '../program/program.js';
+import type { Op, Program } from '../program/program.js';
 import type { OpenedProgram } from './compare-layers.js';
+import { Counts, type CodeDifference } from './diff-counts.js';
 import type { Outcome } from './diff-experiments.js';
 import { Experiments } from './diff-experiments.js';
-import { fingerprint, type Ingredient } from './diff-ingredients.js';
-import { stepsBetween } from './diff-steps.js';
-import { matchOps, type Link } from './match-ops.js';
+import { fingerprint } from './diff-ingredients.js';
+import { causeOf, chainRoute, routeOf, type Cause, type Route } from './diff-routes.js';
+import { matchOps } from './match-ops.js';
 
-/** Codes of two tensors that are not the same. */
-export interface CodeDifference {
-  /** Compared, over all images. */
-  readonly elements: number;
-  readonly differing: number;
-  /** Largest difference of two codes. */
-  readonly maxLsb: number;
-}
-
-/** One step of the way between two arithmetics, run. */
-export interface CauseStep {
-  readonly ingredient: Ingredient;
-  readonly detail: string;
-  /** Codes that this exchange changes on the way. */
-  readonly changed: number;
-}
-
-export interface Cause {
-  /** The ingredient, or those that together make the difference, joined by " + ". */
-  readonly text: string;
-  /** Whether one ingredient exchanged alone makes all of the difference. */
-  readonly alone: boolean;
-  readonly steps: readonly CauseStep[];
-}
+export type { CodeDifference } from './diff-counts.js';
+export type { Cause, CauseStep } from './diff-routes.js';
 
 /** One layer under another target than the reference. */
 export interface TargetDifference {
@@ -55,61 +32,6 @@ export interface LayerDifference {
   readonly name: string;
   readonly op: Op['op'] | 'input';
   readonly others: readonly TargetDifference[];
-}
-
-class Counts {
-  elements = 0;
-  differing = 0;
-  maxLsb = 0;
-  trap: Trap | undefined;
-
-  add(a: Outcome | undefined, b: Outcome | undefined): void {
-    if (a === undefined || b === undefined) return;
-    if ('data' in a && 'data' in b) {
-      this.compare(a.data, b.data);
-      return;
-    }
-    // One side or both have no codes: equal only where the same value left the same range.
-    const [x, y] = [a, b].map((one) => ('data' in one ? undefined : one));
-    if (x && x.element === y?.element && x.value === y.value) return;
-    const codes = 'data' in a ? a : 'data' in b ? b : undefined;
-    const count = codes?.data.length ?? 1;
-    this.elements += count;
-    this.differing += count;
-    this.trap ??= y ?? x;
-  }
-
-  result(): CodeDifference {
-    const { elements, differing, maxLsb } = this;
-    return { elements, differing, maxLsb };
-  }
-
-  private compare(a: Codes, b: Codes): void {
-    this.elements += a.length;
-    for (let i = 0; i < a.length; i++) {
-      if (a[i] === b[i]) continue;
-      this.differing++;
-      this.maxLsb = Math.max(this.maxLsb, Math.abs(a[i]! - b[i]!));
-    }
-  }
-}
-
-/** A layer's way from the reference to one target, and what each stop on it computes. */
-interface Route {
-  readonly steps: readonly {
-    readonly ingredient: Ingredient;
-    readonly detail: string;
-    /** Names of results before and after this step on the way. */
-    readonly before: string;
-    readonly after: string;
-    readonly changed: Counts;
-    /** This step alone, from the reference; undefined where it has no such form. */
-    readonly single: string | undefined;
-    /** Of the step alone to the target. */
-    readonly remaining: Counts;
-  }[];
-  /** The target's own result. */
-  readonly end: string;
 }
 
 interface Other {
@@ -277,76 +199,14 @@ export class TargetDiff {
         const chain = other.chains[i]!;
         const [only, ...more] = chain.map((link) => link.op) as [Op, ...Op[]];
         const single = more.length === 0 && only.op === op.op;
-        other.routes.set(i, single ? this.routeOf(i, op, only) : this.chainRoute(i, op, chain));
+        other.routes.set(
+          i,
+          single
+            ? routeOf(this.causes, base.tensors, i, op, only)
+            : chainRoute(this.causes, i, op, chain),
+        );
       });
     }
-  }
-
-  /** One exchange of an operation for others in its place. */
-  private chainRoute(index: number, op: Op, chain: readonly Link[]): Route {
-    const end = this.causes.addChain(index, chain)!;
-    const kinds = chain.map((link) => link.op.op);
-    const all = [op.op, ...kinds];
-    const ingredient = all.includes('averagePool')
-      ? 'pool rounding'
-      : all.includes('add')
-        ? 'add form'
-        : 'requantization form';
-    const before = this.causes.add(index, op);
-    const step = {
-      before,
-      after: end,
-      single: end,
-      changed: new Counts(),
-      remaining: new Counts(),
-    };
-    return { steps: [{ ingredient, detail: `${op.op} to ${kinds.join(', ')}`, ...step }], end };
-  }
-
-  private routeOf(index: number, a: Op, b: Op): Route {
-    const end = this.causes.add(index, b);
-    const steps: Route['steps'][number][] = [];
-    let at: Op = a;
-    const planned = stepsBetween(a, b);
-    const { tensors } = this.programs[0]!;
-    let skipped = false;
-    for (const [k, { ingredient, detail, apply }] of planned.entries()) {
-      const formOf = (op: Op): Op | undefined => {
-        const form = apply(op);
-        return form && admits(tensors, form) ? form : undefined;
-      };
-      const last = k === planned.length - 1;
-      const next = last ? b : apply(at);
-      if (next === undefined) continue; // No such form here: a later step includes it.
-      if (next !== b && !admits(tensors, next)) {
-        skipped = true; // It could not run; what includes it has no single ingredient.
-        continue;
-      }
-      const single = planned.length === 1 ? b : formOf(a);
-      steps.push({
-        ingredient: skipped ? 'requantization form' : ingredient,
-        detail,
-        before: this.causes.add(index, at),
-        after: this.causes.add(index, next),
-        changed: new Counts(),
-        single: single && this.causes.add(index, single),
-        remaining: new Counts(),
-      });
-      at = next;
-      skipped = false;
-    }
-    return { steps, end };
-  }
-}
-
-/** Whether an operation can run in place of one with the same tensors. */
-function admits(tensors: readonly ProgramTensor[], op: Op): boolean {
-  try {
-    checkOp(tensors, op);
-    return true;
-  } catch (error) {
-    if (error instanceof ModelError) return false;
-    throw error;
   }
 }
 
@@ -364,28 +224,6 @@ function layerOf({ target, isolated, accumulated, routes }: Other, i: number): T
     cause: route ? causeOf(route) : null,
     ...(trap ? { trap } : {}),
   };
-}
-
-/**
- * One ingredient is the cause where it is the only one on the way that changes a code, or where it
- * alone, exchanged in the reference, already gives all of the target's codes.
- */
-function causeOf({ steps }: Route): Cause {
-  const facts = steps.map(({ ingredient, detail, changed }) => {
-    return { ingredient, detail, changed: changed.differing };
-  });
-  const active = steps.filter(({ changed }) => changed.differing > 0);
-  const [only, ...more] = active;
-  if (only && more.length === 0) return { text: only.ingredient, alone: true, steps: facts };
-  const sufficient = active.find(
-    ({ single, remaining }) =>
-      single !== undefined && remaining.elements > 0 && remaining.differing === 0,
-  );
-  if (sufficient) return { text: sufficient.ingredient, alone: true, steps: facts };
-  const names = [...active]
-    .sort((x, y) => y.changed.differing - x.changed.differing)
-    .map(({ ingredient }) => ingredient);
-  return { text: [...new Set(names)].join(' + '), alone: false, steps: facts };
 }
 
 function inputCause(base: Program, program: Program, changed: number): Cause {
