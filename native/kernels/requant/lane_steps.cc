@@ -276,7 +276,6 @@ std::optional<LaneSteps> plan_lane_steps(const Requant& requant, const program::
   Builder builder(ranges, channels);
   switch (requant.kind) {
     case RequantKind::none:
-    case RequantKind::f64:  // a rounded product of float64 is no exact step
       return std::nullopt;
     case RequantKind::fixed:
       fixed(requant, ranges.size(), &builder);
