@@ -12,21 +12,19 @@ import type {
 import { codeLimits, sameQuantization } from '../graph/quant-types.js';
 import { encodeModel } from './encode.js';
 import type { OnnxAttribute, OnnxModel } from './model.js';
-import { attribute } from './qdq-file.js';
+import { parametersOf } from './quantized-write/activations.js';
+import { impliesZero, weightOperands, windowAttributes } from './quantized-write/conv.js';
+import { attribute } from './quantized-write/file.js';
+import { writeFloatLayer } from './quantized-write/float-layer.js';
+import { buildModel } from './quantized-write/model.js';
 import {
   type CodesTensor,
   type Writer,
-  buildModel,
-  impliesZero,
   isGemm,
   isNarrow,
   missing,
-  parametersOf,
   valueOf,
-  weightOperands,
-  windowAttributes,
-  writeFloatLayer,
-} from './qdq-write.js';
+} from './quantized-write/writer.js';
 
 /** An integer operator that a layer becomes, without its output. */
 interface IntegerOperator {

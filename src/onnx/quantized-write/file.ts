@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An ONNX graph under construction: nodes in order, initializers, and names that never collide.
-import type { OnnxAttribute, OnnxData, OnnxDType, OnnxNode, OnnxTensor } from './model.js';
+import type { OnnxAttribute, OnnxData, OnnxDType, OnnxNode, OnnxTensor } from '../model.js';
 
 /** Collects what {@link writeQdq} and {@link writeQop} emit. */
 export class QdqFile {
