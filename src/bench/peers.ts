@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who a program is timed against. A peer that cannot run the network, or runs it wrong, is listed
 // with the reason and not timed.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Graph } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { writeQdq } from '../onnx/qdq-write.js';
@@ -10,10 +12,10 @@ import { withActivationType } from './activation-type.js';
 import { dequantizeGraph } from './dequantize.js';
 import type { ExcludedPeer } from './document.js';
 import type { Contender } from './interleave.js';
-import { findNativePeer, openNativePeer } from './native-peers.js';
+import { type NativePeer, findNativePeer, openNativePeer } from './native-peers.js';
 import { openOrtPeer } from './onnxruntime.js';
 
-export const peerNames = ['onnxruntime', 'onednn', 'loops'] as const;
+export const peerNames = ['onnxruntime', 'onednn', 'litert', 'loops'] as const;
 export type PeerName = (typeof peerNames)[number];
 
 /** A peer that is ready to take its turns. */
@@ -44,6 +46,8 @@ export interface PeerSetup {
   readonly threads: number;
   /** lastbit's instruction set, if it was forced: oneDNN is held to the same. */
   readonly forcedIsa: string | undefined;
+  /** The model itself, where it is a .tflite. */
+  readonly tfliteFile: string | undefined;
   /** The program and the first input's codes as files, for peers in other processes. */
   readonly programFile: string;
   readonly codesFile: string;
@@ -67,6 +71,7 @@ export async function openPeers(names: readonly PeerName[], setup: PeerSetup): P
   };
   if (names.includes('onnxruntime')) await openRuntime(setup, attempt);
   if (names.includes('onednn')) await attempt('onednn-int8', () => openOneDnn(setup));
+  if (names.includes('litert')) await attempt('litert-wasm-int8', () => openLiteRt(setup));
   if (names.includes('loops')) await attempt('loops-O2', () => openLoops(setup));
   return { open, excluded };
 }
@@ -178,12 +183,44 @@ async function openOneDnn(setup: PeerSetup): Promise<OpenPeer> {
   const isa = oneDnnIsa[setup.forcedIsa ?? ''];
   const environment: Record<string, string> = isa === undefined ? {} : { DNNL_MAX_CPU_ISA: isa };
   const peer = await openNativePeer(requirePeer('onednn'), args, environment);
-  const right = argmax(peer.output) === argmax(setup.inputs[0]!.output);
+  const version = isa === undefined ? peer.version : `${peer.version}, at most ${isa}`;
+  return approximatePeer('onednn-int8', version, peer, setup);
+}
+
+/** LiteRT.js runs the .tflite file itself, on one thread whatever is asked for. */
+async function openLiteRt(setup: PeerSetup): Promise<OpenPeer> {
+  if (setup.tfliteFile === undefined) {
+    throw new Error('it runs .tflite files only; give one as the model');
+  }
+  const script = join(__dirname, '..', '..', 'bench', 'peers', 'litert.cjs');
+  if (!existsSync(script)) throw new Error('it comes with the repository, not with the package');
+  const args = [script, setup.tfliteFile, setup.codesFile];
+  const peer = await openNativePeer(process.execPath, args);
+  const output = codesOf(Uint8Array.from(peer.output), setup.inputs[0]!.output);
+  const version = `${peer.version}, one thread`;
+  return approximatePeer('litert-wasm-int8', version, { ...peer, output }, setup);
+}
+
+/** Bytes as codes of the type that `like` has. */
+function codesOf(bytes: Uint8Array, like: ArrayLike<number>): readonly number[] {
+  if (like instanceof Int8Array) return [...new Int8Array(bytes.buffer)];
+  if (like instanceof Int16Array) return [...new Int16Array(bytes.buffer)];
+  return [...bytes];
+}
+
+/** A peer that rounds in its own way: it has to find lastbit's class, not lastbit's codes. */
+function approximatePeer(
+  name: string,
+  version: string,
+  peer: NativePeer,
+  { inputs }: PeerSetup,
+): OpenPeer {
+  const isRight = argmax(peer.output) === argmax(inputs[0]!.output);
   return {
-    name: 'onednn-int8',
-    version: isa === undefined ? peer.version : `${peer.version}, at most ${isa}`,
-    top1Agreement: right ? 100 : 0,
-    contender: { name: 'onednn-int8', runBlock: (count) => peer.runBlock(count) },
+    name,
+    version,
+    top1Agreement: isRight ? 100 : 0,
+    contender: { name, runBlock: (count) => peer.runBlock(count) },
     close: () => {
       peer.close();
     },

@@ -36,7 +36,7 @@ export interface BenchModelOptions extends Omit<InputOptions, 'input'> {
   readonly runs?: number | undefined;
   /** Greatest instruction set. */
   readonly isa?: string | undefined;
-  /** Peers to take turns with: onnxruntime, onednn, loops. */
+  /** Peers to take turns with: onnxruntime, onednn, litert, loops. */
   readonly vs?: readonly string[] | undefined;
   /** The float original, for onnxruntime's float row; else the integers' real values. */
   readonly float?: string | undefined;
@@ -89,6 +89,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
       realImages: options.images !== undefined,
       threads,
       forcedIsa: options.isa,
+      tfliteFile: options.model.endsWith('.tflite') ? options.model : undefined,
       ...files,
     });
     try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BenchDocument, Peer } from '../bench/document.js';
-import { factList, textTable } from './text-table.js';
+import { factList, shortName, textTable } from './text-table.js';
 
 /** The document of `bench` for people. */
 export function benchText(document: BenchDocument): string {
@@ -19,7 +19,7 @@ export function benchText(document: BenchDocument): string {
   ]);
   const slowest = [...layers].sort((a, b) => b.ms - a.ms).slice(0, 12);
   const table = textTable(slowest, [
-    { title: 'slowest layers', value: ({ name }) => name },
+    { title: 'slowest layers', value: ({ name }) => shortName(name) },
     { title: 'kernel', value: ({ kernel }) => kernel },
     { title: 'ms', value: ({ ms }) => ms.toFixed(3), align: 'right' },
     { title: 'GMAC/s', value: ({ gmacs }) => gmacs.toFixed(0), align: 'right' },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Comparisons of targets for people. Nothing is computed here; figures are only formatted.
 import type { CompareDumpDocument, DiffDocument, DiffLayer, FirstDifference } from './documents.js';
-import { factList, textTable } from './text-table.js';
+import { factList, shortName, textTable } from './text-table.js';
 
 export function diffText(document: DiffDocument): string {
   const { targets, evidence, refused, firsts, layers } = document;
@@ -109,11 +109,6 @@ function layerTable(layers: readonly DiffLayer[]): string {
     { title: 'cause, alone', value: ({ cause }) => cause?.text ?? '' },
   ]);
   return `${table}${equal} of ${layers.length} layers (the input among them) are equal\n`;
-}
-
-function shortName(name: string): string {
-  const [first = ''] = name.split(';');
-  return first.length <= 50 ? first : `...${first.slice(-47)}`;
 }
 
 /** The first of the names that converters joined by semicolons. */

@@ -30,3 +30,9 @@ export function factList(facts: readonly (readonly [string, string | undefined])
 function pad(cell: string, width: number, align: 'right' | undefined): string {
   return align === 'right' ? cell.padStart(width) : cell.padEnd(width);
 }
+
+/** A layer's name in a table. Converters join those of fused nodes by semicolons; the first says enough. */
+export function shortName(name: string): string {
+  const [first = ''] = name.split(';');
+  return first.length <= 50 ? first : `...${first.slice(-47)}`;
+}

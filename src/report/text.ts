@@ -18,7 +18,7 @@ import type {
   ValueFacts,
 } from './documents.js';
 import type { Column } from './text-table.js';
-import { factList, textTable } from './text-table.js';
+import { factList, shortName, textTable } from './text-table.js';
 
 export function inspectText(document: InspectDocument): string {
   const { quantization, opset } = document;
@@ -66,7 +66,7 @@ function choiceText({ layers, activationBits }: SchemeChoice): string {
     { title: '8 alone, dB', value: ({ activationSqnrDb }) => activationSqnrDb?.toFixed(1) ?? '' },
   ];
   return textTable(layers, [
-    { title: 'layer', value: ({ name }) => name },
+    { title: 'layer', value: ({ name }) => shortName(name) },
     { title: 'bits', value: ({ bits }) => String(bits) },
     { title: 'scales', value: ({ perChannel }) => (perChannel ? 'per channel' : 'per tensor') },
     { title: 'bytes', value: ({ bytes }) => String(bytes) },
@@ -227,12 +227,6 @@ function layerTable(layers: readonly LayerComparison[]): string {
     { title: 'saturated', value: (layer) => percent(layer.saturatedPercent), align: 'right' },
   ];
   return textTable(layers, columns);
-}
-
-/** Converters join the names of fused nodes by semicolons; the first says enough. */
-function shortName(name: string): string {
-  const [first = ''] = name.split(';');
-  return first.length <= 60 ? first : `...${first.slice(-57)}`;
 }
 
 function imageText({ input, outputs, top, latencyMs, trap }: ImageResult): string {

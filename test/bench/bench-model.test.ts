@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { BenchDocument, TimedPeer } from '../../src/bench/document.js';
 import { writeQdq } from '../../src/onnx/qdq-write.js';
 import { lastbit, lastbitJson } from '../cli/captured.js';
+import { tieCases } from '../targets/ties.js';
 import { tinyNet } from './tiny-net.js';
 
 let folder: string;
@@ -70,6 +71,21 @@ test('peers that are not built are listed with the way to build them', async () 
     if (before === undefined) delete process.env.LASTBIT_PEERS;
     else process.env.LASTBIT_PEERS = before;
   }
+});
+
+test('LiteRT.js runs a .tflite file in turns, and nothing else', async () => {
+  const [tie] = tieCases();
+  const model = join(folder, 'tie.tflite');
+  writeFileSync(model, tie!.model);
+  const options = ['--target', 'xnnpack', '--runs', 4, '--vs', 'litert'];
+  const { peers } = await lastbitJson<BenchDocument>('bench', model, ...options);
+  expect(peers).toEqual([
+    expect.objectContaining({ name: 'litert-wasm-int8', runs: 4, top1Agreement: 100 }),
+  ]);
+  const other = await lastbitJson<BenchDocument>('bench', file, ...options);
+  expect(other.peers).toEqual([
+    { name: 'litert-wasm-int8', excluded: expect.stringContaining('.tflite files only') },
+  ]);
 });
 
 test('an unknown peer, instruction set or float model is an error', async () => {

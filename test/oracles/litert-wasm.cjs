@@ -75,6 +75,9 @@ class LiteRtWasm {
       const compiled = keep(await wasm.compileModel(environment, model, options));
       const type = keep(model.getInputTensorType(0, 0));
       for await (const codes of inputs) {
+        if (codes.byteLength !== type.bytes()) {
+          throw new Error(`its input has ${type.bytes()} bytes, the codes ${codes.byteLength}`);
+        }
         const input = wasm.LiteRtTensorBuffer.createManaged(
           environment,
           wasm.LiteRtTensorBufferType.HOST_MEMORY,

@@ -80,7 +80,7 @@ describe('text', () => {
     });
     expect(text).toContain('t@1 (emulated: the profile is unverified)');
     expect(text).toMatch(/^model\/relu +dense +exact/m);
-    expect(text).toMatch(/^\.\.\.x{57} +dense +20\.00 +- /m);
+    expect(text).toMatch(/^\.\.\.x{47} +dense +20\.00 +- /m);
     expect(text).toMatch(/^note +one note$/m);
   });
 });

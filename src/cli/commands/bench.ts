@@ -26,7 +26,7 @@ export const benchCommand = defineCommand({
     threads: option('--threads <n>', 'threads of one run (default 1)', integer(1, 256).optional()),
     runs: option('--runs <n>', 'timed runs (default 200)', integer(1, 1_000_000).optional()),
     isa: option('--isa <tier>', 'greatest instruction set, such as avx2', text.optional()),
-    vs: option('--vs <peers>', 'onnxruntime, onednn, loops', list.optional()),
+    vs: option('--vs <peers>', 'onnxruntime, onednn, litert, loops', list.optional()),
     float: option('--float <file>', 'the float original, for onnxruntime', text.optional()),
     verify: option(
       '--verify <executor>',
