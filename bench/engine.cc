@@ -69,7 +69,7 @@ int run(int argc, char** argv) {
   const std::string tier = argc > 4 ? argv[4] : "best", mode = argc > 5 ? argv[5] : "run";
   std::vector<std::vector<uint8_t>> outputs;
   exec::Job job;
-  job.input = input.data();
+  job.input.codes = input.data();
   for (const uint32_t tensor : program.outputs)
     outputs.emplace_back(program.tensors[tensor].bytes());
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -81,7 +81,7 @@ int run(int argc, char** argv) {
   if (mode == "many") {
     constexpr size_t images = 16;
     exec::Job silent;  // outputs of one image only: the others would write over each other
-    silent.input = input.data();
+    silent.input.codes = input.data();
     const std::vector<exec::Job> jobs(images, silent);
     return serve("lastbit", facts, [&] { engine.run_many(jobs); });
   }

@@ -35,6 +35,7 @@ export { pixelTable, quantizeInput } from './program/input.js';
 export type { Program } from './program/program.js';
 export type { CodeTensor, Codes, RunOptions, RunResult, Trap } from './program/executor.js';
 export { Engine } from './engine/engine.js';
+export type { EngineInput, PixelInput } from './engine/input.js';
 export { nativeSolver } from './engine/solver.js';
 
 export {

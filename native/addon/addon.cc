@@ -26,7 +26,7 @@ using program::CodeType;
 using program::Tensor;
 
 // Raised whenever this file and src/engine/native.ts change what they say to each other.
-constexpr int32_t interface_version = 2;
+constexpr int32_t interface_version = 3;
 
 napi_typedarray_type array_type(CodeType type) {
   constexpr napi_typedarray_type types[] = {napi_uint8_array, napi_int8_array, napi_int16_array,
@@ -47,7 +47,55 @@ uint8_t* codes_of(const Napi::Value& value, const Tensor& tensor) {
   return static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
 }
 
-Napi::Value trap_value(Napi::Env env, const Outcome& outcome) {
+// The elements of a typed array of one type and length.
+template <class Element>
+const Element* elements_of(const Napi::Value& value, napi_typedarray_type type, size_t count) {
+  const auto array = value.As<Napi::TypedArray>();
+  if (!value.IsTypedArray() || array.TypedArrayType() != type || array.ElementLength() != count) {
+    throw Napi::TypeError::New(
+        value.Env(), "expected " + std::to_string(count) + " elements of another type or length");
+  }
+  const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data());
+  return reinterpret_cast<const Element*>(bytes + array.ByteOffset());
+}
+
+// codes | reals: Float32Array | [pixels: Uint8Array, table: Int32Array]
+exec::Input input_of(const Napi::Value& value, const Tensor& tensor) {
+  exec::Input input;
+  if (value.IsArray()) {
+    const auto pair = value.As<Napi::Array>();
+    const auto channels = static_cast<size_t>(tensor.channels);
+    input.pixels = elements_of<uint8_t>(pair[0u], napi_uint8_array, tensor.codes());
+    input.table = elements_of<int32_t>(pair[1u], napi_int32_array, channels * 256);
+  } else if (value.IsTypedArray() &&
+             value.As<Napi::TypedArray>().TypedArrayType() == napi_float32_array) {
+    input.reals = elements_of<float>(value, napi_float32_array, tensor.codes());
+  } else {
+    input.codes = codes_of(value, tensor);
+  }
+  return input;
+}
+
+// A copy that outlives the caller's arrays.
+OwnedInput owned(const exec::Input& input, const Tensor& tensor) {
+  OwnedInput copy;
+  const auto keep = [&copy](OwnedInput::Kind kind, const void* from, size_t bytes) {
+    copy.kind = kind;
+    const auto* start = static_cast<const uint8_t*>(from);
+    copy.bytes.assign(start, start + bytes);
+  };
+  if (input.codes != nullptr) keep(OwnedInput::Kind::codes, input.codes, tensor.bytes());
+  if (input.reals != nullptr) keep(OwnedInput::Kind::reals, input.reals, tensor.codes() * 4);
+  if (input.pixels != nullptr) {
+    keep(OwnedInput::Kind::pixels, input.pixels, tensor.codes());
+    copy.table.assign(input.table, input.table + static_cast<size_t>(tensor.channels) * 256);
+  }
+  return copy;
+}
+
+// null | "not-a-number" | {op, element, value}
+Napi::Value outcome_value(Napi::Env env, const Outcome& outcome) {
+  if (outcome.not_a_number) return Napi::String::New(env, "not-a-number");
   if (outcome.op < 0) return env.Null();
   Napi::Object trap = Napi::Object::New(env);
   trap["op"] = Napi::Number::New(env, outcome.op);
@@ -224,11 +272,11 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return program.tensors[program.input];
   }
 
-  // runSync(input, indices: number[], arrays: TypedArray[], opNs?: Float64Array) -> trap | null
+  // runSync(input, indices: number[], arrays: TypedArray[], opNs?: Float64Array) -> outcome_value
   Napi::Value RunSync(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     Job job;
-    job.input = codes_of(info[0], input_tensor(env));
+    job.input = input_of(info[0], input_tensor(env));
     const auto& tensors = engine(env).model().program().tensors;
     each_copy(info[1], info[2], [&](uint32_t index, const Napi::TypedArray& array) {
       job.copies.push_back({index, codes_of(array, tensors[index])});
@@ -238,7 +286,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     if (timed) job.op_ns = &op_ns;
     const Outcome outcome = engine_->run(job);
     if (timed) copy_times(op_ns, info[3]);
-    return trap_value(env, outcome);
+    return outcome_value(env, outcome);
   }
 
   static void copy_times(const std::vector<uint64_t>& op_ns, const Napi::Value& value) {
@@ -256,9 +304,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     const Napi::Env env = input.Env();
     const auto& tensors = engine(env).model().program().tensors;
     const Tensor& tensor = input_tensor(env);
-    const uint8_t* codes = codes_of(input, tensor);
     OwnedJob job;
-    job.input.assign(codes, codes + tensor.bytes());
+    job.input = owned(input_of(input, tensor), tensor);
     each_copy(indices, arrays, [&](uint32_t index, const Napi::TypedArray& array) {
       job.results.push_back({index, std::vector<uint8_t>(tensors[index].bytes()),
                              Napi::Persistent(array.As<Napi::Object>())});
@@ -266,16 +313,16 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return job;
   }
 
-  // run(input, indices, arrays) -> Promise<trap | null>
+  // run(input, indices, arrays) -> Promise<outcome_value>
   Napi::Value Run(const Napi::CallbackInfo& info) {
     std::vector<OwnedJob> jobs;
     jobs.push_back(Own(info[0], info[1], info[2]));
-    auto* worker = new RunWorker(info.Env(), engine_, std::move(jobs), false, trap_value);
+    auto* worker = new RunWorker(info.Env(), engine_, std::move(jobs), false, outcome_value);
     worker->Queue();
     return worker->promise();
   }
 
-  // runMany(inputs: TypedArray[], indices, arrays: TypedArray[][]) -> Promise<(trap | null)[]>
+  // runMany(inputs[], indices, arrays: TypedArray[][]) -> Promise<outcome_value[]>
   Napi::Value RunMany(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     if (!info[0].IsArray() || !info[2].IsArray() ||
@@ -288,7 +335,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     for (uint32_t i = 0; i < inputs.Length(); ++i) {
       jobs.push_back(Own(inputs[i], info[1], arrays[i]));
     }
-    auto* worker = new RunWorker(env, engine_, std::move(jobs), true, trap_value);
+    auto* worker = new RunWorker(env, engine_, std::move(jobs), true, outcome_value);
     worker->Queue();
     return worker->promise();
   }

@@ -21,8 +21,33 @@ struct OwnedResult {
   Napi::ObjectReference array;  // the caller's typed array, filled at the end
 };
 
+// The bytes of an exec::Input.
+struct OwnedInput {
+  enum class Kind { codes, reals, pixels };
+  Kind kind = Kind::codes;
+  std::vector<uint8_t> bytes;
+  std::vector<int32_t> table;  // of pixels
+
+  exec::Input view() const {
+    exec::Input input;
+    switch (kind) {
+      case Kind::codes:
+        input.codes = bytes.data();
+        break;
+      case Kind::reals:
+        input.reals = reinterpret_cast<const float*>(bytes.data());
+        break;
+      case Kind::pixels:
+        input.pixels = bytes.data();
+        input.table = table.data();
+        break;
+    }
+    return input;
+  }
+};
+
 struct OwnedJob {
-  std::vector<uint8_t> input;
+  OwnedInput input;
   std::vector<OwnedResult> results;
 };
 
@@ -47,7 +72,7 @@ class RunWorker : public Napi::AsyncWorker {
     std::vector<exec::Job> jobs;
     for (OwnedJob& owned : jobs_) {
       jobs.emplace_back();
-      jobs.back().input = owned.input.data();
+      jobs.back().input = owned.input.view();
       for (OwnedResult& r : owned.results) jobs.back().copies.push_back({r.tensor, r.codes.data()});
     }
     outcomes_ =

@@ -2,9 +2,12 @@
 #include "exec/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <utility>
+
+#include "exec/split.h"
 
 namespace lastbit::exec {
 namespace {
@@ -67,7 +70,8 @@ Context::Context(const Model& model, int32_t threads)
     : model_(model),
       threads_(threads),
       arena_(model.plan().arena_bytes),
-      scratch_(model.scratch_bytes() * static_cast<size_t>(threads)) {
+      scratch_(model.scratch_bytes() * static_cast<size_t>(threads)),
+      quantizer_(model.program().tensors[model.program().input], model.program().input_rule) {
   const Program& program = model.program();
   for (size_t t = 0; t < program.tensors.size(); ++t) {
     images_.push_back(image_of(program.tensors[t], model.plan().tensors[t], arena_.data()));
@@ -86,6 +90,34 @@ void Context::copy_out(const Job& job, uint32_t tensor) const {
   for (const Copy& copy : job.copies) {
     if (copy.tensor == tensor) lastbit::copy_out(images_[tensor], static_cast<uint8_t*>(copy.to));
   }
+}
+
+// False where a real is no number.
+bool Context::take_input(const Input& input, ThreadPool* pool) {
+  const Program& program = model_.program();
+  const Image& image = images_[program.input];
+  fill_halo(image, program.tensors[program.input].zero_point);
+  if (input.codes != nullptr) {
+    copy_in(static_cast<const uint8_t*>(input.codes), image);
+    return true;
+  }
+  std::atomic<bool> numbers{true};
+  const int32_t tasks = pool == nullptr ? 1 : split(image.height, threads_);
+  const auto rows = [&](int32_t task, int32_t) {
+    const int32_t begin = part_begin(image.height, task, tasks);
+    const int32_t end = part_begin(image.height, task + 1, tasks);
+    if (input.reals == nullptr) {
+      map_pixels(input.pixels, input.table, begin, end, image);
+    } else if (!quantizer_.quantize(input.reals, begin, end, image)) {
+      numbers.store(false, std::memory_order_relaxed);
+    }
+  };
+  if (pool == nullptr) {
+    rows(0, 0);
+  } else {
+    pool->run(tasks, rows);
+  }
+  return numbers.load(std::memory_order_relaxed);
 }
 
 bool Context::run_step(size_t i, ThreadPool* pool, Outcome* outcome) {
@@ -109,7 +141,8 @@ bool Context::run_step(size_t i, ThreadPool* pool, Outcome* outcome) {
   for (int32_t t = 0; t < tasks; ++t) {
     const TrapSite& trap = traps_[static_cast<size_t>(t)];
     if (trap.element < 0) continue;
-    *outcome = {static_cast<int32_t>(i), trap};
+    outcome->op = static_cast<int32_t>(i);
+    outcome->trap = trap;
     return false;
   }
   return true;
@@ -117,11 +150,10 @@ bool Context::run_step(size_t i, ThreadPool* pool, Outcome* outcome) {
 
 Outcome Context::run(const Job& job, ThreadPool* pool) {
   const Program& program = model_.program();
-  const Image& input = images_[program.input];
-  fill_halo(input, program.tensors[program.input].zero_point);
-  copy_in(static_cast<const uint8_t*>(job.input), input);
-  copy_out(job, program.input);
   Outcome outcome;
+  outcome.not_a_number = !take_input(job.input, pool);
+  if (outcome.not_a_number) return outcome;
+  copy_out(job, program.input);
   for (size_t i = 0; i < program.ops.size(); ++i) {
     const uint64_t start = job.op_ns == nullptr ? 0 : now_ns();
     if (!run_step(i, pool, &outcome)) break;

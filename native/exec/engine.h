@@ -13,6 +13,7 @@
 #include "exec/plan.h"
 #include "exec/step.h"
 #include "exec/thread_pool.h"
+#include "kernels/input/input.h"
 #include "program/program.h"
 #include "program/ranges.h"
 
@@ -29,15 +30,26 @@ struct Copy {
   void* to;
 };
 
-// One inference. `input` and every `to` hold Tensor::bytes() bytes.
+// One image, in one of three forms: dense NHWC codes of the input's type; f32 reals, NCHW; or u8
+// pixels, NHWC, with a table of codes (kernels/input/input.h).
+struct Input {
+  const void* codes = nullptr;
+  const float* reals = nullptr;
+  const uint8_t* pixels = nullptr;
+  const int32_t* table = nullptr;  // 256 codes for each channel
+};
+
+// One inference. Every `to` holds Tensor::bytes() bytes.
 struct Job {
-  const void* input = nullptr;
+  Input input;
   std::vector<Copy> copies;                // of outputs and taps
   std::vector<uint64_t>* op_ns = nullptr;  // if given: one entry per operation, its nanoseconds
 };
 
-// The first trap, or op = -1. After a trap only copies of tensors written before it are made.
+// The first trap, or op = -1. After a trap only copies of tensors written before it are made; after
+// reals that are no numbers, none.
 struct Outcome {
+  bool not_a_number = false;
   int32_t op = -1;
   TrapSite trap;
 };
@@ -84,6 +96,7 @@ class Context {
   Outcome run(const Job& job, ThreadPool* pool);
 
  private:
+  bool take_input(const Input& input, ThreadPool* pool);
   bool run_step(size_t i, ThreadPool* pool, Outcome* outcome);
   void copy_out(const Job& job, uint32_t tensor) const;
 
@@ -92,6 +105,7 @@ class Context {
   AlignedBytes arena_;
   AlignedBytes scratch_;
   std::vector<Image> images_;
+  InputQuantizer quantizer_;
   std::vector<std::vector<const Image*>> inputs_;  // by operation
   std::vector<int32_t> tasks_;                     // by operation
   std::vector<TrapSite> traps_;                    // by task

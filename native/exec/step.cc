@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "exec/split.h"
 #include "kernels/add/add.h"
 #include "kernels/add/add_ref.h"
 #include "kernels/add/add_table.h"
@@ -22,17 +23,6 @@ namespace {
 using program::Op;
 using program::Program;
 using program::Tensor;
-
-// More tasks than threads, so that a thread on a busy core leaves work to the others.
-constexpr int32_t tasks_per_thread = 4;
-
-int32_t split(int32_t parts, int32_t threads) {
-  return threads == 1 ? 1 : std::min(parts, threads * tasks_per_thread);
-}
-
-int32_t part_begin(int32_t parts, int32_t task, int32_t tasks) {
-  return static_cast<int32_t>(int64_t{parts} * task / tasks);
-}
 
 size_t row_scratch(const Tensor& t) {
   const size_t bytes = static_cast<size_t>(t.width) * static_cast<size_t>(t.channels) * 4;

@@ -103,8 +103,8 @@ void Loader::read_input_and_outputs() {
   p_.input = tensor_index("the input tensor");
   if (p_.tensors[p_.input].type == CodeType::s32) Reader::fail_at(start, "the input is s32");
   written_[p_.input] = true;
-  r_.u32_in("the input's form", 0, 1);
-  r_.u32_in("the input's rule", 0, 1);
+  p_.input_rule.multiplies_inverse = r_.u32_in("the input's form", 0, 1) == 1;
+  p_.input_rule.half_even = r_.u32_in("the input's rule", 0, 1) == 1;
   const size_t count_at = r_.offset();
   const uint32_t count = r_.u32("the number of outputs");
   if (count == 0) Reader::fail_at(count_at, "expected at least one output");

@@ -300,10 +300,18 @@ struct Op {
   Opcode opcode() const { return static_cast<Opcode>(body.index()); }
 };
 
+// How a real becomes a code of the input: v = f32(x / scale), or f32(x * f32(1 / scale)), rounded
+// half to even, or half away from zero.
+struct InputRule {
+  bool multiplies_inverse = false;
+  bool half_even = false;
+};
+
 struct Program {
   std::string target;
   std::vector<Tensor> tensors;
-  uint32_t input = 0;
+  uint32_t input = 0;  // not s32
+  InputRule input_rule;
   std::vector<uint32_t> outputs;
   std::vector<Op> ops;
 };

@@ -5,17 +5,20 @@ import { crc32 } from 'node:zlib';
 import { ModelError, UsageError } from '../errors.js';
 import { encode } from '../program/encode.js';
 import type { Codes, CodeTensor, RunOptions, RunResult, Trap } from '../program/executor.js';
-import { codeTypes, opcodes } from '../program/format.js';
+import { opcodes } from '../program/format.js';
 import type { Op, Program } from '../program/program.js';
+import { type EngineInput, nativeInput } from './input.js';
 import {
   isaNames,
   native,
   type Isa,
   type NativeEngine,
   type NativeInfo,
-  type NativeTensor,
+  type NativeInput,
+  type NativeOutcome,
   type NativeTrap,
 } from './native.js';
+import { allocate, checkCodes, described } from './tensors.js';
 
 export interface EngineOptions {
   /** Threads that work on one image, 1 to 256; 1 by default. Results do not depend on it. */
@@ -44,7 +47,6 @@ export interface EngineLayer {
   readonly accumulatorMax: bigint;
 }
 
-const arrayOf = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
 const maxThreads = 256;
 
 /** The instruction sets of this CPU that `isa` may name, weakest first. */
@@ -115,34 +117,42 @@ export class Engine {
   /**
    * Runs one image on this thread and the engine's own.
    *
-   * @param codes NHWC codes of the input tensor, of its type
+   * @param input NHWC codes of the input tensor, of its type; or f32 NCHW of the preprocessed
+   * image, or pixels with a table, which become codes by the target's own input quantization
    * @returns outputs in program order and taps; after a trap no outputs, and the taps before it
-   * @throws UsageError for codes of another type or length, an unknown tap, or a closed engine
+   * @throws UsageError for an input of another type or length, an unknown tap, or a closed engine;
+   * ModelError `not-a-number` for a NaN
    */
-  runSync(codes: Codes, options: EngineRunOptions = {}): RunResult {
-    const request = this.request(codes, options);
-    return this.result(request, this.open().runSync(codes, request.tensors, request.arrays));
+  runSync(input: EngineInput, options: EngineRunOptions = {}): RunResult {
+    const request = this.request(input, options);
+    const { tensors, arrays } = request;
+    return this.result(request, this.open().runSync(request.input, tensors, arrays));
   }
 
   /**
    * Runs one image off this thread; the arrays may be used again at once. Runs of one engine take
    * turns. Parameters and errors as for runSync; errors of the arguments reject.
    */
-  async run(codes: Codes, options: EngineRunOptions = {}): Promise<RunResult> {
-    const request = this.request(codes, options);
-    return this.result(request, await this.open().run(codes, request.tensors, request.arrays));
+  async run(input: EngineInput, options: EngineRunOptions = {}): Promise<RunResult> {
+    const request = this.request(input, options);
+    const { tensors, arrays } = request;
+    return this.result(request, await this.open().run(request.input, tensors, arrays));
   }
 
   /**
    * Runs many images off this thread, one image per thread: more images a second than `run`, each
    * of them later. Parameters and errors as for run.
    */
-  async runMany(images: readonly Codes[], options: RunOptions = {}): Promise<readonly RunResult[]> {
+  async runMany(
+    images: readonly EngineInput[],
+    options: RunOptions = {},
+  ): Promise<readonly RunResult[]> {
     if (images.length === 0) return [];
-    const requests = images.map((codes) => this.request(codes, options));
+    const requests = images.map((input) => this.request(input, options));
+    const inputs = requests.map(({ input }) => input);
     const arrays = requests.map((request) => request.arrays);
-    const traps = await this.open().runMany(images, requests[0]!.tensors, arrays);
-    return requests.map((request, i) => this.result(request, traps[i]!));
+    const outcomes = await this.open().runMany(inputs, requests[0]!.tensors, arrays);
+    return requests.map((request, i) => this.result(request, outcomes[i]!));
   }
 
   /**
@@ -150,10 +160,10 @@ export class Engine {
    *
    * @returns nanoseconds by operation, in the order of `layers`
    */
-  timeLayers(codes: Codes): Float64Array {
-    const request = this.request(codes, {});
+  timeLayers(input: EngineInput): Float64Array {
+    const request = this.request(input, {});
     const opNs = new Float64Array(this.layers.length);
-    this.open().runSync(codes, request.tensors, request.arrays, opNs);
+    this.open().runSync(request.input, request.tensors, request.arrays, opNs);
     return opNs;
   }
 
@@ -172,28 +182,35 @@ export class Engine {
     );
   }
 
-  private request(codes: Codes, options: EngineRunOptions): Request {
-    const { input, outputs } = this.info;
-    checkCodes(codes, this.info.tensors[input]!, 'input');
+  private request(given: EngineInput, options: EngineRunOptions): Request {
+    const { outputs } = this.info;
+    const input = nativeInput(given, this.info.tensors[this.info.input]!);
     const taps = this.tappedTensors(options.taps ?? []);
-    const given = options.outputs;
-    if (given !== undefined && given.length !== outputs.length) {
+    const outputArrays = this.outputArrays(options.outputs);
+    const tapArrays = taps.map((index) => allocate(this.info.tensors[index]!));
+    return { input, tensors: [...outputs, ...taps], arrays: [...outputArrays, ...tapArrays] };
+  }
+
+  /** The caller's arrays, or new ones. */
+  private outputArrays(given: readonly Codes[] | undefined): readonly Codes[] {
+    const tensors = this.info.outputs.map((index) => this.info.tensors[index]!);
+    if (given === undefined) return tensors.map(allocate);
+    if (given.length !== tensors.length) {
       throw new UsageError(
         'output-arrays',
         'outputs',
-        `expected ${outputs.length}, got ${given.length}`,
+        `expected ${tensors.length}, got ${given.length}`,
       );
     }
-    given?.forEach((array, i) => {
-      checkCodes(array, this.info.tensors[outputs[i]!]!, 'output');
+    given.forEach((array, i) => {
+      checkCodes(array, tensors[i]!, 'output');
     });
-    const outputArrays = given ?? outputs.map((index) => allocate(this.info.tensors[index]!));
-    const tapArrays = taps.map((index) => allocate(this.info.tensors[index]!));
-    return { tensors: [...outputs, ...taps], arrays: [...outputArrays, ...tapArrays] };
+    return given;
   }
 
-  private result({ tensors, arrays }: Request, trap: NativeTrap | null): RunResult {
+  private result({ tensors, arrays }: Request, outcome: NativeOutcome): RunResult {
     const { outputs } = this.info;
+    const trap = this.trapOf(outcome);
     const written = this.writtenBefore(trap);
     const taken = tensors.map((index, i) => ({
       index,
@@ -205,6 +222,15 @@ export class Engine {
       taps: new Map(taps.map(({ codes }) => [codes.name, codes])),
       ...(trap === null ? {} : { trap: this.named(trap) }),
     };
+  }
+
+  private trapOf(outcome: NativeOutcome): NativeTrap | null {
+    if (outcome !== 'not-a-number') return outcome;
+    throw new ModelError(
+      'not-a-number',
+      `input "${this.input.name}"`,
+      'holds a NaN; repair the image or its preprocessing',
+    );
   }
 
   /** Tensors that a run writes, up to the trap if there was one. */
@@ -231,8 +257,9 @@ export class Engine {
   }
 }
 
-/** Tensors to copy out and the arrays that take them: outputs first, then taps. */
+/** An input; tensors to copy out and the arrays that take them: outputs first, then taps. */
 interface Request {
+  readonly input: NativeInput;
   readonly tensors: readonly number[];
   readonly arrays: readonly Codes[];
 }
@@ -286,31 +313,4 @@ function invalidProgram(error: Error & { offset?: number }): Error {
     `byte ${error.offset}`,
     `${error.message}; the program is damaged, make it again`,
   );
-}
-
-function checkCodes(codes: Codes, tensor: NativeTensor, role: string): void {
-  const { dtype, height, width, channels, name } = described(tensor);
-  const count = height * width * channels;
-  // By name: typed arrays of another realm are as good.
-  if (
-    codes.constructor.name.replace('Buffer', 'Uint8Array') === arrayOf[dtype].name &&
-    codes.length === count
-  ) {
-    return;
-  }
-  throw new UsageError(
-    `${role}-codes`,
-    `${role} "${name}"`,
-    `expected ${count} codes of ${dtype} (${height} x ${width} x ${channels}, NHWC), ` +
-      `got ${codes.length} in a ${codes.constructor.name}; quantizeInput makes them from reals`,
-  );
-}
-
-function allocate(tensor: NativeTensor): Codes {
-  return new arrayOf[codeTypes[tensor.type]!](tensor.height * tensor.width * tensor.channels);
-}
-
-function described(tensor: NativeTensor): Omit<CodeTensor, 'data'> {
-  const { name, type, height, width, channels, scale, zeroPoint } = tensor;
-  return { name, dtype: codeTypes[type]!, height, width, channels, scale, zeroPoint };
 }

@@ -62,24 +62,30 @@ export interface NativeTrap {
   readonly value: bigint;
 }
 
+/** Codes, reals (NCHW), or pixels (NHWC) with 256 codes for each channel. */
+export type NativeInput = Codes | Float32Array | readonly [pixels: Uint8Array, table: Int32Array];
+
+/** The first trap, a NaN among the reals, or nothing to report. */
+export type NativeOutcome = NativeTrap | 'not-a-number' | null;
+
 export interface NativeEngine {
   info(): NativeInfo;
   runSync(
-    input: Codes,
+    input: NativeInput,
     tensors: readonly number[],
     arrays: readonly Codes[],
     opNs?: Float64Array,
-  ): NativeTrap | null;
+  ): NativeOutcome;
   run(
-    input: Codes,
+    input: NativeInput,
     tensors: readonly number[],
     arrays: readonly Codes[],
-  ): Promise<NativeTrap | null>;
+  ): Promise<NativeOutcome>;
   runMany(
-    inputs: readonly Codes[],
+    inputs: readonly NativeInput[],
     tensors: readonly number[],
     arrays: readonly (readonly Codes[])[],
-  ): Promise<(NativeTrap | null)[]>;
+  ): Promise<NativeOutcome[]>;
   close(): void;
 }
 
@@ -102,7 +108,7 @@ export interface Native {
   roundWeights(problem: RoundingProblem & { readonly threads: number }): Promise<RoundedWeights>;
 }
 
-const interfaceVersion = 2;
+const interfaceVersion = 3;
 
 let loaded: Native | undefined;
 

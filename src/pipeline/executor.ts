@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { TrapOperands } from '../analyze/index.js';
 import type { LoadedSample, Preprocessing } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
+import type { EngineInput } from '../engine/input.js';
 import type { Codes, CodeTensor, RunResult } from '../program/executor.js';
 import { pixelTable, quantizeInput } from '../program/input.js';
 import { allocate } from '../program/interpret.js';
@@ -28,10 +29,14 @@ export function openExecutor(
   options: { readonly threads?: number | undefined } = {},
 ): SampleExecutor {
   const engine = Engine.load(program, { threads: options.threads ?? 1 });
-  const codesOf = inputEncoder(program, preprocessing);
+  const tableOf = lazily(() => pixelTable(program, preprocessing().preset.value));
+  const inputOf = (sample: LoadedSample): EngineInput => {
+    const { codes, pixels } = sample;
+    return codes ?? (pixels ? { pixels, table: tableOf() } : sample.input);
+  };
   return {
-    codesOf,
-    run: (sample, taps = []) => engine.run(codesOf(sample), { taps }),
+    codesOf: inputEncoder(program, preprocessing),
+    run: (sample, taps = []) => engine.run(inputOf(sample), { taps }),
     close: () => {
       engine.close();
     },
@@ -43,13 +48,18 @@ export function inputEncoder(
   program: Program,
   preprocessing: () => Preprocessing,
 ): (sample: LoadedSample) => Codes {
-  let table: Int32Array | undefined;
+  const tableOf = lazily(() => pixelTable(program, preprocessing().preset.value));
   return (sample) => {
     if (sample.codes) return sample.codes;
     if (!sample.pixels) return quantizeInput(program, sample.input);
-    table ??= pixelTable(program, preprocessing().preset.value);
-    return byTable(program, sample.pixels, table);
+    return byTable(program, sample.pixels, tableOf());
   };
+}
+
+/** What `make` makes, made when it is first asked for: the preprocessing is known only then. */
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 function byTable(program: Program, pixels: Uint8Array, table: Int32Array): Codes {

@@ -45,7 +45,7 @@ int64_t allocations_of_runs(const ProgramSpec& spec, int32_t threads, bool refer
   std::vector<std::vector<uint8_t>> codes;
   for (const program::Tensor& t : program.tensors) codes.emplace_back(t.bytes());
   exec::Job job;
-  job.input = input.data();
+  job.input.codes = input.data();
   for (const program::Op& op : program.ops) {
     job.copies.push_back({op.output, codes[op.output].data()});
   }

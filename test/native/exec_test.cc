@@ -54,7 +54,7 @@ int run_tiny(const ConvSpec& spec, std::vector<uint8_t> codes, Outcome* outcome 
   Engine engine(loaded(bytes), options(1, true));
   int8_t y = 99;
   Job job;
-  job.input = codes.data();
+  job.input.codes = codes.data();
   job.copies = {{1, &y}};
   const Outcome result = engine.run(job);
   if (outcome != nullptr) *outcome = result;
@@ -113,7 +113,7 @@ TEST(Exec, EarliestTrapWinsForAnyThreads) {
   for (const int32_t threads : {1, 2, 3, 7}) {
     Engine engine(loaded(bytes), options(threads, true));
     Job job;
-    job.input = codes.data();
+    job.input.codes = codes.data();
     const Outcome outcome = engine.run(job);
     ASSERT_EQ(outcome.op, 0);
     if (threads == 1) first = outcome;
@@ -131,7 +131,7 @@ TEST(Exec, OneEngineServesManyThreads) {
     std::vector<uint8_t> codes(24, fill);
     std::vector<int16_t> y(outputs);
     Job job;
-    job.input = codes.data();
+    job.input.codes = codes.data();
     job.copies = {{5, y.data()}};
     engine.run(job);
     return y;
@@ -165,7 +165,7 @@ TEST(Exec, RunManyGivesWhatRunGives) {
   }
   for (size_t i = 0; i < in.size(); ++i) {
     Job job;
-    job.input = in[i].data();
+    job.input.codes = in[i].data();
     job.copies = {{1, one[i].data()}};
     engine.run(job);
     jobs.push_back(job);
@@ -181,7 +181,7 @@ TEST(Exec, TimesEachOperation) {
   const std::vector<uint8_t> codes(24, 7);
   std::vector<uint64_t> op_ns(5, 0);
   Job job;
-  job.input = codes.data();
+  job.input.codes = codes.data();
   job.op_ns = &op_ns;
   engine.run(job);
   for (const uint64_t ns : op_ns) EXPECT_GT(ns, 0u);

@@ -520,7 +520,7 @@ void run_if_small(LoadResult result) {
   exec::Engine engine(std::move(result.program), options);
   std::vector<std::vector<uint8_t>> taps;
   exec::Job job;
-  job.input = codes_in.data();
+  job.input.codes = codes_in.data();
   const auto& tensors = engine.model().program().tensors;
   for (uint32_t i = 0; i < tensors.size(); ++i) {
     taps.emplace_back(tensors[i].bytes());
