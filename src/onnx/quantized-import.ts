@@ -11,10 +11,13 @@ import {
   opsetOf,
 } from './model.js';
 import { parseFacts } from './quantized-metadata.js';
+import { floatWeights } from './quantized-ops/conv-layer.js';
 import { foldNode } from './quantized-ops/fold.js';
 import { hoistTranspose } from './quantized-ops/hoist-transpose.js';
 import { integerOperators, operators } from './quantized-ops/index.js';
+import { intOf } from './quantized-ops/registry.js';
 import { ImportState, wayOut } from './quantized-ops/state.js';
+import { gridOf } from './quantized-ops/weight-grid.js';
 
 /**
  * Whether a model is float, quantized with Q/DQ pairs around float operators, or made of integer
@@ -127,12 +130,23 @@ function readNode(state: ImportState, node: OnnxNode): void {
     );
     return;
   }
-  // What follows a failure is not reported again.
+  // What follows a failure is not reported again, but for weights of its own in float.
   if (node.inputs.some((name) => state.peek(name)?.kind === 'failed')) {
-    state.giveUp(node);
+    if (!reportFloatWeights(state, node)) state.giveUp(node);
     return;
   }
   read(state, node);
+}
+
+/** Names a layer with float weights, behind one that could not be read. */
+function reportFloatWeights(state: ImportState, node: OnnxNode): boolean {
+  const weights = state.constant(node, 1);
+  if (!['Conv', 'Gemm', 'MatMul'].includes(node.op) || weights?.dtype !== 'f32') return false;
+  const isRows = node.op === 'MatMul' || (node.op === 'Gemm' && intOf(node, 'transB', 0) === 0);
+  const axis = isRows ? 1 : 0;
+  if (gridOf(weights.data as Float32Array, weights.shape, axis) !== undefined) return false;
+  state.fail(node, 'float-layer', floatWeights(node.inputs[1]!));
+  return true;
 }
 
 function readConstant(state: ImportState, node: OnnxNode): void {

@@ -7,7 +7,8 @@ import type { TargetSpec } from '../targets/target.js';
 /**
  * Why onnxruntime on x86 runs layers of this model in float; undefined where it runs integer
  * kernels. It has these in QDQ files for u8 codes only, and where no clamp is left between a
- * convolution and its QuantizeLinear. (Read off its optimized graphs, 1.30 and 1.32.)
+ * convolution and its QuantizeLinear. (Read off its optimized graphs, 1.30 and 1.32.) For s8 codes a
+ * session has to allow them; then its codes are the profile's (test/onnx/exports-quantized.test.ts).
  */
 export function floatLayers(graph: QuantGraph, target: TargetSpec): string | undefined {
   if (target.qdqInFloat !== true || graph.origin === 'qop') return undefined;
@@ -17,7 +18,7 @@ export function floatLayers(graph: QuantGraph, target: TargetSpec): string | und
     inputs.some((name) => values.get(name)?.dtype === 's8'),
   );
   if (signed) {
-    return `onnxruntime on x86 runs QDQ layers over s8 codes in float: ${says}; u8 codes or QOperator files avoid it`;
+    return `onnxruntime on x86 runs QDQ layers over s8 codes in float: ${says}; its session entry session.qdqisint8allowed=1, u8 codes or a QOperator file avoid it`;
   }
   if (origin !== 'qdq') return undefined;
   const clamped = nodes.filter((node) => node.op === 'Conv' && cuts(graph, node));

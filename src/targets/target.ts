@@ -44,6 +44,8 @@ export interface TargetConstraints {
   readonly biasStep?: number | undefined;
   /** Whether uint8 weights whose .tflite file names another dimension than 0 are left to TFLite. */
   readonly oddWeightAxes?: 'refused' | undefined;
+  /** A type that values may have where only changes of quantization read and write them. */
+  readonly retyped?: 'u8' | undefined;
   /** Types that the network's last layer may write instead of an activation type. */
   readonly wideOutputs: readonly ('s16' | 's32')[];
 }
@@ -282,6 +284,8 @@ export interface TargetArithmetic extends Recipe {
     readonly requantize: RequantizeForm;
     /** Of a clamp on its own (RELU, RELU6), where it differs from `requantize`. */
     readonly rectify?: RequantizeForm;
+    /** Of a change between signed and unsigned codes, where it differs from `requantize`. */
+    readonly retype?: RequantizeForm;
     /** Of the operands of a concatenation, where it differs from `requantize`. */
     readonly concat?: RequantizeForm;
   };

@@ -27,6 +27,8 @@ export const tflm: TargetSpec = {
     narrowWeights: true,
     scales: 'real',
     perChannelClamp: false,
+    // QUANTIZE, from a uint8 input or to a uint8 output.
+    retyped: 'u8',
     wideOutputs: [],
   },
   arithmetic: {

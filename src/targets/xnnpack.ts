@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { TargetSpec } from './target.js';
+import { tfliteBuiltinX86 } from './tflite.js';
 
 /** TFLite with XNNPACK, float32 requantization: x86, WebAssembly, and all per-channel int8. */
 export const xnnpack: TargetSpec = {
@@ -40,6 +41,8 @@ export const xnnpack: TargetSpec = {
       sigmoid: 'f32HalfAway',
       requantize: { kind: 'fractional', bits: 8, rule: 'halfUp' },
       rectify: { kind: 'code', product: 'f32', code: { kind: 'q31', rule: 'gemmlowp2' } },
+      // Only QUANTIZE between codes of one type is delegated.
+      retype: tfliteBuiltinX86.arithmetic.unary.requantize,
       concat: { kind: 'f32Biased' },
     },
     inputQuantization: { form: 'multiplyInverse', rule: 'halfEven' },
@@ -61,5 +64,12 @@ export const xnnpackRndnu: TargetSpec = {
     perChannelWeights: false,
     narrowWeights: false,
   },
-  arithmetic: { ...xnnpack.arithmetic, code: { kind: 'f32bits', rule: 'halfUp' } },
+  arithmetic: {
+    ...xnnpack.arithmetic,
+    code: { kind: 'f32bits', rule: 'halfUp' },
+    unary: {
+      ...xnnpack.arithmetic.unary,
+      retype: { kind: 'code', code: { kind: 'q31', rule: 'halfUp' } },
+    },
+  },
 };

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a quantized ONNX file under onnxruntime-node and keeps the codes of every integer activation.
 //
-//     node ort_run.cjs MODEL INPUTS OUT [--optimize]
+//     node ort_run.cjs MODEL INPUTS OUT [--optimize] [--int8]
 //
 // INPUTS holds the codes of the images, NCHW one after the other, of the type of the model's input
 // (f32 for a QDQ file). Activations become outputs of the graph; with --optimize QDQ pairs are fused
 // into the integer kernels, which is what runs in practice, so the taps are the outputs of
-// QuantizeLinear. Emulated processors: qemu-x86_64 -cpu Haswell $(which node) ort_run.cjs ...
+// QuantizeLinear; --int8 allows them over s8 codes too, which x86 otherwise computes in float.
+// Emulated processors: qemu-x86_64 -cpu Haswell $(which node) ort_run.cjs ...
 const { createHash } = require('node:crypto');
 const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { basename, join } = require('node:path');
@@ -73,6 +74,7 @@ async function main(args) {
     graphOptimizationLevel: optimize ? 'all' : 'disabled',
     intraOpNumThreads: 1,
     logSeverityLevel: 3,
+    extra: { session: { qdqisint8allowed: args.includes('--int8') ? '1' : '0' } },
   });
   const initializers = new Set(graph.initializer.map(({ name }) => name));
   const input = graph.input.find(({ name }) => !initializers.has(name));

@@ -244,6 +244,17 @@ def pair(op, dtype, scale, weight_scale, scale_out, zeros, activation=0):
     return file.finish(x, y)
 
 
+def with_constant(op, scales, codes):
+    """A 16-bit ADD or MUL of the input and a constant, one code for each channel or one for all."""
+    file = File()
+    x = file.add_tensor('x', 's16', [1, 3, 5, 16], scales[0], 0)
+    k = file.add_tensor('k', 's16', [len(codes)], scales[1], 0, codes)
+    y = file.add_tensor('y', 's16', [1, 3, 5, 16], scales[2], 0)
+    chosen = options('AddOptions', potScaleInt16=False) if op == 'add' else options('MulOptions')
+    file.add_operator(OPS.ADD if op == 'add' else OPS.MUL, [x, k], [y], chosen, 2)
+    return file.finish(x, y)
+
+
 def mean(dtype, side, scale_in, scale_out, zero_in, zero_out):
     file = File()
     x = file.add_tensor('x', dtype, [1, *side, 64], scale_in, zero_in)
@@ -344,6 +355,10 @@ def cases():
             made[f'mean-{dtype}-{n}-equal'] = mean(dtype, side, 0.5, 0.5, mid + 3, mid + 3)
             made[f'mean-{dtype}-{n}-finer'] = mean(dtype, side, 0.5, 0.125, mid + 3, mid - 4)
         made[f'mean-{dtype}-49-random'] = mean(dtype, (7, 7), 0.0235, 0.0171, mid + 3, mid - 4)
+        # Where the zero points meet: zi * si / so is no integer, or half of one.
+        for zero in (low, mid - 1, mid + 1, high):
+            made[f'mean-{dtype}-49-zero{zero}'] = mean(dtype, (7, 7), 0.0235, 0.0191, zero, mid)
+            made[f'mean-{dtype}-49-half{zero}'] = mean(dtype, (7, 7), 0.25, 0.5, zero, mid)
         made[f'average-{dtype}-2x2'] = average(dtype, 8, 2, 2, valid, mid + 3)
         made[f'average-{dtype}-4x4'] = average(dtype, 10, 4, 2, valid, mid - 5)
         made[f'average-{dtype}-3x3-padded'] = average(dtype, 7, 3, 1, same, mid + 3)
@@ -361,6 +376,11 @@ def cases():
             made[f'quantize-{dtype}-{name}'] = unary(
                 OPS.QUANTIZE, dtype, scale_in, mid + 3, scale_out, mid - 8,
                 schema.QuantizeOptionsT(), 2,
+            )
+        other = 'u8' if dtype == 's8' else 's8'
+        for name, scale_in, scale_out in (('dyadic', 0.5, 1.0), ('random', 0.0235, 0.0171)):
+            made[f'quantize-{dtype}-{other}-{name}'] = change(
+                (dtype, scale_in, mid + 3), (other, scale_out, middle(other) - 8)
             )
         made[f'relu-{dtype}-dyadic'] = unary(OPS.RELU, dtype, 0.25, mid + 3, 1.0, mid, None, 2)
         made[f'relu-{dtype}-third'] = unary(OPS.RELU, dtype, 1.0, mid + 3, THIRD, mid, None, 2)
@@ -413,6 +433,10 @@ def wide_cases():
         ('random', (0.0173, 0.31, 3.3)),
     ):
         made[f'mul-s16-{name}'] = pair('mul', 's16', *scales, zeros)
+    codes = stream('constants').integers(-32768, 32768, 16)
+    for name, chosen in (('channels', codes), ('one', codes[:1])):
+        made[f'add-s16-constant-{name}'] = with_constant('add', (0.1, 0.7, 0.12), chosen)
+        made[f'mul-s16-constant-{name}'] = with_constant('mul', (0.0173, 0.31, 3.3), chosen)
     made['concat-s16-equal'] = pair('concat', 's16', 0.5, 1.0, None, zeros)
     for n, side in ((16, (4, 4)), (49, (7, 7)), (6, (2, 3)), (1, (1, 1))):
         made[f'mean-s16-{n}-equal'] = mean('s16', side, 0.5, 0.5, 0, 0)

@@ -629,6 +629,35 @@ describe('codes that move', () => {
   });
 });
 
+describe('uint8 at the ends of an int8 network', () => {
+  const values = [
+    value('x', [1, 1, 1, 1], { dtype: 'u8', scale: 0.5, zeroPoint: 128 }),
+    value('a', [1, 1, 1, 1], { scale: 0.5 }),
+    value('b', [1, 1, 1, 1], { scale: 0.25 }),
+    value('y', [1, 1, 1, 1], { dtype: 'u8', scale: 0.25, zeroPoint: 128 }),
+  ];
+  const change = (from: string, to: string) =>
+    ({ op: 'Requantize', name: to, inputs: [from], output: to }) as const;
+
+  test('TFLite Micro changes it', () => {
+    const graph = graphOf(values, [change('x', 'a'), change('a', 'b'), change('b', 'y')]);
+    const program = lower(graph, findTarget('tflm'));
+    const codeOf = (code: number) => interpret(program, Uint8Array.of(code)).outputs[0]!.data[0]!;
+    expect([0, 127, 128, 131, 255].map(codeOf)).toEqual([0, 126, 128, 134, 255]);
+    expect(() => lower(graph, findTarget('pow2'))).toThrow(/value "x", value "y": is u8/);
+  });
+
+  test('and has no layers over it', () => {
+    const clamp = { lo: Float32Array.of(0), hi: Float32Array.of(6) };
+    const graph = graphOf(values, [
+      change('x', 'a'),
+      change('a', 'b'),
+      { ...change('b', 'y'), clamp },
+    ]);
+    expect(() => lower(graph, findTarget('tflm'))).toThrow(/value "y": is u8, activations must be/);
+  });
+});
+
 describe('violations', () => {
   test('all are listed at once, with node and channel', () => {
     const values = [

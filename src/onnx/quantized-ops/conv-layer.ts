@@ -38,11 +38,7 @@ export function readWeight(
     const { shape, data } = known.tensor;
     const codes = gridOf(data as Float32Array, shape, layout.outputAxis);
     if (codes !== undefined) return arrange(state, node, layer, codes, layout);
-    state.fail(
-      node,
-      'float-layer',
-      `its weights "${name}" are float32 and lie on no 8-bit grid; quantize them`,
-    );
+    state.fail(node, 'float-layer', floatWeights(name));
     return undefined;
   }
   if (known.kind === 'failed') {
@@ -51,6 +47,11 @@ export function readWeight(
   }
   state.fail(node, 'unsupported-weights', `expected constant weights, got "${name}"; fold them`);
   return undefined;
+}
+
+/** What errors say of weights without codes. */
+export function floatWeights(name: string): string {
+  return `its weights "${name}" are float32 and lie on no 8-bit grid; quantize them`;
 }
 
 /** Brings quantized constants into the layout [O, I, KH, KW]. */

@@ -54,7 +54,7 @@ function checkValue(
     ...constraints.activations,
     ...(isLast(graph, value.name, arithmetic.softmax === undefined) ? constraints.wideOutputs : []),
   ];
-  if (!allowed.includes(dtype)) {
+  if (!allowed.includes(dtype) && !isRetyped(graph, value, constraints)) {
     add(`is ${dtype}, activations must be ${constraints.activations.join(' or ')}`);
   }
   if (!constraints.activationZeroPoint && zeroPoint !== 0) add('has a zero point, which must be 0');
@@ -64,6 +64,21 @@ function checkValue(
     add('has a scale that is no power of two');
   }
   if (imageOf(value) === undefined) add('is not one image, [1, C, H, W] or [1, C]');
+}
+
+/** Whether codes of a type that layers cannot have are only changed from and to one they can. */
+function isRetyped(
+  { nodes, values }: QuantGraph,
+  { name, dtype }: QuantValue,
+  { retyped, activations }: TargetSpec['constraints'],
+): boolean {
+  if (dtype !== retyped) return false;
+  const users = nodes.filter(({ inputs, output }) => output === name || inputs.includes(name));
+  return users.every((node) => {
+    const other = values.get(node.output === name ? node.inputs[0]! : node.output);
+    const changes = node.op === 'Requantize' && node.clamp === undefined;
+    return changes && other !== undefined && activations.some((type) => type === other.dtype);
+  });
 }
 
 /** Such layers run in TFLite's optimized kernels, whose arithmetic is another profile's. */

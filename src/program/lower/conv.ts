@@ -154,6 +154,9 @@ function convRequant(
   if (value.dtype === 's32' && value.zeroPoint === 0 && raw) return { kind: 'none' };
   const { product } = recipe(state, node);
   const factors = Array.from(scales, (s) => scaleProduct(product, input.scale, s, value.scale));
+  if (code.kind === 'q31' && code.reduced === true && isConstant(node, factors)) {
+    return { kind: 'shift', rule: 'halfUp', shift: Int8Array.of(0) };
+  }
   const refuse: Refuse = (channel, reason) => {
     const wayOut = 'choose another scale for its weights or output';
     return state.refuse(
@@ -170,6 +173,17 @@ function convRequant(
     reach: reach(node.weight, input),
   };
   return requantOf(factors, code, layer, refuse);
+}
+
+/**
+ * Whether a layer stands for a constant (`graph/quant-constant.ts`), whose codes are its biases; a
+ * multiplier of 16 bits has no 1 for them.
+ */
+function isConstant({ weight, group }: QuantConv, factors: readonly number[]): boolean {
+  const { data, shape, zeroPoints } = weight;
+  const isEmpty = zeroPoints.length === 1 && data.every((code) => code === zeroPoints[0]);
+  const [factor = 0] = factors;
+  return isEmpty && group === shape[0] && data.length === group && Math.abs(factor - 1) < 1e-6;
 }
 
 /** The greatest magnitude of a sum of products in any channel. */

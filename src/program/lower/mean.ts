@@ -52,12 +52,13 @@ function sumsOf(input: QuantValue, n: number): Interval {
 }
 
 /**
- * TensorFlow Lite's optimized MEAN (optimized_ops.h): fixed(raw sum) + zero point out -
- * trunc(f32(f32(zero point in * si) / so)).
+ * TensorFlow Lite's optimized MEAN (optimized_ops.h): fixed(raw sum) + zero point out - z, where z
+ * is f32(f32(zero point in * si) / so), rounded half away from zero by adding 1/2 in float32.
  */
 function rawMean(input: QuantValue, value: QuantValue, n: number, rule: FixedRule): AverageForm {
   const { multiplier, shift } = quantizeMultiplier(f32(input.scale / f32(n * value.scale)));
-  const offset = Math.trunc(f32(f32(input.zeroPoint * input.scale) / value.scale));
+  const zero = f32(f32(input.zeroPoint * input.scale) / value.scale);
+  const offset = Math.trunc(f32(zero + (zero > 0 ? 0.5 : -0.5)));
   const raw = n * input.zeroPoint;
   const requant = stepwise(
     sumsOf(input, n),

@@ -142,9 +142,10 @@ function formOf(
   to: QuantValue,
 ): RequantizeForm {
   const { unary, s16 } = target.arithmetic;
-  const { requantize, rectify } = unary;
+  const { requantize, rectify, retype } = unary;
   if (from.dtype === 's16' || to.dtype === 's16') return s16?.requantize ?? requantize;
-  return node.clamp === undefined ? requantize : (rectify ?? requantize);
+  if (node.clamp !== undefined) return rectify ?? requantize;
+  return from.dtype === to.dtype ? requantize : (retype ?? requantize);
 }
 
 /** Dequantize, compute in float32, quantize. */
