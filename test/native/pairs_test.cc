@@ -9,102 +9,112 @@
 #include <random>
 #include <vector>
 
+#include "cpu.h"
+#include "kernels/gemm/gemm.h"
+
 namespace lastbit {
 namespace {
 
 constexpr size_t channels = pair_channels;
 
-// Source of every operand byte, from the steps as the kernels run them; -1: always 0.
-std::vector<int> sources_of(const PairPanel& panel, size_t k) {
-  std::vector<int> sources(panel.operand_bytes() + 2 * pair_block, -1);
-  if (panel.steps.empty()) {
-    for (size_t i = 0; i < panel.operand_bytes(); ++i) sources[i] = i < k ? int(i) : -1;
-    sources.resize(panel.operand_bytes());
-    return sources;
-  }
-  size_t at = 0;
-  for (const PermuteStep& step : panel.steps) {
-    for (size_t i = 0; i < 2 * pair_block; ++i) {
-      const bool zero = (step.shuffle[i] & 0x80) != 0;
-      sources[at + i] = zero ? -1 : int(step.source[i / pair_block]) + step.shuffle[i];
-    }
-    at += step.advance;
-  }
-  EXPECT_EQ(at, panel.operand_bytes());
-  sources.resize(panel.operand_bytes());
-  return sources;
-}
-
 class Checked {
  public:
   Checked(const PairPanel& panel, const std::vector<int16_t>& weights)
-      : panel_(panel), weights_(weights), sources_(sources_of(panel, weights.size() / channels)) {}
+      : panel_(panel), left_(weights), b_(panel.weights.data()) {}
 
+  // Goes through the steps as multiply_pairs.inc does.
   void run() {
-    left_ = weights_;
-    size_t at = 0;
-    for (size_t i = 0; i < panel_.doubles; ++i, at += 8) add_double(at);
-    for (size_t i = 0; i < panel_.mixed; ++i, at += 16) {
-      add_double(at);
-      add_single(at + 8);
-      add_single(at + 12);
-    }
-    for (size_t i = 0; i < panel_.singles; ++i, at += 4) add_single(at);
-    for (size_t i = 0; i < panel_.wides; ++i, at += 4) add_wide(at);
-    EXPECT_EQ(at, panel_.operand_bytes());
+    ASSERT_EQ(panel_.weights.size(), panel_.weight_bytes());
+    step_ = panel_.steps.data();
+    all(PairKind::doubles, [this] { add_double(0), add_double(2); });
+    all(PairKind::mixed, [this] { add_double(0), add_single(2), add_single(3); });
+    all(PairKind::singles, [this] {
+      for (int group = 0; group < 4; ++group) add_single(group);
+    });
+    all(PairKind::half_doubles, [this] { add_double(0); });
+    all(PairKind::half_singles, [this] { add_single(0), add_single(1); });
+    all(PairKind::wides, [this] {
+      for (int group = 0; group < 4; ++group) add_wide(group);
+    });
+    EXPECT_EQ(step_, panel_.steps.data() + panel_.steps.size());
+    EXPECT_EQ(b_, panel_.weights.data() + panel_.weights.size());
     for (const int16_t w : left_) ASSERT_EQ(w, 0) << "a weight is missing or twice there";
   }
 
  private:
-  const uint8_t* weight_at(size_t at, size_t c) const {
-    return &panel_.weights[(at / 4 * size_t(panel_.channels) + c) * 4 + at % 4];
+  template <class Add>
+  void all(PairKind kind, Add add) {
+    for (size_t n = panel_.counts[int(kind)]; n != 0; --n, ++step_) {
+      const auto halves_differ = std::memcmp(step_->order, step_->order + pair_block, pair_block);
+      ASSERT_EQ(halves_differ, 0);
+      add();
+      b_ += pair_groups(kind) * panel_.channels * 4;
+    }
   }
-  void take(size_t at, size_t c, int w) {
-    if (sources_[at] < 0) return;  // the operand is 0, whatever its weight
-    left_[size_t(sources_[at]) * channels + c] =
-        int16_t(left_[size_t(sources_[at]) * channels + c] - w);
+  // The activation of an operand, or -1: always 0.
+  int source(int operand) const {
+    const uint8_t place = step_->order[operand];
+    return (place & 0x80) != 0 ? -1 : int(step_->source) + place;
+  }
+  const uint8_t* weight_at(int operand, size_t c) const {
+    return b_ + (size_t(operand / 4) * size_t(panel_.channels) + c) * 4 + operand % 4;
+  }
+  void take(int operand, size_t c, int w) {
+    if (source(operand) < 0) return;  // the operand is 0, whatever its weight
+    int16_t& left = left_.at(size_t(source(operand)) * channels + c);
+    left = int16_t(left - w);
   }
   // Operands that end in one s16.
-  void add_in_s16(const std::vector<size_t>& places) {
+  void add_in_s16(const std::vector<int>& operands) {
     for (size_t c = 0; c < size_t(panel_.channels); ++c) {
       int positive = 0, negative = 0;
-      for (const size_t at : places) {
-        const int w = static_cast<int8_t>(*weight_at(at, c));
-        // In place, what follows the last activation is unknown: its weight must be 0.
-        if (sources_[at] < 0 && panel_.steps.empty()) {
-          ASSERT_EQ(w, 0);
-        }
+      for (const int operand : operands) {
+        const int w = static_cast<int8_t>(*weight_at(operand, c));
         (w > 0 ? positive : negative) += w;
-        take(at, c, w);
+        take(operand, c, w);
       }
       ASSERT_LE(255 * positive, INT16_MAX);
       ASSERT_GE(255 * negative, INT16_MIN);
     }
   }
-  void add_double(size_t at) {
+  void add_double(int group) {
+    const int at = 4 * group;
     add_in_s16({at, at + 1, at + 4, at + 5});
     add_in_s16({at + 2, at + 3, at + 6, at + 7});
   }
-  void add_single(size_t at) {
-    add_in_s16({at, at + 1});
-    add_in_s16({at + 2, at + 3});
+  void add_single(int group) {
+    add_in_s16({4 * group, 4 * group + 1});
+    add_in_s16({4 * group + 2, 4 * group + 3});
   }
-  void add_wide(size_t at) {
-    for (const size_t place : {at, at + 2}) {
-      ASSERT_EQ(sources_[place + 1], -1) << "the high byte of an s16 operand";
+  void add_wide(int group) {
+    for (const int operand : {4 * group, 4 * group + 2}) {
+      ASSERT_EQ(source(operand + 1), -1) << "the high byte of an s16 operand";
       for (size_t c = 0; c < size_t(panel_.channels); ++c) {
         int16_t w;
-        std::memcpy(&w, weight_at(place, c), sizeof w);
-        take(place, c, w);
+        std::memcpy(&w, weight_at(operand, c), sizeof w);
+        take(operand, c, w);
       }
     }
   }
 
   const PairPanel& panel_;
-  const std::vector<int16_t>& weights_;
-  std::vector<int> sources_;
   std::vector<int16_t> left_;
+  const PairStep* step_ = nullptr;
+  const uint8_t* b_;
 };
+
+size_t count(const PairPanel& panel, PairKind kind) { return panel.counts[int(kind)]; }
+
+std::vector<const PairSearch*> searches() {
+  std::vector<const PairSearch*> all = {&pair_search_ref};
+  const GemmKernel* kernel = pick_gemm(cpu::detect());
+  if (kernel != nullptr && kernel->pairs != nullptr) all.push_back(kernel->pairs);
+  uint32_t avx2 = 0;
+  if (cpu::tier_flags("avx2", &avx2) && (avx2 & ~cpu::detect()) == 0) {
+    all.push_back(pick_gemm(avx2)->pairs);
+  }
+  return all;
+}
 
 TEST(Pairs, AnyWeights) {
   std::mt19937 random(1);
@@ -123,20 +133,42 @@ TEST(Pairs, AnyWeights) {
       const double value = extreme ? (random() % 2 == 0 ? -limit - 1 : limit) : bell(random);
       w = static_cast<int16_t>(std::clamp<double>(value, -limit - 1, limit));
     }
-    const PairPanel panel = plan_pairs(weights.data(), k, int32_t(width));
     SCOPED_TRACE(testing::Message()
                  << "k " << k << " channels " << width << " reach " << reach << " round " << round);
+    const PairPanel panel = plan_pairs(weights.data(), k, int32_t(width));
     Checked(panel, weights).run();
     if (HasFatalFailure()) return;
+    for (const PairSearch* search : searches()) {
+      const PairPanel other = plan_pairs(weights.data(), k, int32_t(width), *search);
+      ASSERT_TRUE(other.weights == panel.weights);
+    }
+  }
+}
+
+TEST(Pairs, TransposedAlike) {
+  constexpr size_t stride = 45;
+  std::vector<int16_t> from(channels * stride);
+  for (size_t i = 0; i < from.size(); ++i) from[i] = int16_t(i);
+  int32_t lanes[pair_channels];
+  for (int l = 0; l < pair_channels; ++l) lanes[l] = l % 5 == 4 ? -1 : (7 * l) % pair_channels;
+  for (const size_t k : {1, 7, 8, 27, 45}) {
+    for (const PairSearch* search : searches()) {
+      std::vector<int16_t> to(k * channels, -1);
+      search->transpose(from.data(), stride, lanes, k, to.data());
+      for (size_t i = 0; i < to.size(); ++i) {
+        const int32_t lane = lanes[i % channels];
+        ASSERT_EQ(to[i], lane < 0 ? 0 : from[size_t(lane) * stride + i / channels]) << i;
+      }
+    }
   }
 }
 
 TEST(Pairs, SmallWeightsStayInPlace) {
   const std::vector<int16_t> weights(100 * channels, 32);
   const PairPanel panel = plan_pairs(weights.data(), 100);
-  EXPECT_TRUE(panel.steps.empty());
-  EXPECT_EQ(panel.doubles, 12u);
-  EXPECT_EQ(panel.singles, 1u);
+  EXPECT_EQ(count(panel, PairKind::doubles), 6u);
+  EXPECT_EQ(count(panel, PairKind::half_doubles), 1u);
+  for (int i = 0; i < pair_block; ++i) EXPECT_EQ(panel.steps[0].order[i], i);
   Checked(panel, weights).run();
 }
 
@@ -144,16 +176,26 @@ TEST(Pairs, SmallWeightsStayInPlace) {
 TEST(Pairs, FourTimes33AreNoDouble) {
   const std::vector<int16_t> weights(16 * channels, 33);
   const PairPanel panel = plan_pairs(weights.data(), 16);
-  EXPECT_EQ(panel.doubles + panel.mixed, 0u);
-  EXPECT_EQ(panel.singles, 4u);
+  EXPECT_EQ(panel.steps.size(), 1u);
+  EXPECT_EQ(count(panel, PairKind::singles), 1u);
   Checked(panel, weights).run();
 }
 
 TEST(Pairs, LargeWeightsOfOneSignAreWide) {
   const std::vector<int16_t> weights(16 * channels, -65);
-  EXPECT_EQ(plan_pairs(weights.data(), 16).wides, 8u);
+  EXPECT_EQ(count(plan_pairs(weights.data(), 16), PairKind::wides), 2u);
   const std::vector<int16_t> legal(16 * channels, -64);
-  EXPECT_EQ(plan_pairs(legal.data(), 16).singles, 4u);
+  EXPECT_EQ(count(plan_pairs(legal.data(), 16), PairKind::singles), 1u);
+}
+
+// Where not all pair, eight operands of pairs and the rest wide.
+TEST(Pairs, HalfOfThem) {
+  std::vector<int16_t> weights(16 * channels, 66);
+  std::fill_n(weights.begin(), 10 * channels, int16_t{63});
+  const PairPanel panel = plan_pairs(weights.data(), 16);
+  EXPECT_EQ(count(panel, PairKind::half_singles), 1u);
+  EXPECT_EQ(count(panel, PairKind::wides), 1u);
+  Checked(panel, weights).run();
 }
 
 }  // namespace

@@ -54,8 +54,7 @@ class GemmConv final : public FastConv {
     TilePlace* tiles;
     int32_t* row_terms;
     uint8_t* operands;
-    uint8_t* permuted;  // one tile's operands in the order of a panel of pairs
-    uint8_t* results;   // one tile, bytes or int32
+    uint8_t* results;  // one tile, bytes or int32
   };
 
   struct Panel {
@@ -66,8 +65,8 @@ class GemmConv final : public FastConv {
 
   int32_t channels_of(const PanelWidth& width) const { return width.vectors * kernel_.lanes; }
   size_t panel_bytes(size_t panel) const {
-    const size_t operands = pairs_.empty() ? groups_ * 4 : pairs_[panel].operand_bytes();
-    return operands * static_cast<size_t>(channels_of(panels_[panel].width));
+    if (!pairs_.empty()) return pairs_[panel].weight_bytes();
+    return groups_ * 4 * static_cast<size_t>(channels_of(panels_[panel].width));
   }
   size_t clamp_bytes() const { return static_cast<size_t>(kernel_.lanes) * 4; }  // of a vector
   const TileShape& shape_of(const TilePlace& tile, const PanelWidth& width) const {
@@ -77,6 +76,10 @@ class GemmConv final : public FastConv {
   std::vector<PanelWidth> choose_shapes();
   int32_t main_rows(int32_t vectors) const;
   int32_t shape_for(int32_t rows) const;
+  // Whether a shape's tile takes as many rows as there are.
+  bool fits(int32_t rows, const TileShape& shape) const {
+    return rows == shape.rows || kernel_.pairs != nullptr;
+  }
   void operands_of(const int16_t* weights, uint8_t* row) const;
   void pack(const ConvPlan& plan);
   void place_panels(const ConvPlan& plan, const std::vector<PanelWidth>& widths);
@@ -95,7 +98,6 @@ class GemmConv final : public FastConv {
 
   const GemmKernel& kernel_;
   std::vector<PairPanel> pairs_;  // their weights are in weights_
-  size_t permuted_stride_ = 0;    // bytes of one row's operands in the order of a panel
   program::Window window_;
   Pads halo_;
   int32_t in_channels_, out_height_, out_width_, out_channels_;
@@ -155,7 +157,6 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   scratch_bytes_ = round_up(size_t(block_tiles_) * sizeof(TilePlace), 64) +
                    round_up(tile_rows * sizeof(int32_t), 64) +
                    round_up(tile_rows * operand_stride_ + 64, 64) +
-                   round_up(size_t(rows) * permuted_stride_, 64) +
                    round_up(size_t(rows) * size_t(most_channels_) * 4, 64);
 }
 
@@ -170,7 +171,6 @@ GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
   s.tiles = reinterpret_cast<TilePlace*>(take(size_t(block_tiles_) * sizeof(TilePlace)));
   s.row_terms = reinterpret_cast<int32_t*>(take(size_t(block_tiles_) * rows * sizeof(int32_t)));
   s.operands = take(size_t(block_tiles_) * rows * operand_stride_ + 64);
-  s.permuted = take(rows * permuted_stride_);
   s.results = take(rows * size_t(most_channels_) * 4);
   return s;
 }
@@ -223,11 +223,9 @@ void GemmConv::pack_weights(const ConvPlan& plan, size_t p, std::vector<uint8_t>
   const Panel& panel = panels_[p];
   uint8_t* packed = weights_.get() + panel.weights;
   if (!pairs_.empty()) {
-    PairPanel& pairs = pairs_[p];
-    std::memcpy(packed, pairs.weights.data(), pairs.weights.size());
-    pairs.weights = {};
-    // 31 bytes past the last operand are written too.
-    permuted_stride_ = std::max(permuted_stride_, round_up(pairs.operand_bytes() + 31, 64));
+    Uninitialized<uint8_t>& weights = pairs_[p].weights;
+    std::memcpy(packed, weights.data(), weights.size());
+    weights = {};
     return;
   }
   const size_t step = panel.order.size() * 4;
@@ -307,7 +305,7 @@ void GemmConv::pack(const ConvPlan& plan) {
 // Where the activations of output pixels [first, last) begin, if they can be read in place.
 TilePlace GemmConv::place(const View& in, int32_t first, int32_t last) const {
   TilePlace tile{nullptr, 0, first, last - first, shape_for(last - first), 0, 0};
-  if (!in_place_ || tile.rows != shapes_[0][size_t(tile.shape)]->rows) return tile;
+  if (!in_place_ || !fits(tile.rows, *shapes_[0][size_t(tile.shape)])) return tile;
   const int32_t y = first / out_width_, x = first % out_width_;
   const ptrdiff_t step = ptrdiff_t{window_.stride_w} * in_channels_;
   const bool seamless = in.row_stride * window_.stride_h == step * out_width_;
@@ -409,19 +407,13 @@ void GemmConv::run_tile(const View& out, size_t panel, const TilePlace& tile, Ti
   const int32_t channels = channels_of(width);
   const TileShape& shape = shape_of(tile, width);
   const bool whole =
-      tile.rows == shape.rows && width.first + channels <= out_channels_ && form_ != Form::raw;
-  // Tiles of pairs step over one gap themselves.
+      fits(tile.rows, shape) && width.first + channels <= out_channels_ && form_ != Form::raw;
+  // Parts of tiles of pairs step over one gap themselves.
   const bool joined =
-      tile.wrap == INT32_MAX || (kernel_.permute != nullptr && tile.rows - tile.wrap <= out_width_);
+      tile.wrap == INT32_MAX || (kernel_.pairs != nullptr && out_width_ >= pair_part_rows);
   args->a = tile.a;
   args->a_stride = tile.a_stride;
-  if (!pairs_.empty() && !pairs_[panel].steps.empty()) {
-    const std::vector<PermuteStep>& steps = pairs_[panel].steps;
-    kernel_.permute(tile.a, tile.a_stride, tile.rows, steps.data(), steps.size(), scratch.permuted,
-                    ptrdiff_t(permuted_stride_));
-    args->a = scratch.permuted;
-    args->a_stride = ptrdiff_t(permuted_stride_);
-  }
+  args->rows = tile.rows;
   const Tile run = shape.tile[int(form_)];
   if (whole && joined) {
     args->c = out.data + tile.out + width.first;
@@ -445,12 +437,8 @@ void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
   args.ones = ones_;
   args.b = weights_.get() + panel.weights;
   args.groups = groups_;
-  if (!pairs_.empty()) {
-    args.groups = pairs_[p].singles;
-    args.doubles = pairs_[p].doubles;
-    args.mixed = pairs_[p].mixed;
-    args.wides = pairs_[p].wides;
-  }
+  args.width = out_width_;
+  if (!pairs_.empty()) args.pairs = &pairs_[p];
   args.bias = reinterpret_cast<const int32_t*>(bias_.get()) + panel.lanes;
   args.parameters =
       reinterpret_cast<const int32_t*>(parameters_.get()) + panel.lanes * size_t(form_slots(form_));
@@ -492,8 +480,8 @@ std::unique_ptr<FastConv> make_gemm_conv(ConvPlan plan, uint32_t cpu_flags) {
       plan.saturating_pairs ? pick_saturating_gemm(cpu_flags) : pick_gemm(cpu_flags);
   if (kernel == nullptr) return nullptr;
   if (kernel->remainders != nullptr) plan.prefer_floor_f32(kernel->remainders);
-  if (kernel->permute != nullptr) {
-    std::vector<PairPanel> pairs = plan_pair_panels(plan, kernel->partners);
+  if (kernel->pairs != nullptr) {
+    std::vector<PairPanel> pairs = plan_pair_panels(plan, *kernel->pairs);
     if (!pairs.empty()) return std::make_unique<GemmConv>(plan, *kernel, 0, std::move(pairs));
     kernel = kernel->instead;
   }

@@ -9,6 +9,7 @@
 #include "kernels/requant/epilogue.h"
 #include "kernels/requant/floor_f32.h"
 #include "kernels/requant/lane_steps.h"
+#include "kernels/uninitialized.h"
 #include "program/program.h"
 
 namespace lastbit {
@@ -22,9 +23,9 @@ struct ConvPlan {
   int32_t in_height = 0, in_width = 0, in_channels = 0;
   int32_t out_height = 0, out_width = 0, out_channels = 0;
   size_t reduction = 0;
-  Pads halo;                     // of the input view
-  std::vector<int32_t> bias;     // less z * sum (w - zw), wrapped to int32; not scaled
-  std::vector<int16_t> weights;  // w - zw, [oc][reduction], in [-383, 383]
+  Pads halo;                       // of the input view
+  std::vector<int32_t> bias;       // less z * sum (w - zw), wrapped to int32; not scaled
+  Uninitialized<int16_t> weights;  // w - zw, [oc][reduction], in [-383, 383]
   int32_t least_weight = 0, greatest_weight = 0;
   std::vector<program::Range> ranges;  // of accumulators, by channel, within int32
   Epilogue epilogue;

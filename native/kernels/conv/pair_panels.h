@@ -9,8 +9,8 @@
 
 namespace lastbit {
 
-// One panel for each 16 output channels, lanes in the order of gemm_channel. None at all
+// One panel for each 24 or 16 output channels, lanes in the order of gemm_channel. None at all
 // where s16 operands cost less: few activations with large weights, which find no partners.
-std::vector<PairPanel> plan_pair_panels(const ConvPlan& plan, PairPartners partners);
+std::vector<PairPanel> plan_pair_panels(const ConvPlan& plan, const PairSearch& search);
 
 }  // namespace lastbit

@@ -22,7 +22,7 @@ struct TileArgs {
   const uint8_t* a = nullptr;  // operands of the first row, 4 bytes for each group of terms
   ptrdiff_t a_stride = 0;      // bytes to the next row
   const uint8_t* b = nullptr;
-  size_t groups = 0;                    // k / terms, rounded up; with pairs: the panel's singles
+  size_t groups = 0;                    // k / terms, rounded up
   const int32_t* bias = nullptr;        // one per channel of the panel, in lane order
   const int32_t* row_terms = nullptr;   // added to every channel of a row; may be null
   const int32_t* parameters = nullptr;  // form_slots(form) vectors for each vector of channels
@@ -30,12 +30,13 @@ struct TileArgs {
   const uint8_t* hi = nullptr;  // the panel is shorter; with 3 vectors: of 2, then of the third
   uint8_t* c = nullptr;         // Form::raw: int32 accumulators in lane order
   ptrdiff_t c_stride = 0;       // bytes
-  // With pairs only: a vector of s16, all 2^prescale of the form (other kernels have that in their
-  // weights), and their numbers (gemm/pairs.h); row `wrap` and those after it are written `gap`
-  // bytes further (the next image row).
+  // With pairs only. A vector of s16, all 2^prescale of the form (other kernels have that in their
+  // weights); how the panel is packed; rows of the tile, any number up to the shape's. Row `wrap`
+  // begins the next image row, and so does every `width`th after it: each is `gap` bytes further.
   const int32_t* ones = nullptr;
-  size_t doubles = 0, mixed = 0, wides = 0;
-  int32_t wrap = INT32_MAX;
+  const PairPanel* pairs = nullptr;
+  int32_t rows = 0;
+  int32_t wrap = INT32_MAX, width = 0;
   ptrdiff_t gap = 0;
 };
 using Tile = void (*)(const TileArgs&);
@@ -57,12 +58,6 @@ using RowSums = void (*)(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t
 // Reorders the weights of one packed panel, where the instructions want another order.
 using Repack = void (*)(uint8_t* weights, size_t groups, int32_t vectors);
 
-// Operands of a panel of pairs: `count` steps on each row. Reads 16 bytes at each source and writes
-// 32 at each place, so up to 31 past the last operand.
-using Permute = void (*)(const uint8_t* a, ptrdiff_t a_stride, int32_t rows,
-                         const PermuteStep* steps, size_t count, uint8_t* operands,
-                         ptrdiff_t operand_stride);
-
 struct GemmKernel {
   const char* name;
   int32_t lanes;
@@ -74,9 +69,8 @@ struct GemmKernel {
   RowSums row_sums;
   int32_t activation_offset = 0;  // what the tiles subtract from activations; part of the bias
   Repack repack = nullptr;        // may be null
-  // Not null: panels are packed as pairs, which takes another number of operands for each panel.
-  Permute permute = nullptr;
-  PairPartners partners = nullptr;
+  // Not null: panels are packed as pairs, and tiles take any number of rows up to their shape's.
+  const PairSearch* pairs = nullptr;
   const GemmKernel* instead = nullptr;  // for layers that pairs do not suit; of equal most_prescale
   // Not null: tiles have Form::floor_f32; this serves its proof.
   RemaindersOf remainders = nullptr;

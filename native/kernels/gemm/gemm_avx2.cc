@@ -36,7 +36,6 @@ const GemmKernel gemm_s16_avx2 = {"gemm_s16_avx2",
                                   nullptr,
                                   nullptr,
                                   nullptr,
-                                  nullptr,
                                   s16_prescale};
 
 }  // namespace lastbit

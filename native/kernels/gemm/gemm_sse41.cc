@@ -35,7 +35,6 @@ const GemmKernel gemm_s16_sse41 = {"gemm_s16_sse41",
                                    nullptr,
                                    nullptr,
                                    nullptr,
-                                   nullptr,
                                    s16_prescale};
 
 }  // namespace lastbit

@@ -13,38 +13,52 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/uninitialized.h"
+
 namespace lastbit {
 
 constexpr int32_t pair_channels = 24;  // of the widest panel; narrower ones have 16
 constexpr int32_t pair_block = 16;     // activations that one shuffle reaches
+constexpr int32_t pair_part_rows = 4;  // that a tile computes together, at most
 
-// Twice sixteen bytes of operands, each from sixteen neighbouring activations; `advance` of the
-// bytes count, what is written beyond is overwritten by the next step.
-struct PermuteStep {
-  uint32_t source[2];
-  uint32_t advance;
-  uint8_t shuffle[2 * pair_block];  // byte of the source, or 0x80: 0
+// What a step multiplies, in groups of four operands:
+//   double  2 groups: four pairs; the products of the last two are added to the first two's
+//   single  1 group: two pairs
+//   wide    1 group: two activations as s16, weights s16
+// A panel has its steps in this order of kinds.
+enum class PairKind : uint8_t {
+  doubles,       // two doubles
+  mixed,         // a double, then two singles
+  singles,       // four singles
+  half_doubles,  // one double
+  half_singles,  // two singles
+  wides,         // four wides
+};
+constexpr int pair_kinds = 6;
+constexpr int pair_groups(PairKind kind) {
+  return kind == PairKind::half_doubles || kind == PairKind::half_singles ? 2 : 4;
+}
+
+// Operands of a step, from sixteen neighbouring activations.
+struct PairStep {
+  uint32_t source;                // the first activation
+  uint8_t order[2 * pair_block];  // operand's place among them, or 0x80: 0; both halves alike
 };
 
-// Operands and weights of a panel, in this order:
-//   doubles  8 bytes each: four pairs; the products of the last two are added to the first two's
-//   mixed    16 bytes: a double, then two singles
-//   singles  4 bytes: two pairs
-//   wides    4 bytes: two activations as s16, weights s16
 struct PairPanel {
   int32_t channels = pair_channels;  // 16 or 24
-  size_t doubles = 0, mixed = 0, singles = 0, wides = 0;
-  std::vector<PermuteStep> steps;  // empty: the operands are the activations as they lie
-  std::vector<uint8_t> weights;    // [operand bytes / 4][channel][4]
+  size_t counts[pair_kinds] = {};    // steps of each kind
+  std::vector<PairStep> steps;
+  Uninitialized<uint8_t> weights;  // of each step: [group][channel][4]
 
-  size_t operand_bytes() const { return 8 * doubles + 16 * mixed + 4 * (singles + wides); }
-  // Instructions for one row of activations.
+  size_t weight_bytes() const;
+  // Cycles for one row of activations.
   double cost() const;
 };
 
 // The same for k activations that are widened once for all panels, all by vpmaddwd.
 constexpr double widened_cost(size_t k, int32_t channels) {
-  return (channels == 24 ? 4.2 : 3.1) * static_cast<double>(k);
+  return (channels == 24 ? 0.95 : 0.63) * static_cast<double>(k);
 }
 
 // Magnitudes of weights that are added in s16: positive ones by channel, then negative ones.
@@ -53,15 +67,30 @@ struct PairSums {
 };
 constexpr uint8_t pair_most = 128;  // of one sign; 255 * 128 <= 32767
 
-// Sets bit j of partners[i], and bit i of partners[j], where items i and j are safe together; each
-// is by itself. count <= pair_block. The search for partners is what planning costs.
-using PairPartners = void (*)(const PairSums* items, int count, uint32_t* partners);
-void pair_partners_ref(const PairSums* items, int count, uint32_t* partners);
+struct PairCouple {
+  uint8_t first, second;  // in rising order
+};
+
+// What planning costs, by instruction set; all give the same.
+struct PairSearch {
+  // [rows][pair_channels] from rows of `from`, `stride` apart: lane l has row lanes[l]; where that
+  // is negative, 0. `k` activations.
+  void (*transpose)(const int16_t* from, size_t stride, const int32_t* lanes, size_t k,
+                    int16_t* to);
+  // Sums of one activation's weights; false if one leaves s8.
+  bool (*sums)(const int16_t* weights, PairSums* sums);
+  // Couples items that are safe together, as each is by itself: always the item with fewest
+  // possible partners, with that partner which has fewest itself; of equals the first. Returns the
+  // number of couples; `left` holds a bit for every other item. count <= pair_block; `items` has
+  // room for so many, and what is behind the last one may be overwritten.
+  int (*couple)(PairSums* items, int count, PairCouple* couples, uint32_t* left);
+};
+extern const PairSearch pair_search_ref;
 
 // `weights`: [k][pair_channels], each within [-16384, 16384], of which the panel has the first
 // `channels`; the others must be 0. Those of wides are packed times
-// `wide_scale`, which must leave them in s16; tiles scale the other products (TileArgs::scale).
+// `wide_scale`, which must leave them in s16; tiles scale the other products (TileArgs::ones).
 PairPanel plan_pairs(const int16_t* weights, size_t k, int32_t channels = pair_channels,
-                     PairPartners partners = pair_partners_ref, int32_t wide_scale = 1);
+                     const PairSearch& search = pair_search_ref, int32_t wide_scale = 1);
 
 }  // namespace lastbit
