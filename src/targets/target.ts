@@ -302,7 +302,14 @@ export type WideLayers = Recipes &
     readonly accumulatorBits: number;
     /** A change of scale with 16-bit codes on either side or both; absent: as with 8 bits. */
     readonly requantize?: RequantizeForm | undefined;
+    readonly softmax?: WideSoftmax | undefined;
   };
+
+/** TFLite's softmax of 16 bits: how its argument is rounded, and the type its tables are made in. */
+export interface WideSoftmax {
+  readonly rule: FixedRule;
+  readonly tables: 'f32' | 'f64';
+}
 
 /** How a bias at accumulator scale becomes the one of the hardware. */
 export interface BiasForm {

@@ -21,6 +21,7 @@ const wide: WideLayers = {
   add: { kind: 'rescaled', leftShift: 15, rule: 'gemmlowp2' },
   globalPool: { kind: 'mean', rule: 'gemmlowp2' },
   requantize: { kind: 'code', code: gemmlowp },
+  softmax: { rule: 'gemmlowp2', tables: 'f64' },
 };
 
 /** LiteRT's reference kernels. */
@@ -162,6 +163,7 @@ export const tfliteBuiltinX86: TargetSpec = {
     },
     s16: { ...wide, add: { kind: 'rescaled', leftShift: 15, folded: true, rule: 'gemmlowp2' } },
     softmax: { kind: 'f32Table', s8: 'halfAway', u8: 'truncHalf' },
+    inputQuantization: { form: 'multiplyInverse', rule: 'halfEven' },
   },
 };
 

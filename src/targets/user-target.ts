@@ -162,6 +162,7 @@ const arithmetic = object({
     add: add.optional(),
     globalPool: mean.optional(),
     requantize: requantize.optional(),
+    softmax: object({ rule, tables: z.enum(['f32', 'f64']) }).optional(),
   }).optional(),
   accumulator,
   bias: object({

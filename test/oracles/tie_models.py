@@ -284,8 +284,9 @@ def average(dtype, side, kernel, stride, padding, zero):
 
 def softmax(dtype, channels, scale, beta=1.0):
     file = File()
-    x = file.add_tensor('x', dtype, [1, channels], scale, 3)
-    y = file.add_tensor('y', dtype, [1, channels], 1 / 256, -128 if dtype == 's8' else 0)
+    step, least = {'s8': (1 / 256, -128), 'u8': (1 / 256, 0), 's16': (1 / 32768, 0)}[dtype]
+    x = file.add_tensor('x', dtype, [1, channels], scale, 0 if dtype == 's16' else 3)
+    y = file.add_tensor('y', dtype, [1, channels], step, least)
     file.add_operator(OPS.SOFTMAX, [x], [y], options('SoftmaxOptions', beta=beta), 2)
     return file.finish(x, y)
 
@@ -457,6 +458,8 @@ def wide_cases():
         )
     for name, scale_out in (('finer', 0.125), ('coarser', 2.0), ('random', 0.317)):
         made[f'quantize-s16-{name}'] = change(('s16', 0.5, 0), ('s16', scale_out, 0))
+    for channels, scale in ((2, 0.001), (10, 0.0005), (257, 0.002), (1001, 0.0004)):
+        made[f'softmax-s16-{channels}'] = softmax('s16', channels, scale)
     made['average-s16-2x2'] = average('s16', 8, 2, 2, valid, 0)
     made['average-s16-3x3-padded'] = average('s16', 7, 3, 1, same, 0)
     made['average-s16-7x7'] = average('s16', 7, 7, 1, valid, 0)

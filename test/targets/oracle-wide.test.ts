@@ -97,6 +97,8 @@ describe('16x8: another rule is told apart', () => {
     ['one rounding', /^add/, { add: { kind: 'rescaled', leftShift: 15, rule: 'halfUp' } }],
     ['float32 scales', /^mul/, { kinds: { mul: { ...tflm.arithmetic, product: 'f32' } } }],
     ['half up', /^mean/, { globalPool: { kind: 'mean', rule: 'halfUp' } }],
+    ['floor', /^softmax/, { softmax: { rule: 'floor', tables: 'f32' } }],
+    ['tables of doubles', /^softmax/, { softmax: { rule: 'gemmlowp2', tables: 'f64' } }],
     [
       'half up',
       /^quantize/,
@@ -136,15 +138,18 @@ test('16x8 is what the quantizer takes only where asked: 8 bits come first', () 
   }
 });
 
-test.each(['wide-pool', 'quantize-s16-s8-near', 'quantize-s8-s16-random', 'quantize-s16-coarser'])(
-  '16x8: the interpreter computes the same: %s',
-  (name) => {
-    const program = lower(load(name), findTarget('tflm'));
-    const [codes] = inputsOf(name, program);
-    const engine = Engine.load(program);
-    expect(interpret(program, codes!).outputs[0]!.data).toEqual(
-      engine.runSync(codes!).outputs[0]!.data,
-    );
-    engine.close();
-  },
-);
+test.each([
+  'wide-pool',
+  'softmax-s16-257',
+  'quantize-s16-s8-near',
+  'quantize-s8-s16-random',
+  'quantize-s16-coarser',
+])('16x8: the interpreter computes the same: %s', (name) => {
+  const program = lower(load(name), findTarget('tflm'));
+  const [codes] = inputsOf(name, program);
+  const engine = Engine.load(program);
+  expect(interpret(program, codes!).outputs[0]!.data).toEqual(
+    engine.runSync(codes!).outputs[0]!.data,
+  );
+  engine.close();
+});

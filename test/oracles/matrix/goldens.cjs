@@ -38,6 +38,12 @@ const operators = (leave) => (was, is) => {
   return { unit: 'codes', ...compareLists(kept(was), kept(is), codesOf) };
 };
 
+/** Codes of float inputs, by case and runtime. */
+function inputs(was, is) {
+  const codes = ({ results }) => Object.values(results).flatMap(bytes);
+  return { unit: 'bytes', ...compareLists(read(was).cases, read(is).cases, codes) };
+}
+
 /** Vela's registers: each pair of a multiplier and a shift. */
 function registers(was, is) {
   const pairs = (file) => {
@@ -151,6 +157,14 @@ function goldens() {
       ...single('ort', 'onnxruntime', operators()),
       why: litert ?? noPairs,
       make: python('litert', 'ort_goldens.py'),
+    },
+    {
+      name: 'inputs',
+      runtime: 'LiteRT and TFLite Micro',
+      file: join(golden, 'litert/inputs.json'),
+      why: litert,
+      make: python('litert', 'input_goldens.py'),
+      compare: inputs,
     },
     {
       name: 'vww',
