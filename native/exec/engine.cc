@@ -96,17 +96,16 @@ void Context::copy_out(const Job& job, uint32_t tensor) const {
 bool Context::take_input(const Input& input, ThreadPool* pool) {
   const Program& program = model_.program();
   const Image& image = images_[program.input];
-  fill_halo(image, program.tensors[program.input].zero_point);
-  if (input.codes != nullptr) {
-    copy_in(static_cast<const uint8_t*>(input.codes), image);
-    return true;
-  }
+  const int32_t zero_point = program.tensors[program.input].zero_point;
   std::atomic<bool> numbers{true};
   const int32_t tasks = pool == nullptr ? 1 : split(image.height, threads_);
   const auto rows = [&](int32_t task, int32_t) {
     const int32_t begin = part_begin(image.height, task, tasks);
     const int32_t end = part_begin(image.height, task + 1, tasks);
-    if (input.reals == nullptr) {
+    fill_halo(image, zero_point, task, tasks);
+    if (input.codes != nullptr) {
+      copy_in(static_cast<const uint8_t*>(input.codes), begin, end, image);
+    } else if (input.reals == nullptr) {
       map_pixels(input.pixels, input.table, begin, end, image);
     } else if (!quantizer_.quantize(input.reals, begin, end, image)) {
       numbers.store(false, std::memory_order_relaxed);
@@ -123,16 +122,18 @@ bool Context::take_input(const Input& input, ThreadPool* pool) {
 bool Context::run_step(size_t i, ThreadPool* pool, Outcome* outcome) {
   const Step& step = *model_.steps()[i];
   const program::Op& op = model_.program().ops[i];
-  const StepImages images{inputs_[i].data(), &images_[op.output]};
+  const Image& output = images_[op.output];
+  const int32_t zero_point = model_.program().tensors[op.output].zero_point;
+  const StepImages images{inputs_[i].data(), &output};
   const int32_t tasks = tasks_[i];
   const auto task = [&](int32_t task, int32_t thread) {
     uint8_t* scratch = scratch_.data() + model_.scratch_bytes() * static_cast<size_t>(thread);
     TrapSite& trap = traps_[static_cast<size_t>(task)];
     trap = TrapSite{};
+    // Kernels never write a halo, and memory is reused between tensors, so it is filled every time.
+    fill_halo(output, zero_point, task, tasks);
     step.run(images, task, tasks, scratch, &trap);
   };
-  // Kernels never write a halo, and memory is reused between tensors, so it is filled every time.
-  fill_halo(images_[op.output], model_.program().tensors[op.output].zero_point);
   if (pool == nullptr) {
     for (int32_t t = 0; t < tasks; ++t) task(t, 0);
   } else {

@@ -11,6 +11,7 @@ using program::Program;
 using program::Tensor;
 
 constexpr size_t alignment = 64;
+// What kernels may read past an image. No live tensor lies there: other threads may be writing it.
 constexpr size_t slack = 64;
 
 // Operations [first, last] during which a tensor's bytes must stay: from the one that writes it
@@ -85,12 +86,12 @@ Plan make_plan(const Program& program, const std::vector<Pads>& input_halos) {
     for (size_t j = 0; j < i; ++j) {
       const Placement& other = plan.tensors[order[j]];
       if (!lives[order[i]].overlaps(lives[order[j]])) continue;
-      taken.push_back(
-          {other.offset, (other.offset + other.bytes + alignment - 1) / alignment * alignment});
+      const size_t end = other.offset + other.bytes + slack;
+      taken.push_back({other.offset, (end + alignment - 1) / alignment * alignment});
     }
     std::sort(taken.begin(), taken.end(),
               [](const Taken& a, const Taken& b) { return a.begin < b.begin; });
-    p.offset = lowest_gap(taken, p.bytes);
+    p.offset = lowest_gap(taken, p.bytes + slack);
     p.origin += p.offset;
     plan.arena_bytes = std::max(plan.arena_bytes, p.offset + p.bytes + slack);
   }

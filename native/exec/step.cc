@@ -81,22 +81,35 @@ class FastConvStep : public Step {
   Pads input_halo() const override { return conv_->input_halo(); }
   size_t scratch_bytes() const override { return conv_->scratch_bytes(); }
   int32_t task_count(int32_t threads) const override {
-    return split(conv_->split_by_panel() ? panels_ : height_, threads);
+    if (!conv_->split_by_panel()) return split(height_, threads);
+    if (threads == 1 || panels_ >= 2 * threads) return split(panels_, threads);
+    return panels_ * row_parts(threads);
   }
   void run(const StepImages& images, int32_t task, int32_t tasks, uint8_t* scratch,
            TrapSite*) const override {
     Slice slice{0, height_, 0, panels_};
-    if (conv_->split_by_panel()) {
-      slice.panel_begin = part_begin(panels_, task, tasks);
-      slice.panel_end = part_begin(panels_, task + 1, tasks);
-    } else {
+    if (!conv_->split_by_panel()) {
       slice.row_begin = part_begin(height_, task, tasks);
       slice.row_end = part_begin(height_, task + 1, tasks);
+    } else if (tasks <= panels_) {
+      slice.panel_begin = part_begin(panels_, task, tasks);
+      slice.panel_end = part_begin(panels_, task + 1, tasks);
+    } else {  // each panel by parts of its rows
+      const int32_t parts = tasks / panels_;
+      slice.panel_begin = task / parts;
+      slice.panel_end = slice.panel_begin + 1;
+      slice.row_begin = part_begin(height_, task % parts, parts);
+      slice.row_end = part_begin(height_, task % parts + 1, parts);
     }
     conv_->run(view_of(*images.inputs[0]), view_of(*images.output), slice, scratch);
   }
 
  private:
+  // Where the panels alone are too few to keep all threads at work to the end.
+  int32_t row_parts(int32_t threads) const {
+    return std::min(height_, (threads * tasks_per_thread + panels_ - 1) / panels_);
+  }
+
   std::unique_ptr<FastConv> conv_;
   int32_t height_, panels_;
 };
@@ -227,9 +240,12 @@ class GlobalPoolStep : public Step {
       : pool_(pool, input, output) {}
   const char* kernel() const override { return "global_pool_u8"; }
   size_t scratch_bytes() const override { return pool_.scratch_bytes(); }
-  int32_t task_count(int32_t) const override { return 1; }
-  void run(const StepImages& images, int32_t, int32_t, uint8_t* scratch, TrapSite*) const override {
-    pool_.run(view_of(*images.inputs[0]), view_of(*images.output), scratch);
+  int32_t task_count(int32_t threads) const override { return split(pool_.parts(), threads); }
+  void run(const StepImages& images, int32_t task, int32_t tasks, uint8_t* scratch,
+           TrapSite*) const override {
+    pool_.run(view_of(*images.inputs[0]), view_of(*images.output),
+              part_begin(pool_.parts(), task, tasks), part_begin(pool_.parts(), task + 1, tasks),
+              scratch);
   }
 
  private:

@@ -30,16 +30,17 @@ void pause() {
 #endif
 }
 
-constexpr uint64_t first_ticket(uint32_t job) { return uint64_t{job} << 32; }
+constexpr uint64_t ticket_of(uint32_t job, int32_t begin, int32_t end) {
+  return uint64_t{job} << 32 | static_cast<uint64_t>(begin) << 16 | static_cast<uint64_t>(end);
+}
 constexpr uint32_t job_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
-constexpr int32_t task_of(uint64_t ticket) { return static_cast<int32_t>(ticket & 0x7fffffff); }
-
-// A ticket of a job with nothing to take: its next task is beyond any number of tasks.
-constexpr uint64_t closed(uint32_t job) { return first_ticket(job) | 0x7fffffff; }
+constexpr int32_t begin_of(uint64_t ticket) { return static_cast<int32_t>(ticket >> 16 & 0xffff); }
+constexpr int32_t end_of(uint64_t ticket) { return static_cast<int32_t>(ticket & 0xffff); }
 
 }  // namespace
 
-ThreadPool::ThreadPool(int32_t threads) : states_(new Worker[static_cast<size_t>(threads)]) {
+ThreadPool::ThreadPool(int32_t threads)
+    : threads_(threads), states_(new Worker[static_cast<size_t>(threads)]) {
   for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
@@ -52,19 +53,24 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::share(int32_t tasks, Call call, const void* body) {
-  // A worker may still be looking at the last job's ticket. Were it left as it is, the worker could
-  // read the number of tasks stored below, find its task in range and take it in the old job's
-  // name: one task too many. So the ticket is closed first; whoever reads a value stored after that
-  // fails the exchange.
-  const uint32_t last = job_of(ticket_.load(std::memory_order_relaxed));
-  ticket_.store(closed(last), std::memory_order_relaxed);
-  tasks_.store(tasks, std::memory_order_release);
+void ThreadPool::share(int32_t first, int32_t tasks, Call call, const void* body) {
+  // Nothing of the last job is left to take, but a worker may still be between reading one of its
+  // tickets and its exchange. The fields below are stored after new, empty tickets, so whoever
+  // reads one of them too early fails the exchange.
+  const uint32_t job = job_.load(std::memory_order_relaxed) + 1;
+  const int32_t owners = threads();
+  for (int32_t i = 0; i < owners; ++i) {
+    states_[i].ticket.store(ticket_of(job, 0, 0), std::memory_order_relaxed);
+  }
+  first_.store(first, std::memory_order_release);
   call_.store(call, std::memory_order_release);
   body_.store(body, std::memory_order_release);
   done_.store(0, std::memory_order_relaxed);
-  const uint32_t job = last + 1;
-  ticket_.store(first_ticket(job));
+  for (int32_t i = 0; i < owners; ++i) {
+    const int32_t begin = tasks * i / owners, end = tasks * (i + 1) / owners;
+    states_[i].ticket.store(ticket_of(job, begin, end), std::memory_order_release);
+  }
+  job_.store(job);
   if (sleeping_.load() != 0) {
     // The lock orders this notification after a worker's last look at the ticket.
     {
@@ -119,20 +125,34 @@ void ThreadPool::rest(Worker& worker) {
   wake_.wait_until(lock, end, [this] { return stop_.load(); });
 }
 
-int32_t ThreadPool::take_tasks(uint32_t job, int32_t thread) {
+// The owner takes from the front, others from the end: what they take is the farthest from what the
+// owner has in its cache.
+int32_t ThreadPool::take_tasks_of(int32_t owner, uint32_t job, int32_t thread) {
+  std::atomic<uint64_t>& tickets = states_[owner].ticket;
   int32_t taken = 0;
-  uint64_t ticket = ticket_.load(std::memory_order_acquire);
-  while (job_of(ticket) == job) {
-    const int32_t tasks = tasks_.load(std::memory_order_acquire);
+  uint64_t ticket = tickets.load(std::memory_order_acquire);
+  while (job_of(ticket) == job && begin_of(ticket) < end_of(ticket)) {
+    const int32_t first = first_.load(std::memory_order_acquire);
     const Call call = call_.load(std::memory_order_acquire);
     const void* body = body_.load(std::memory_order_acquire);
-    if (task_of(ticket) >= tasks) break;
     states_[thread].holds_task.store(true, std::memory_order_relaxed);
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
-    call(body, task_of(ticket), thread);
+    const bool own = owner == thread;
+    const int32_t begin = begin_of(ticket) + (own ? 1 : 0), end = end_of(ticket) - (own ? 0 : 1);
+    const int32_t task = own ? begin - 1 : end;
+    const uint64_t rest = ticket_of(job, begin, end);
+    if (!tickets.compare_exchange_weak(ticket, rest, std::memory_order_acq_rel)) continue;
+    call(body, first + task, thread);
     done_.fetch_add(1, std::memory_order_release);
-    ticket = ticket_.load(std::memory_order_acquire);
+    ticket = tickets.load(std::memory_order_acquire);
     ++taken;
+  }
+  return taken;
+}
+
+int32_t ThreadPool::take_tasks(uint32_t job, int32_t thread) {
+  int32_t taken = 0;
+  for (int32_t i = 0; i < threads(); ++i) {
+    taken += take_tasks_of((thread + i) % threads(), job, thread);
   }
   states_[thread].holds_task.store(false, std::memory_order_relaxed);
   return taken;
@@ -150,15 +170,15 @@ void ThreadPool::work(int32_t thread) {
 
 uint32_t ThreadPool::wait_for_job(uint32_t last) {
   for (int spins = 0; spins < spins_before_sleep; ++spins) {
-    const uint32_t job = job_of(ticket_.load(std::memory_order_acquire));
+    const uint32_t job = job_.load(std::memory_order_acquire);
     if (job != last || stop_.load(std::memory_order_relaxed)) return job;
     pause();
   }
   std::unique_lock<std::mutex> lock(mutex_);
   sleeping_.fetch_add(1);
-  wake_.wait(lock, [this, last] { return job_of(ticket_.load()) != last || stop_.load(); });
+  wake_.wait(lock, [this, last] { return job_.load() != last || stop_.load(); });
   sleeping_.fetch_sub(1);
-  return job_of(ticket_.load());
+  return job_.load();
 }
 
 }  // namespace lastbit::exec

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/image.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace lastbit {
@@ -60,9 +61,9 @@ void store_codes(CodeType type, const int32_t* codes, size_t count, uint8_t* to)
   }
 }
 
-void copy_in(const uint8_t* dense, const Image& image) {
+void copy_in(const uint8_t* dense, int32_t begin, int32_t end, const Image& image) {
   const size_t bytes = image.row_codes() * program::code_bytes(image.type);
-  for (int32_t y = 0; y < image.height; ++y) {
+  for (int32_t y = begin; y < end; ++y) {
     copy_row(image.type, dense + static_cast<size_t>(y) * bytes, bytes, image.row(y));
   }
 }
@@ -74,7 +75,7 @@ void copy_out(const Image& image, uint8_t* dense) {
   }
 }
 
-void fill_halo(const Image& image, int32_t zero_point) {
+void fill_halo(const Image& image, int32_t zero_point, int32_t part, int32_t parts) {
   const Pads& h = image.halo;
   if (h.top == 0 && h.left == 0 && h.bottom == 0 && h.right == 0) return;
   const int value = zero_point + program::stored_offset(image.type);
@@ -83,12 +84,19 @@ void fill_halo(const Image& image, int32_t zero_point) {
   const size_t right = static_cast<size_t>(h.right) * static_cast<size_t>(image.channels);
   // Memory is [top rows][left, row 0, right][left, row 1, right]...[bottom rows], so the right edge
   // of a row and the left edge of the next one are one run.
-  std::memset(image.row(-h.top) - left, value, static_cast<size_t>(h.top) * row + left);
-  for (int32_t y = 0; y + 1 < image.height; ++y) {
+  const int32_t begin = part_begin(image.height, part, parts);
+  const int32_t end = part_begin(image.height, part + 1, parts);
+  const int32_t last = image.height - 1;
+  if (part == 0) {
+    std::memset(image.row(-h.top) - left, value, static_cast<size_t>(h.top) * row + left);
+  }
+  for (int32_t y = begin; y < std::min(end, last); ++y) {
     std::memset(image.row(y) + image.row_codes(), value, right + left);
   }
-  std::memset(image.row(image.height - 1) + image.row_codes(), value,
-              right + static_cast<size_t>(h.bottom) * row);
+  if (part + 1 == parts) {
+    std::memset(image.row(last) + image.row_codes(), value,
+                right + static_cast<size_t>(h.bottom) * row);
+  }
 }
 
 }  // namespace lastbit

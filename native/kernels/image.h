@@ -31,11 +31,12 @@ void load_codes(program::CodeType type, const uint8_t* from, size_t count, int32
 // int32 codes, each within the type -> stored.
 void store_codes(program::CodeType type, const int32_t* codes, size_t count, uint8_t* to);
 
-// Dense NHWC codes in the tensor's own type, as callers hold them, to and from an image.
-void copy_in(const uint8_t* dense, const Image& image);
+// Dense NHWC codes in the tensor's own type, as callers hold them, to rows [begin, end) of an image
+// and from an image.
+void copy_in(const uint8_t* dense, int32_t begin, int32_t end, const Image& image);
 void copy_out(const Image& image, uint8_t* dense);
 
-// Writes the halo: `zero_point` is a code of the image's type.
-void fill_halo(const Image& image, int32_t zero_point);
+// Writes part `part` of `parts` of the halo: `zero_point` is a code of the image's type.
+void fill_halo(const Image& image, int32_t zero_point, int32_t part, int32_t parts);
 
 }  // namespace lastbit

@@ -18,12 +18,17 @@ struct Pads {
 // `data` is pixel (0, 0). Pixels of a row are `channels` bytes apart, rows `row_stride` bytes.
 // Around the image there are `halo` rows and columns of readable bytes that hold the stored zero
 // point, so that a padded convolution needs no bounds checks. Past the last byte of the buffer 64
-// more bytes are readable (never written).
+// more bytes are readable (written by nobody while the image lives).
 struct View {
   uint8_t* data = nullptr;
   int32_t height = 0, width = 0, channels = 0;
   ptrdiff_t row_stride = 0;
   Pads halo;
 };
+
+// Where part `part` of `parts` of `count` things begins.
+constexpr int32_t part_begin(int32_t count, int32_t part, int32_t parts) {
+  return static_cast<int32_t>(int64_t{count} * part / parts);
+}
 
 }  // namespace lastbit

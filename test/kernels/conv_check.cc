@@ -123,7 +123,7 @@ int32_t bell(Noise& noise, int32_t reach) {
 }
 
 // Weights of all shapes that a proof may hang on: noise, all extremes, small, bell-shaped of three
-// widths with and without extremes among them, legacy u8.
+// widths with and without extremes among them (one to three in all, as in legacy nets), legacy u8.
 void choose_weights(Noise& noise, Case* c) {
   Conv& conv = c->conv;
   const bool legacy = noise.chance(30);
@@ -131,7 +131,7 @@ void choose_weights(Noise& noise, Case* c) {
   const int32_t lo = legacy ? 0 : -128, hi = legacy ? 255 : 127;
   conv.weight_count = size_t(conv.output_channels) * conv.reduction();
   c->weights.resize(conv.weight_count);
-  const int32_t style = noise.range(0, 7);
+  const int32_t style = noise.range(0, 9);
   const int32_t middle = legacy ? 128 : 0, width = noise.pick({40, 90, 250});
   for (uint8_t& w : c->weights) {
     const int32_t value =
@@ -143,6 +143,10 @@ void choose_weights(Noise& noise, Case* c) {
         : style == 2 ? noise.pick({lo, hi})
                      : noise.range(lo + (style == 3 ? 0 : 100), hi - (style == 3 ? 0 : 100));
     w = static_cast<uint8_t>(value);
+  }
+  for (int32_t extremes = style >= 8 ? noise.range(1, 3) : 0; extremes > 0; --extremes) {
+    const int32_t at = noise.range(0, static_cast<int32_t>(conv.weight_count) - 1);
+    c->weights[static_cast<size_t>(at)] = static_cast<uint8_t>(noise.pick({lo, hi}));
   }
   const int32_t zero_point = legacy             ? noise.pick({0, 128, 255, noise.range(100, 160)})
                              : noise.chance(80) ? 0

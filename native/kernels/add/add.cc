@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "cpu.h"
@@ -31,6 +33,8 @@ struct Plan {
   AddFinish finish = AddFinish::affine;
   Epilogue epilogue;                  // of the int32 finishes
   float divisor = 1, zero_point = 0;  // of f32_divide
+  // Of a sum of entries, to codes; and what the rule adds to a value before it rounds to nearest.
+  double scale = 1, shift = 0;
 };
 
 int32_t code_of(size_t stored, const Tensor& tensor) {
@@ -58,11 +62,20 @@ void tabulate_f32(const Tensor& tensor, Entry entry, int32_t* table) {
   }
 }
 
+double addend_of(Rule rule) {
+  if (rule == Rule::floor) return -0.5;
+  return rule == Rule::ceil ? 0.5 : 0;
+}
+
 bool finish_int32(const program::Requant& requant, const Range& a, const Range& b,
                   const program::Add& add, const Tensor& output, Plan* plan) {
   const Range sum{a.min + b.min, a.max + b.max};
   if (!fits_bits(sum.min, 32) || !fits_bits(sum.max, 32)) return false;
   plan->epilogue = plan_epilogue(requant, {sum}, {{add.lo}, {add.hi}}, output);
+  // The forms below are of requantizations that have a total shift.
+  const double factor = requant.multiplier.empty() ? 1 : requant.multiplier[0];
+  if (!requant.shift.empty()) plan->scale = std::ldexp(factor, -requant.shift[0]);
+  plan->shift = addend_of(requant.rule);
   switch (plan->epilogue.form) {
     case Form::affine:
       plan->finish = AddFinish::affine;
@@ -166,6 +179,7 @@ bool plan_form(const program::AddF32& f, const program::Add&, const Tensor& a, c
       tabulate_f32(b, [=](float x) { return rb * (x - zb); }, plan->table_b);
       plan->finish = AddFinish::f32_divide;
       plan->divisor = f.scale_out;
+      plan->scale = 1 / double{f.scale_out};
       return inside(double{f.scale_out});
     case program::AddOrder::fused:
       break;
@@ -173,7 +187,96 @@ bool plan_form(const program::AddF32& f, const program::Add&, const Tensor& a, c
   return false;
 }
 
+double entry(const Plan& plan, const int32_t* table, size_t stored) {
+  if (plan.finish != AddFinish::f32 && plan.finish != AddFinish::f32_divide) return table[stored];
+  float value;
+  std::memcpy(&value, &table[stored], 4);
+  return value;
+}
+
+// Of `plan`'s function, rounding aside.
+AddLine line_of(const Plan& plan, const Tensor& output) {
+  const auto slope = [&plan](const int32_t* table) {
+    return (entry(plan, table, 255) - entry(plan, table, 0)) / 255 * plan.scale;
+  };
+  const double middle = entry(plan, plan.table_a, 128) + entry(plan, plan.table_b, 128);
+  // Sums of the form f32 hold the zero point.
+  const double zero_point = plan.finish == AddFinish::f32 ? 0 : output.zero_point;
+  return {
+      slope(plan.table_a), slope(plan.table_b),
+      middle * plan.scale + plan.shift + zero_point + program::stored_offset(output.type) - 128};
+}
+
 }  // namespace
+
+// What the tables give for all pairs, by a then b.
+std::vector<uint8_t> FastAdd::all_codes() const {
+  std::vector<uint8_t> a(entries), b(entries), codes(entries * entries);
+  std::iota(b.begin(), b.end(), uint8_t{0});
+  for (size_t i = 0; i < entries; ++i) {
+    std::fill(a.begin(), a.end(), static_cast<uint8_t>(i));
+    run(a.data(), b.data(), entries, &codes[i * entries]);
+  }
+  return codes;
+}
+
+void FastAdd::set_line(const AddLine& line) {
+  const float values[3] = {static_cast<float>(line.slope_a / (1 << 24)),
+                           static_cast<float>(line.slope_b / (1 << 24)),
+                           static_cast<float>(line.offset)};
+  const auto lanes = static_cast<size_t>(kernel_->lanes);
+  finish_ = AddFinish::line;
+  for (size_t i = 0; i < 3 * lanes; ++i) {
+    std::memcpy(parameters_.get() + i * 4, &values[i / lanes], 4);
+  }
+}
+
+// Where the line gives another code than is expected: the error in it, at the first such pair.
+struct FastAdd::Miss {
+  int32_t a = 0, b = 0, error = 0;
+};
+
+FastAdd::Miss FastAdd::first_miss(const std::vector<uint8_t>& expected) const {
+  uint8_t a[entries], b[entries], got[entries];
+  std::iota(b, b + entries, uint8_t{0});
+  for (size_t i = 0; i < entries; ++i) {
+    const size_t row = i * 77 % entries;  // all of them, neighbours far apart
+    std::fill_n(a, entries, static_cast<uint8_t>(row));
+    run(a, b, entries, got);
+    const uint8_t* right = &expected[row * entries];
+    if (std::memcmp(right, got, entries) == 0) continue;
+    const size_t at = static_cast<size_t>(std::mismatch(got, got + entries, right).first - got);
+    return {static_cast<int32_t>(row), static_cast<int32_t>(at), got[at] - right[at]};
+  }
+  return {};
+}
+
+// Each miss moves the line by a little, the most at the pair that was missed, until none is left:
+// the rule of the perceptron, which ends at a line that has some room on both sides if there is
+// one.
+void FastAdd::find_line(AddLine line) {
+  // Sums have to stay far inside int32.
+  const double most =
+      128 * (std::abs(line.slope_a) + std::abs(line.slope_b)) + std::abs(line.offset);
+  if (!(most < 1e6)) return;
+  constexpr int32_t most_moves = 100;
+  constexpr double step = 1.0 / (1 << 20);
+  const std::vector<uint8_t> expected = all_codes();
+  const AddFinish tables = finish_;
+  AlignedBytes parameters = aligned_bytes(3 * static_cast<size_t>(kernel_->lanes) * 4);
+  std::swap(parameters_, parameters);
+  for (int32_t moves = 0; moves < most_moves; ++moves) {
+    set_line(line);
+    const Miss miss = first_miss(expected);
+    if (miss.error == 0) return tables_.reset();
+    const double by = miss.error > 0 ? -step : step;
+    line.offset += by;
+    line.slope_a += by * (miss.a - 128) / (128 * 128);
+    line.slope_b += by * (miss.b - 128) / (128 * 128);
+  }
+  finish_ = tables;
+  std::swap(parameters_, parameters);
+}
 
 void FastAdd::run(const uint8_t* a, const uint8_t* b, size_t count, uint8_t* y) const {
   AddArgs args;
@@ -228,6 +331,7 @@ std::unique_ptr<FastAdd> make_fast_add(const program::Add& add, const Tensor& a,
     const std::vector<int32_t> order(lanes, 0);
     pack_parameters(plan.epilogue, order.data(), kernel->lanes, parameters);
   }
+  fast->find_line(line_of(plan, output));
   return fast;
 }
 

@@ -17,11 +17,12 @@ namespace {
 // clang-format on
 }  // namespace
 
-const AddKernel add_u8_avx2 = {"add_u8_avx2",
-                               Arch::lanes,
-                               {add_row<AddFinish::affine>, add_row<AddFinish::affine_preshift>,
-                                add_row<AddFinish::double_rounding>, add_row<AddFinish::shift>,
-                                add_row<AddFinish::f32>, add_row<AddFinish::f32_divide>}};
+const AddKernel add_u8_avx2 = {
+    "add_u8_avx2",
+    Arch::lanes,
+    {add_row<AddFinish::affine>, add_row<AddFinish::affine_preshift>,
+     add_row<AddFinish::double_rounding>, add_row<AddFinish::shift>, add_row<AddFinish::f32>,
+     add_row<AddFinish::f32_divide>, add_row<AddFinish::line>}};
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -13,9 +13,11 @@
 namespace lastbit {
 namespace {
 
+int32_t within_s8(int32_t weight) { return std::clamp(weight, -128, 127); }
+
 class DepthwiseConv final : public FastConv {
  public:
-  DepthwiseConv(const ConvPlan& plan, const DwKernel& kernel, int32_t parts);
+  DepthwiseConv(const ConvPlan& plan, const DwKernel& kernel);
 
   Pads input_halo() const override { return halo_; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
@@ -32,21 +34,26 @@ class DepthwiseConv final : public FastConv {
     int32_t first, channels;
     size_t weights, bias, parameters, clamps;  // offsets in bytes
     std::vector<int32_t> order;
+    int32_t parts = 1;      // addends of a weight
+    int32_t repeated = -1;  // row of the kernel (DwArgs::repeated_row), or none
   };
 
   void divide_channels(int32_t channels);
   void pack(const ConvPlan& plan);
+  void divide_weights(const ConvPlan& plan, Panel* panel) const;
+  int32_t operand(const Panel& panel, const int16_t* weights, size_t tap, size_t part) const;
   void pack_weights(const ConvPlan& plan, const Panel& panel);
-  DwRow row_function(const DwBlock& block) const;
+  DwRow row_function(const Panel& panel) const;
   void run_row(const View& in, const View& out, const Panel& panel, int32_t y, DwArgs* args,
                uint8_t* scratch) const;
 
   const DwKernel& kernel_;
   program::Window window_;
   Pads halo_;
-  int32_t out_height_, out_width_, channels_, parts_;
+  int32_t out_height_, out_width_, channels_;
   bool is_3x3_;
   Form form_;
+  int32_t scale_log2_;  // of weights of kernels with operands of 2 bytes
   // Tap (row, column) at each place of each dot group; negative: none, its weight is 0.
   std::vector<std::pair<int32_t, int32_t>> taps_;
   std::vector<Panel> panels_;
@@ -56,15 +63,15 @@ class DepthwiseConv final : public FastConv {
   std::string name_;  // variant and form
 };
 
-DepthwiseConv::DepthwiseConv(const ConvPlan& plan, const DwKernel& kernel, int32_t parts)
+DepthwiseConv::DepthwiseConv(const ConvPlan& plan, const DwKernel& kernel)
     : kernel_(kernel),
       window_(plan.window),
       halo_(plan.halo),
       out_height_(plan.out_height),
       out_width_(plan.out_width),
       channels_(plan.out_channels),
-      parts_(parts),
-      form_(plan.epilogue.form) {
+      form_(plan.epilogue.form),
+      scale_log2_(plan.epilogue.prescale) {
   const program::Window& w = window_;
   is_3x3_ = w.kernel_h == 3 && w.kernel_w == 3 && w.dilation_h == 1 && w.dilation_w == 1 &&
             w.stride_w <= 2 && kernel_.blocks[0].rows3x3[0][0][0] != nullptr;
@@ -115,11 +122,12 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
   size_t weights = 0, bias = 0, parameters = 0, clamps = 0;
   for (Panel& panel : panels_) {
     const auto vectors = size_t(panel.block->vectors);
+    divide_weights(plan, &panel);
     panel.weights = weights;
     panel.bias = bias;
     panel.parameters = parameters;
     panel.clamps = clamps;
-    weights += taps_.size() / size_t(kernel_.terms) * size_t(parts_) * vectors * vector;
+    weights += taps_.size() / size_t(kernel_.terms) * size_t(panel.parts) * vectors * vector;
     bias += vectors * vector;
     parameters += vectors * size_t(form_slots(form_)) * vector;
     clamps += 2 * vector;
@@ -159,34 +167,63 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
   }
 }
 
-// A weight that leaves s8 is split: v = part 0 + part 1, part 0 the half of v.
+// How the panel's weights become operands. Of the nets that have weights beyond s8, most panels
+// hold none or one of them.
+void DepthwiseConv::divide_weights(const ConvPlan& plan, Panel* panel) const {
+  if (kernel_.operand_bytes == 2) return;
+  const int16_t* weights = &plan.weights[size_t(panel->first) * plan.reduction];
+  for (size_t i = 0; i < size_t(panel->channels) * plan.reduction; ++i) {
+    const int32_t beyond = weights[i] - within_s8(weights[i]);
+    if (beyond == 0) continue;
+    const int32_t row = int32_t(i % plan.reduction) / window_.kernel_w;
+    if (panel->repeated < 0) panel->repeated = row;
+    const bool shares = is_3x3_ && kernel_.repeats_row && panel->repeated == row;
+    if (!shares || beyond != within_s8(beyond)) panel->parts = 2;
+  }
+  if (panel->parts == 2) panel->repeated = -1;
+}
+
+// One part of the weight that stands at a place of the dot groups: what is within s8 there and the
+// rest at the repeated row's place; or half of it and the other half.
+int32_t DepthwiseConv::operand(const Panel& panel, const int16_t* weights, size_t tap,
+                               size_t part) const {
+  auto [ky, kx] = taps_[tap];
+  const bool again = ky < 0;
+  if (again) {
+    if (panel.repeated < 0) return 0;
+    ky = panel.repeated;
+    kx = int32_t(tap / size_t(kernel_.terms));
+  }
+  const int32_t w = weights[ky * window_.kernel_w + kx];
+  if (kernel_.operand_bytes == 2) return w * (1 << scale_log2_);
+  if (panel.parts == 2) return part == 0 ? w >> 1 : w - (w >> 1);
+  return again ? w - within_s8(w) : within_s8(w);
+}
+
 void DepthwiseConv::pack_weights(const ConvPlan& plan, const Panel& panel) {
-  const auto terms = size_t(kernel_.terms), parts = size_t(parts_);
+  const auto terms = size_t(kernel_.terms), parts = size_t(panel.parts);
   const size_t channels = panel.order.size();
-  const int32_t scale = 1 << plan.epilogue.prescale;  // of kernels with operands of 2 bytes
   for (size_t i = 0; i < channels; ++i) {
     if (panel.order[i] >= panel.channels) continue;
     const int16_t* from = &plan.weights[size_t(panel.first + panel.order[i]) * plan.reduction];
     for (size_t t = 0; t < taps_.size(); ++t) {
-      if (taps_[t].first < 0) continue;
-      const int32_t w = from[taps_[t].first * window_.kernel_w + taps_[t].second];
       for (size_t part = 0; part < parts; ++part) {
         const size_t at = ((t / terms * parts + part) * channels + i) * terms + t % terms;
-        const int32_t half = w >> 1;
-        const int32_t value = parts == 1 ? w : part == 0 ? half : w - half;
+        const int32_t value = operand(panel, from, t, part);
         uint8_t* base = weights_.get() + panel.weights;
         if (kernel_.operand_bytes == 1) {
           reinterpret_cast<int8_t*>(base)[at] = static_cast<int8_t>(value);
         } else {
-          reinterpret_cast<int16_t*>(base)[at] = static_cast<int16_t>(value * scale);
+          reinterpret_cast<int16_t*>(base)[at] = static_cast<int16_t>(value);
         }
       }
     }
   }
 }
 
-DwRow DepthwiseConv::row_function(const DwBlock& block) const {
-  const int form = static_cast<int>(form_), part = parts_ - 1;
+DwRow DepthwiseConv::row_function(const Panel& panel) const {
+  const DwBlock& block = *panel.block;
+  const int form = static_cast<int>(form_), part = panel.parts - 1;
   return is_3x3_ ? block.rows3x3[window_.stride_w - 1][part][form] : block.any[part][form];
 }
 
@@ -195,7 +232,7 @@ void DepthwiseConv::run_row(const View& in, const View& out, const Panel& panel,
   args->in = in.data + (ptrdiff_t{y} * window_.stride_h - window_.pads.top) * in.row_stride -
              ptrdiff_t{window_.pads.left} * channels_ + panel.first;
   uint8_t* to = out.data + ptrdiff_t{y} * out.row_stride + panel.first;
-  const DwRow row = row_function(*panel.block);
+  const DwRow row = row_function(panel);
   if (form_ != Form::raw) {
     args->out = to;
     args->out_pixel_stride = channels_;
@@ -236,6 +273,7 @@ void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
     args.lo = clamps_.get() + panel.clamps;
     args.hi = args.lo + vector;
     args.channels = panel.channels;
+    args.repeated_row = std::max(panel.repeated, 0) * in.row_stride;
     for (int32_t y = slice.row_begin; y < slice.row_end; ++y) {
       run_row(in, out, panel, y, &args, raw_row);
     }
@@ -254,12 +292,9 @@ std::unique_ptr<FastConv> make_depthwise_conv(ConvPlan plan, uint32_t cpu_flags)
       plan.saturating_pairs ? pick_saturating_dwconv(cpu_flags) : pick_dwconv(cpu_flags);
   if (kernel == nullptr) return nullptr;
   if (kernel->remainders != nullptr) plan.prefer_floor_f32(kernel->remainders);
-  int32_t parts = 1;
-  if (kernel->operand_bytes == 1 && (plan.least_weight < -128 || plan.greatest_weight > 127)) {
-    parts = 2;
-    if (plan.least_weight < -256 || plan.greatest_weight > 254) return nullptr;
-  }
-  return std::make_unique<DepthwiseConv>(plan, *kernel, parts);
+  const bool fits_two = plan.least_weight >= -256 && plan.greatest_weight <= 254;
+  if (kernel->operand_bytes == 1 && !fits_two) return nullptr;
+  return std::make_unique<DepthwiseConv>(plan, *kernel);
 }
 
 }  // namespace lastbit

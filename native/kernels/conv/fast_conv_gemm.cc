@@ -33,6 +33,20 @@ struct TilePlace {
   int32_t wrap;  // the row that begins the next image row, or INT32_MAX where no gap is before it
 };
 
+int32_t within_s8(int32_t weight) { return std::clamp(weight, -128, 127); }
+bool fits_s8(const ConvPlan& plan) {
+  return plan.least_weight >= -128 && plan.greatest_weight <= 127;
+}
+
+// Whether so few weights leave s8 that extras for them cost less than sums of rows would.
+bool are_few_extras(const ConvPlan& plan) {
+  size_t count = 0;
+  for (const int16_t w : plan.weights) count += w < -128 || w > 127;
+  // In products of a group with a tile, some 14 cycles: sums of a tile's rows, and adding them to
+  // the accumulators of each panel.
+  return count <= plan.reduction / 64 + 2 + size_t(plan.out_channels) / 32;
+}
+
 class GemmConv final : public FastConv {
  public:
   // `pairs`: the panels of a kernel that packs pairs; else none.
@@ -42,9 +56,7 @@ class GemmConv final : public FastConv {
   Pads input_halo() const override { return halo_; }
   size_t scratch_bytes() const override { return scratch_bytes_; }
   int32_t panel_count() const override { return static_cast<int32_t>(panels_.size()); }
-  bool split_by_panel() const override {
-    return out_height_ * out_width_ <= 64 && panels_.size() > 1;
-  }
+  bool split_by_panel() const override { return by_panel_; }
   const char* name() const override { return name_.c_str(); }
   void run(const View& in, const View& out, const Slice& slice, uint8_t* scratch) const override;
 
@@ -59,28 +71,33 @@ class GemmConv final : public FastConv {
 
   struct Panel {
     PanelWidth width;
-    size_t weights, lanes;       // offsets: in bytes, in lanes of all panels
-    std::vector<int32_t> order;  // channel of the panel at each lane
+    size_t weights, lanes;        // offsets: in bytes, in lanes of all panels
+    std::vector<int32_t> order;   // channel of the panel at each lane
+    std::vector<int32_t> extras;  // of TileArgs
   };
 
   int32_t channels_of(const PanelWidth& width) const { return width.vectors * kernel_.lanes; }
   size_t panel_bytes(size_t panel) const {
     if (!pairs_.empty()) return pairs_[panel].weight_bytes();
-    return groups_ * 4 * static_cast<size_t>(channels_of(panels_[panel].width));
+    const size_t groups = groups_ + panels_[panel].extras.size();
+    return groups * 4 * static_cast<size_t>(channels_of(panels_[panel].width));
   }
   size_t clamp_bytes() const { return static_cast<size_t>(kernel_.lanes) * 4; }  // of a vector
   const TileShape& shape_of(const TilePlace& tile, const PanelWidth& width) const {
-    return *shapes_[width.vectors == 3 ? 1 : 0][static_cast<size_t>(tile.shape)];
+    return *shapes_[width.vectors][static_cast<size_t>(tile.shape)];
   }
   Scratch divide(uint8_t* scratch) const;
   std::vector<PanelWidth> choose_shapes();
   int32_t main_rows(int32_t vectors) const;
+  const TileShape* shape(int32_t rows, int32_t vectors) const;
   int32_t shape_for(int32_t rows) const;
   // Whether a shape's tile takes as many rows as there are.
-  bool fits(int32_t rows, const TileShape& shape) const {
-    return rows == shape.rows || kernel_.pairs != nullptr;
+  bool fits(int32_t rows, int32_t shape_rows) const {
+    return rows == shape_rows || kernel_.pairs != nullptr;
   }
   void operands_of(const int16_t* weights, uint8_t* row) const;
+  std::vector<int32_t> extras_of(const ConvPlan& plan, const PanelWidth& width) const;
+  void pack_extras(const ConvPlan& plan, const Panel& panel, uint8_t* packed) const;
   void pack(const ConvPlan& plan);
   void place_panels(const ConvPlan& plan, const std::vector<PanelWidth>& widths);
   void pack_panel(const ConvPlan& plan, size_t p, std::vector<uint8_t>* row);
@@ -105,9 +122,10 @@ class GemmConv final : public FastConv {
   size_t reduction_, groups_;
   size_t operand_stride_;  // bytes of a gathered pixel
   bool in_place_;          // activations need no gathering where they lie at one stride
-  // By falling rows. Panels of three vectors have the second list, all others the first; both have
-  // the same rows.
-  std::vector<const TileShape*> shapes_[2];
+  bool by_panel_;
+  std::vector<int32_t> rows_;  // of tiles, falling
+  // By the panel's vectors, for each entry of rows_.
+  std::vector<const TileShape*> shapes_[5];
   size_t run_bytes_;                               // neighbouring input bytes under the kernel
   std::vector<ptrdiff_t> run_rows_, run_columns_;  // position of each run
   Form form_;
@@ -148,9 +166,16 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   }
   std::fill_n(ones_, 16, scale_ * 0x00010001);
   place_panels(plan, choose_shapes());
-  const int32_t rows = shapes_[0][0]->rows;
+  const int32_t rows = rows_[0];
   block_tiles_ = static_cast<int32_t>(
       std::clamp<size_t>(gather_bytes / (size_t(rows) * operand_stride_), 1, max_block_tiles));
+  // Either way a thread reads all of one operand and part of the other: all of the lesser one. What
+  // a slice does for all of its panels (gathering, sums of rows) is done once for all when rows are
+  // split.
+  const int32_t pixels = out_height_ * out_width_;
+  const bool weights_weigh = size_t(out_channels_) > size_t(pixels) && panels_.size() >= 8 &&
+                             in_place_ && correction_ == 0;
+  by_panel_ = (pixels <= 64 && panels_.size() > 1) || weights_weigh;
   pack(plan);
   name_ = std::string(kernel.name) + "/" + (raw_.empty() ? form_name(form_) : raw_[0].name());
   const size_t tile_rows = size_t(block_tiles_) * size_t(rows);
@@ -161,7 +186,7 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
 }
 
 GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
-  const auto rows = size_t(shapes_[0][0]->rows);
+  const auto rows = size_t(rows_[0]);
   const auto take = [&scratch](size_t bytes) {
     uint8_t* part = scratch;
     scratch += round_up(bytes, 64);
@@ -182,6 +207,15 @@ int32_t GemmConv::main_rows(int32_t vectors) const {
   return 0;
 }
 
+// nullptr if the kernel has none.
+const TileShape* GemmConv::shape(int32_t rows, int32_t vectors) const {
+  for (int32_t i = 0; i < kernel_.shape_count; ++i) {
+    const TileShape& shape = kernel_.shapes[i];
+    if (shape.rows == rows && shape.vectors == vectors) return &shape;
+  }
+  return nullptr;
+}
+
 // Panels of three vectors where the kernel has them. Else wide ones for single pixels (long chains
 // otherwise) and for images whose width suits their fewer rows; narrow ones, with more rows, for
 // the rest.
@@ -195,16 +229,19 @@ std::vector<PanelWidth> GemmConv::choose_shapes() {
   const int32_t vectors = four ? 4 : 2;
   for (int32_t i = 0; i < kernel_.shape_count; ++i) {
     const TileShape& shape = kernel_.shapes[i];
-    if (shape.vectors == vectors && (!three || shape.rows <= mixed)) shapes_[0].push_back(&shape);
-    if (shape.vectors == 3 && three) shapes_[1].push_back(&shape);
+    if (shape.vectors == vectors && (!three || shape.rows <= mixed)) rows_.push_back(shape.rows);
   }
-  return three ? widths : equal_panels(out_channels_, vectors, kernel_.lanes);
+  bool halves = true;
+  for (const int32_t rows : rows_) {
+    for (int32_t v = 1; v <= 4; ++v) shapes_[v].push_back(shape(rows, v));
+    halves = halves && shapes_[vectors / 2].back() != nullptr;
+  }
+  return three ? widths : equal_panels(out_channels_, vectors, kernel_.lanes, halves);
 }
 
 int32_t GemmConv::shape_for(int32_t rows) const {
-  const std::vector<const TileShape*>& shapes = shapes_[0];
   size_t i = 0;
-  while (i + 1 < shapes.size() && shapes[i + 1]->rows >= rows) ++i;
+  while (i + 1 < rows_.size() && rows_[i + 1] >= rows) ++i;
   return static_cast<int32_t>(i);
 }
 
@@ -216,7 +253,46 @@ void GemmConv::operands_of(const int16_t* weights, uint8_t* row) const {
     return;
   }
   const auto correction = static_cast<int16_t>(correction_);
-  for (size_t k = 0; k < reduction_; ++k) row[k] = static_cast<uint8_t>(weights[k] - correction);
+  for (size_t k = 0; k < reduction_; ++k) {
+    row[k] = static_cast<uint8_t>(within_s8(weights[k] - correction));
+  }
+}
+
+// The groups of operands that take an extra one for what within_s8 cuts off a channel's weight,
+// each as often as it has to.
+std::vector<int32_t> GemmConv::extras_of(const ConvPlan& plan, const PanelWidth& width) const {
+  if (!kernel_.takes_extras || correction_ != 0 || fits_s8(plan)) return {};
+  const int32_t end = std::min(width.first + channels_of(width), out_channels_);
+  std::vector<int32_t> count(groups_, 0);
+  for (int32_t oc = width.first; oc < end; ++oc) {
+    const int16_t* weights = &plan.weights[size_t(oc) * reduction_];
+    for (size_t k = 0; k < reduction_; ++k) {
+      int32_t& n = count[k / size_t(kernel_.terms)];
+      for (int32_t cut = 0, v = weights[k]; v != within_s8(v); v -= within_s8(v))
+        n = std::max(n, ++cut);
+    }
+  }
+  std::vector<int32_t> extras;
+  for (size_t g = 0; g < groups_; ++g)
+    extras.insert(extras.end(), size_t(count[g]), int32_t(g * 4));
+  return extras;
+}
+
+void GemmConv::pack_extras(const ConvPlan& plan, const Panel& panel, uint8_t* packed) const {
+  size_t cut = 0;  // how often the group has been had
+  for (size_t e = 0; e < panel.extras.size(); ++e, packed += panel.order.size() * 4) {
+    cut = e > 0 && panel.extras[e] == panel.extras[e - 1] ? cut + 1 : 1;
+    const auto first = size_t(panel.extras[e]);
+    for (size_t i = 0; i < panel.order.size(); ++i) {
+      const size_t oc = size_t(panel.width.first + panel.order[i]);
+      if (oc >= size_t(out_channels_)) continue;
+      for (size_t k = first; k < std::min(first + 4, reduction_); ++k) {
+        int32_t v = plan.weights[oc * reduction_ + k];
+        for (size_t n = 0; n < cut; ++n) v -= within_s8(v);
+        packed[i * 4 + k - first] = static_cast<uint8_t>(within_s8(v));
+      }
+    }
+  }
 }
 
 void GemmConv::pack_weights(const ConvPlan& plan, size_t p, std::vector<uint8_t>* row) {
@@ -237,6 +313,7 @@ void GemmConv::pack_weights(const ConvPlan& plan, size_t p, std::vector<uint8_t>
       std::memcpy(packed + g * step + i * 4, row->data() + g * 4, 4);
     }
   }
+  pack_extras(plan, panel, packed + groups_ * step);
   if (kernel_.repack != nullptr) kernel_.repack(packed, groups_, panel.width.vectors);
 }
 
@@ -244,7 +321,7 @@ void GemmConv::place_panels(const ConvPlan& plan, const std::vector<PanelWidth>&
   size_t weights = 0, lanes = 0;
   for (const PanelWidth& width : widths) {
     const int32_t channels = channels_of(width);
-    Panel panel{width, weights, lanes, {}};
+    Panel panel{width, weights, lanes, {}, extras_of(plan, width)};
     for (int32_t i = 0; i < channels; ++i) {
       const int32_t v = i / kernel_.lanes, lane = plan.accumulator_lane(i % kernel_.lanes);
       panel.order.push_back(gemm_channel(width.vectors, v, lane, kernel_.lanes));
@@ -305,7 +382,7 @@ void GemmConv::pack(const ConvPlan& plan) {
 // Where the activations of output pixels [first, last) begin, if they can be read in place.
 TilePlace GemmConv::place(const View& in, int32_t first, int32_t last) const {
   TilePlace tile{nullptr, 0, first, last - first, shape_for(last - first), 0, 0};
-  if (!in_place_ || !fits(tile.rows, *shapes_[0][size_t(tile.shape)])) return tile;
+  if (!in_place_ || !fits(tile.rows, rows_[size_t(tile.shape)])) return tile;
   const int32_t y = first / out_width_, x = first % out_width_;
   const ptrdiff_t step = ptrdiff_t{window_.stride_w} * in_channels_;
   const bool seamless = in.row_stride * window_.stride_h == step * out_width_;
@@ -360,7 +437,7 @@ int32_t GemmConv::prepare(const View& in, const View& out, int32_t first, int32_
                           const Scratch& scratch) const {
   int32_t count = 0;
   uint8_t* operands = scratch.operands;
-  const int32_t rows = shapes_[0][0]->rows;
+  const int32_t rows = rows_[0];
   for (; first < last && count < block_tiles_; ++count) {
     TilePlace tile = place(in, first, std::min(first + rows, last));
     if (tile.a == nullptr) {
@@ -406,8 +483,9 @@ void GemmConv::run_tile(const View& out, size_t panel, const TilePlace& tile, Ti
   const PanelWidth& width = panels_[panel].width;
   const int32_t channels = channels_of(width);
   const TileShape& shape = shape_of(tile, width);
-  const bool whole =
-      fits(tile.rows, shape) && width.first + channels <= out_channels_ && form_ != Form::raw;
+  args->channels = std::min(channels, out_channels_ - width.first);
+  const bool whole = fits(tile.rows, shape.rows) &&
+                     (kernel_.stores_part || args->channels == channels) && form_ != Form::raw;
   // Parts of tiles of pairs step over one gap themselves.
   const bool joined =
       tile.wrap == INT32_MAX || (kernel_.pairs != nullptr && out_width_ >= pair_part_rows);
@@ -439,6 +517,8 @@ void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
   args.groups = groups_;
   args.width = out_width_;
   if (!pairs_.empty()) args.pairs = &pairs_[p];
+  args.extras = panel.extras.data();
+  args.extra_count = panel.extras.size();
   args.bias = reinterpret_cast<const int32_t*>(bias_.get()) + panel.lanes;
   args.parameters =
       reinterpret_cast<const int32_t*>(parameters_.get()) + panel.lanes * size_t(form_slots(form_));
@@ -450,7 +530,7 @@ void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
   const size_t share = ahead ? round_up(bytes / size_t(tile_count), 64) : 0;
   for (int32_t t = 0; t < tile_count; ++t) {
     for (size_t i = 0; i < share; i += 64) __builtin_prefetch(next + size_t(t) * share + i, 0, 2);
-    if (correction_ != 0) args.row_terms = scratch.row_terms + t * shapes_[0][0]->rows;
+    if (correction_ != 0) args.row_terms = scratch.row_terms + t * rows_[0];
     run_tile(out, p, scratch.tiles[t], &args, scratch);
   }
 }
@@ -486,7 +566,8 @@ std::unique_ptr<FastConv> make_gemm_conv(ConvPlan plan, uint32_t cpu_flags) {
     kernel = kernel->instead;
   }
   int32_t correction = 0;
-  if (kernel->operand_bytes == 1 && (plan.least_weight < -128 || plan.greatest_weight > 127)) {
+  const bool extras = kernel->takes_extras && are_few_extras(plan);
+  if (kernel->operand_bytes == 1 && !fits_s8(plan) && !extras) {
     correction = plan.least_weight + 128;
     if (plan.greatest_weight - correction > 127) return nullptr;
   }

@@ -10,11 +10,14 @@ struct PanelWidth {
   int32_t first, vectors;  // output channel; vectors of channels
 };
 
-// Panels of one width; the last may be partly empty.
-inline std::vector<PanelWidth> equal_panels(int32_t channels, int32_t vectors, int32_t lanes) {
+// Panels of one width, the last of half of it where that holds the rest and the kernel has such
+// tiles; it may be partly empty.
+inline std::vector<PanelWidth> equal_panels(int32_t channels, int32_t vectors, int32_t lanes,
+                                            bool halves) {
   std::vector<PanelWidth> panels;
   for (int32_t first = 0; first < channels; first += vectors * lanes) {
-    panels.push_back({first, vectors});
+    const bool half = halves && channels - first <= vectors / 2 * lanes;
+    panels.push_back({first, half ? vectors / 2 : vectors});
   }
   return panels;
 }

@@ -5,7 +5,8 @@
 // A dot product takes `terms` taps of the same channel. Its weights are packed
 // [group][part][vector] [lane][terms]; lane l of vector v is channel channel(vectors, v, l) of the
 // block. `part` has two entries where weights minus their zero point leave s8 and are split into
-// two addends. Exact as gemm/gemm.h is.
+// two addends (and cannot use the fourth term instead, DwArgs::repeated_row). Exact as gemm/gemm.h
+// is.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,9 @@ struct DwArgs {
   ptrdiff_t step = 0;             // bytes between first taps of neighbouring output pixels
   const ptrdiff_t* taps = nullptr;  // offset of each tap, tap_groups * terms of them
   size_t tap_groups = 0;
+  // 3x3 only, of kernels that repeat_row: the row that the fourth term of a column's dot product
+  // has, in bytes from the first; two weights then share what one tap's leaves s8 by.
+  ptrdiff_t repeated_row = 0;
   const uint8_t* weights = nullptr;
   const int32_t* bias = nullptr;
   const int32_t* parameters = nullptr;
@@ -54,6 +58,7 @@ struct DwKernel {
   // Not null: rows have Form::floor_f32; this serves its proof.
   RemaindersOf remainders = nullptr;
   int32_t most_prescale = no_high_forms;  // with operands of 2 bytes: their weights are scaled
+  bool repeats_row = false;               // reads DwArgs::repeated_row
 };
 
 #define VARIANT(name, needs) extern const DwKernel name;

@@ -45,7 +45,9 @@ const DwKernel dwconv_u8s8_vnni = {"dwconv3x3_u8s8_vnni",
                                    3,
                                    channel,
                                    0,
-                                   remainders_avx512};
+                                   remainders_avx512,
+                                   no_high_forms,
+                                   true};
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

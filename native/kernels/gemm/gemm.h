@@ -30,6 +30,11 @@ struct TileArgs {
   const uint8_t* hi = nullptr;  // the panel is shorter; with 3 vectors: of 2, then of the third
   uint8_t* c = nullptr;         // Form::raw: int32 accumulators in lane order
   ptrdiff_t c_stride = 0;       // bytes
+  int32_t channels = 0;         // of the panel that exist; only kernels that store_part look at it
+  // Groups of operands that are multiplied once more, by weights that follow the others: what the
+  // few weights that leave s8 have too much. Bytes from the row's first operand.
+  const int32_t* extras = nullptr;
+  size_t extra_count = 0;
   // With pairs only. A vector of s16, all 2^prescale of the form (other kernels have that in their
   // weights); how the panel is packed; rows of the tile, any number up to the shape's. Row `wrap`
   // begins the next image row, and so does every `width`th after it: each is `gap` bytes further.
@@ -75,6 +80,9 @@ struct GemmKernel {
   // Not null: tiles have Form::floor_f32; this serves its proof.
   RemaindersOf remainders = nullptr;
   int32_t most_prescale = no_high_forms;
+  bool stores_part =
+      false;  // tiles write in place even where the panel's last channels do not exist
+  bool takes_extras = false;
 };
 
 constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane, int32_t lanes) {

@@ -21,13 +21,14 @@ namespace {
 const TileShape shapes[] = {tile_shape<14, 2>(), tile_shape<6, 2>(), tile_shape<2, 2>(),
                             tile_shape<1, 2>(), tile_shape<1, 4>()};
 
-constexpr GemmKernel with_floor_f32(GemmKernel kernel) {
+constexpr GemmKernel of_avx512(GemmKernel kernel) {
   kernel.remainders = remainders_avx512;
+  kernel.stores_part = true;
   return kernel;
 }
 }  // namespace
 
-const GemmKernel gemm_s16_avx512 = with_floor_f32(
+const GemmKernel gemm_s16_avx512 = of_avx512(
     {"gemm_s16_avx512", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 5, gather, nullptr});
 
 }  // namespace lastbit

@@ -58,18 +58,24 @@ void row_sums(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t rows, int3
   }
 }
 
-// 28 accumulators: 14 rows divide the image widths 112, 56, 28, 14; 7 rows those of 7.
-const TileShape shapes[] = {tile_shape<14, 2>(), tile_shape<7, 4>(), tile_shape<6, 2>(),
-                            tile_shape<4, 4>(),  tile_shape<2, 2>(), tile_shape<1, 4>()};
+// 28 accumulators: 14 rows divide the image widths 112, 56, 28, 14; 7 rows those of 7. Shapes of
+// half the width serve what remains of the channels: 14 accumulators are still more than the ten
+// that keep both ports busy.
+const TileShape shapes[] = {tile_shape<14, 2>(), tile_shape<14, 1>(), tile_shape<7, 4>(),
+                            tile_shape<7, 2>(),  tile_shape<6, 2>(),  tile_shape<6, 1>(),
+                            tile_shape<4, 4>(),  tile_shape<4, 2>(),  tile_shape<2, 2>(),
+                            tile_shape<2, 1>(),  tile_shape<1, 4>(),  tile_shape<1, 2>()};
 
-constexpr GemmKernel with_floor_f32(GemmKernel kernel) {
+constexpr GemmKernel of_avx512(GemmKernel kernel) {
   kernel.remainders = remainders_avx512;
+  kernel.stores_part = true;
+  kernel.takes_extras = true;
   return kernel;
 }
 }  // namespace
 
-const GemmKernel gemm_u8s8_vnni = with_floor_f32(
-    {"gemm_u8s8_vnni", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 6, gather, row_sums});
+const GemmKernel gemm_u8s8_vnni = of_avx512({"gemm_u8s8_vnni", Arch::lanes, Arch::terms,
+                                             Arch::operand_bytes, shapes, 12, gather, row_sums});
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

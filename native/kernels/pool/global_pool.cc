@@ -11,6 +11,7 @@ namespace {
 
 // 257 * 255 = 65535: as many codes as a u16 holds for certain.
 constexpr int32_t most_in_u16 = 257;
+constexpr int32_t portion = 64;           // channels
 constexpr int32_t most_pixels = 1 << 20;  // sums then stay below 2^28
 
 void add_bytes(const uint8_t* from, size_t count, uint16_t* sums) {
@@ -54,6 +55,7 @@ GlobalPool::GlobalPool(const program::AveragePool& pool, const program::Tensor& 
       finish_(pool.requant, pool.clamp, output.zero_point),
       pixels_(static_cast<int32_t>(input.pixels())),
       channels_(input.channels),
+      parts_(finish_.is_uniform() ? (channels_ + portion - 1) / portion : 1),
       in_offset_(program::stored_offset(input.type)),
       out_offset_(program::stored_offset(output.type)),
       zero_point_(input.zero_point) {}
@@ -63,16 +65,19 @@ size_t GlobalPool::scratch_bytes() const {
   return round_up(channels * sizeof(int32_t), 64) + round_up(channels * sizeof(uint16_t), 64);
 }
 
-void GlobalPool::divide(const int32_t* sums, int32_t* codes) const {
-  for (size_t c = 0; c < static_cast<size_t>(channels_); ++c) {
-    codes[c] =
+void GlobalPool::divide(size_t channels, int32_t* sums) const {
+  for (size_t c = 0; c < channels; ++c) {
+    sums[c] =
         clamp_to(quotient(sums[c], pixels_, pool_.rule), program::of_channel(pool_.clamp.lo, c),
                  program::of_channel(pool_.clamp.hi, c));
   }
 }
 
-void GlobalPool::run(const View& in, const View& out, uint8_t* scratch) const {
-  const auto channels = static_cast<size_t>(channels_);
+void GlobalPool::run(const View& in, const View& out, int32_t part_begin, int32_t part_end,
+                     uint8_t* scratch) const {
+  const auto first = static_cast<size_t>(part_begin * portion);
+  const int32_t end = part_end == parts_ ? channels_ : part_end * portion;
+  const size_t channels = static_cast<size_t>(end) - first;
   auto* sums = reinterpret_cast<int32_t*>(scratch);
   auto* short_sums =
       reinterpret_cast<uint16_t*>(scratch + round_up(channels * sizeof(int32_t), 64));
@@ -83,8 +88,8 @@ void GlobalPool::run(const View& in, const View& out, uint8_t* scratch) const {
   std::fill_n(short_sums, channels, uint16_t{0});
   int32_t held = 0;
   for (int32_t y = 0; y < in.height; ++y) {
-    const uint8_t* pixel = in.data + y * in.row_stride;
-    for (int32_t x = 0; x < in.width; ++x, pixel += channels) {
+    const uint8_t* pixel = in.data + y * in.row_stride + first;
+    for (int32_t x = 0; x < in.width; ++x, pixel += channels_) {
       add_bytes(pixel, channels, short_sums);
       if (++held == most_in_u16) {
         flush(short_sums, channels, sums);
@@ -94,12 +99,12 @@ void GlobalPool::run(const View& in, const View& out, uint8_t* scratch) const {
   }
   flush(short_sums, channels, sums);
   if (pool_.form == program::AverageForm::divide) {
-    divide(sums, sums);
+    divide(channels, sums);
   } else {
     finish_.all(sums, channels, sums);
   }
-  for (size_t c = 0; c < channels; ++c) {
-    out.data[c] = static_cast<uint8_t>(sums[c] + out_offset_);
+  for (size_t i = 0; i < channels; ++i) {
+    out.data[first + i] = static_cast<uint8_t>(sums[i] + out_offset_);
   }
 }
 

@@ -22,14 +22,17 @@ class GlobalPool {
 
   // Bytes of scratch for run(), 64-byte aligned.
   size_t scratch_bytes() const;
-  void run(const View& in, const View& out, uint8_t* scratch) const;
+  // Into how many parts the work divides: portions of channels, where all are finished alike.
+  int32_t parts() const { return parts_; }
+  void run(const View& in, const View& out, int32_t part_begin, int32_t part_end,
+           uint8_t* scratch) const;
 
  private:
-  void divide(const int32_t* sums, int32_t* codes) const;
+  void divide(size_t channels, int32_t* sums) const;
 
   program::AveragePool pool_;
   Finish finish_;  // of the `requant` form
-  int32_t pixels_, channels_;
+  int32_t pixels_, channels_, parts_;
   int32_t in_offset_, out_offset_, zero_point_;  // stored offsets; zero point of the input's codes
 };
 

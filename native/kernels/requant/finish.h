@@ -23,6 +23,13 @@ class Finish {
   Finish(const program::Requant& requant, const program::Clamp& clamp, int32_t zero_point)
       : requant_(requant), clamp_(clamp), zero_point_(zero_point) {}
 
+  // Whether all channels are finished alike.
+  bool is_uniform() const {
+    return requant_.kind != program::RequantKind::stages && requant_.multiplier.size() <= 1 &&
+           requant_.shift.size() <= 1 && requant_.scale.size() <= 1 &&
+           requant_.scale64.size() <= 1 && clamp_.lo.size() <= 1 && clamp_.hi.size() <= 1;
+  }
+
   // One accumulator of any width, exactly.
   int32_t one(int64_t acc, size_t c) const;
   // codes[c] = finish(acc[c], c) for c < channels.
