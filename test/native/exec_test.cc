@@ -236,6 +236,26 @@ TEST(Image, HaloIsFilledAroundTheImageAndNowhereElse) {
   }
 }
 
+// What a thread wrote of one layer is in its cache for the next only if it begins with the same
+// part.
+TEST(ThreadPool, EachThreadBeginsWithItsOwnPart) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int32_t threads = 3, tasks = 12;
+  exec::ThreadPool pool(threads);
+  std::atomic<int32_t> first[threads], arrived{0};
+  for (auto& task : first) task = -1;
+  pool.run(tasks, [&](int32_t task, int32_t thread) {
+    if (first[thread] >= 0) return;
+    first[thread] = task;
+    ++arrived;
+    // Nobody goes on before all are here, so nobody takes what is another's.
+    const auto end = Clock::now() + std::chrono::seconds(5);
+    while (arrived < threads && Clock::now() < end) std::this_thread::yield();
+  });
+  ASSERT_EQ(arrived, threads) << "a worker got no core for seconds";
+  for (int32_t i = 0; i < threads; ++i) EXPECT_EQ(first[i], i * tasks / threads);
+}
+
 // A worker that loses its core in the middle of a task: the caller waits once, then leaves it out.
 TEST(ThreadPool, LateWorkerRests) {
   using Clock = std::chrono::steady_clock;
