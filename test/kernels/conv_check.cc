@@ -73,11 +73,11 @@ int32_t size_near(Noise& noise, int32_t width) {  // 1 .. 2 * width + 1, ends an
 void choose_shape(Noise& noise, Family family, Case* c) {
   program::Window& w = c->conv.window;
   if (family != Family::pointwise) {
-    const bool three = noise.chance(50);
+    const bool three = noise.chance(70);
     w.kernel_h = three ? 3 : noise.range(1, 7);
     w.kernel_w = three ? 3 : noise.range(1, 7);
-    if (noise.chance(20)) w.dilation_h = noise.range(1, 3);
-    if (noise.chance(20)) w.dilation_w = noise.range(1, 3);
+    if (noise.chance(10)) w.dilation_h = noise.range(1, 3);
+    if (noise.chance(10)) w.dilation_w = noise.range(1, 3);
     const int32_t reach_h = (w.kernel_h - 1) * w.dilation_h;
     const int32_t reach_w = (w.kernel_w - 1) * w.dilation_w;
     w.pads = {noise.range(0, reach_h), noise.range(0, reach_w), noise.range(0, reach_h),
@@ -126,13 +126,14 @@ int32_t bell(Noise& noise, int32_t reach) {
 // widths with and without extremes among them (one to three in all, as in legacy nets), legacy u8.
 void choose_weights(Noise& noise, Case* c) {
   Conv& conv = c->conv;
-  const bool legacy = noise.chance(30);
+  const bool legacy = noise.chance(40);
   conv.weight_type = legacy ? WeightType::u8 : WeightType::s8;
   const int32_t lo = legacy ? 0 : -128, hi = legacy ? 255 : 127;
   conv.weight_count = size_t(conv.output_channels) * conv.reduction();
   c->weights.resize(conv.weight_count);
-  const int32_t style = noise.range(0, 9);
-  const int32_t middle = legacy ? 128 : 0, width = noise.pick({40, 90, 250});
+  const int32_t style = noise.range(0, 11);
+  const bool few_extremes = style >= 8;  // beyond s8 where the zero point is not 128
+  const int32_t middle = legacy ? 128 : 0, width = few_extremes ? 40 : noise.pick({40, 90, 250});
   for (uint8_t& w : c->weights) {
     const int32_t value =
         style >= 5   ? std::clamp(middle + (style == 7 && noise.chance(2) ? noise.pick({-255, 255})
@@ -144,13 +145,16 @@ void choose_weights(Noise& noise, Case* c) {
                      : noise.range(lo + (style == 3 ? 0 : 100), hi - (style == 3 ? 0 : 100));
     w = static_cast<uint8_t>(value);
   }
-  for (int32_t extremes = style >= 8 ? noise.range(1, 3) : 0; extremes > 0; --extremes) {
+  const int32_t near = noise.range(100, 160);
+  const int32_t zero_point = legacy && few_extremes ? near
+                             : legacy               ? noise.pick({0, 128, 255, near})
+                             : noise.chance(80)     ? 0
+                                                    : noise.range(-20, 20);
+  for (int32_t extremes = few_extremes ? noise.range(1, 3) : 0; extremes > 0; --extremes) {
     const int32_t at = noise.range(0, static_cast<int32_t>(conv.weight_count) - 1);
-    c->weights[static_cast<size_t>(at)] = static_cast<uint8_t>(noise.pick({lo, hi}));
+    const int32_t far = zero_point < middle ? hi : lo;
+    c->weights[static_cast<size_t>(at)] = static_cast<uint8_t>(noise.chance(80) ? far : lo);
   }
-  const int32_t zero_point = legacy             ? noise.pick({0, 128, 255, noise.range(100, 160)})
-                             : noise.chance(80) ? 0
-                                                : noise.range(-20, 20);
   conv.weight_zero_points.assign(size_t(conv.output_channels), zero_point);
   if (noise.chance(5)) {
     for (int32_t& z : conv.weight_zero_points) z = std::clamp(z + noise.range(-3, 3), lo, hi);
