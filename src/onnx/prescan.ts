@@ -195,7 +195,7 @@ class Scan {
  */
 export function prescan(bytes: Uint8Array, file: string, limits = defaultScanLimits): void {
   if (bytes.length === 0) {
-    throw new ModelError('empty-file', file, 'expected an ONNX model, got 0 bytes');
+    throw new ModelError('empty-file', file, 'expected a model, got 0 bytes; get the file again');
   }
   new Scan(bytes, file, limits).message('Model', 0, bytes.length, 0);
 }

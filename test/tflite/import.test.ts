@@ -352,6 +352,14 @@ test('float ends: QUANTIZE at the front, DEQUANTIZE and SOFTMAX at the back', ()
 });
 
 describe('bad files end in one error', () => {
+  test('a batch of several images', () => {
+    const [, ...others] = conv.tensors;
+    const batch = { ...conv, tensors: [codes('x', [4, 4, 4, 2]), ...others] };
+    expect(() => importTflite(writeTflite(batch))).toThrow(
+      /^\[bad-input\] input "x": .*\[4, 4, 4, 2\].*convert with batch size 1$/,
+    );
+  });
+
   test('every unsupported operator is listed', () => {
     const file = followed({ code: 28 }, codes('t', [1, 2, 2, 3]));
     const more: FileSpec = {

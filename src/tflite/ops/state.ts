@@ -292,7 +292,8 @@ export class TfliteState {
     const dtype = type as QuantDType;
     const image = toChannelsFirst(shape);
     if (image === undefined || image.some((size) => size < 1)) {
-      return `tensor "${name}" has shape [${shape.join(', ')}], expected [1,H,W,C] or [1,C]`;
+      const wayOut = shape.length > 1 && shape[0]! > 1 ? '; convert with batch size 1' : '';
+      return `tensor "${name}" has shape [${shape.join(', ')}], expected [1,H,W,C] or [1,C]${wayOut}`;
     }
     if (quantization === undefined) return `tensor "${name}" has no scale; quantize it`;
     const { scales, zeroPoints } = quantization;
