@@ -61,7 +61,8 @@ class GramSumObject : public Napi::ObjectWrap<GramSumObject> {
     const solve::Geometry g{n[0], n[1], n[2], n[3],  n[4],  n[5],  n[6],
                             n[7], n[8], n[9], n[10], n[11], n[12], n[13]};
     if (!is_geometry(g)) throw Napi::RangeError::New(info.Env(), "no such geometry");
-    sum_ = std::make_unique<solve::GramSum>(g, threads_of(info[1]));
+    const bool cross = info[2].ToBoolean();
+    sum_ = std::make_unique<solve::GramSum>(g, threads_of(info[1]), cross);
   }
 
   void Add(const Napi::CallbackInfo& info) {
@@ -135,7 +136,7 @@ class RoundWorker : public Napi::AsyncWorker {
   void Execute() override {
     layer_.weights = weights_.data();
     layer_.covariance = covariance_.data();
-    layer_.cross = cross_.data();
+    layer_.cross = cross_.empty() ? nullptr : cross_.data();
     rounded_ = solve::round_weights(layer_, grid_, options_);
   }
 
@@ -186,7 +187,7 @@ class RoundWorker : public Napi::AsyncWorker {
     const size_t square = layer_.groups * layer_.terms * layer_.terms;
     const bool fits =
         layer_.outputs % layer_.groups == 0 && weights_.size() == layer_.outputs * layer_.terms &&
-        covariance_.size() == square && cross_.size() == square &&
+        covariance_.size() == square && (cross_.empty() || cross_.size() == square) &&
         is_one_or_all(grid_.scales.size()) && is_one_or_all(grid_.zero_points.size()) &&
         grid_.least <= grid_.greatest &&
         (options_.least_scales.empty() || options_.least_scales.size() == layer_.outputs);

@@ -5,7 +5,7 @@
 
 namespace lastbit::addon {
 
-// class GramSum(geometry: Int32Array, threads): add(quantized, real, positions), result()
+// class GramSum(geometry: Int32Array, threads, cross): add(quantized, real, positions), result()
 Napi::Function gram_sum_class(Napi::Env env);
 
 // roundWeights(problem) -> Promise<{codes, scales, before, after}>

@@ -35,14 +35,14 @@ void gram_tile_ref(const float* a, const float* b, size_t row, size_t count, dou
                    size_t stride)
 #include "solve/gram_tile.inc"
 
-    GramSum::GramSum(const Geometry& geometry, int32_t threads)
-    : geometry_(geometry), pool_(threads) {
+    GramSum::GramSum(const Geometry& geometry, int32_t threads, bool cross)
+    : geometry_(geometry), pool_(threads), wants_cross_(cross) {
   const size_t terms = static_cast<size_t>(geometry.terms());
   const size_t groups = static_cast<size_t>(geometry.groups);
   const bool dense = geometry.terms() >= few_terms;
   const size_t stride = dense ? round_up(terms, tile_columns) : terms;
   squares_.assign(groups * stride * stride, 0);
-  cross_.assign(groups * stride * stride, 0);
+  if (cross) cross_.assign(groups * stride * stride, 0);
   sum_quantized_.assign(groups * terms, 0);
   sum_real_.assign(groups * terms, 0);
 }
@@ -84,7 +84,7 @@ void GramSum::add_small(const float* quantized, const float* real, const int32_t
   const size_t terms = static_cast<size_t>(geometry_.terms());
   const size_t at = static_cast<size_t>(group);
   double* squares = squares_.data() + at * terms * terms;
-  double* cross = cross_.data() + at * terms * terms;
+  double* cross = wants_cross_ ? cross_.data() + at * terms * terms : nullptr;
   double* sum_q = sum_quantized_.data() + at * terms;
   double* sum_r = sum_real_.data() + at * terms;
   float q[few_terms];
@@ -97,10 +97,9 @@ void GramSum::add_small(const float* quantized, const float* real, const int32_t
       const double ri = static_cast<double>(r[i]);
       sum_q[i] += qi;
       sum_r[i] += ri;
-      for (size_t j = 0; j < terms; ++j) {
-        squares[i * terms + j] += qi * static_cast<double>(q[j]);
-        cross[i * terms + j] += ri * static_cast<double>(q[j]);
-      }
+      for (size_t j = 0; j < terms; ++j) squares[i * terms + j] += qi * static_cast<double>(q[j]);
+      if (cross == nullptr) continue;
+      for (size_t j = 0; j < terms; ++j) cross[i * terms + j] += ri * static_cast<double>(q[j]);
     }
   }
 }
@@ -119,14 +118,16 @@ void GramSum::add_dense(const float* quantized, const float* real, const int32_t
     }
     const size_t at = static_cast<size_t>(group);
     double* squares = squares_.data() + at * stride * stride;
-    double* cross = cross_.data() + at * stride * stride;
+    double* cross = wants_cross_ ? cross_.data() + at * stride * stride : nullptr;
     pool_.run(static_cast<int32_t>(stride / tile_columns), [&](int32_t band, int32_t) {
       const size_t first = static_cast<size_t>(band) * tile_columns;
       for (size_t i = first; i < first + tile_columns; i += tile_rows) {
         for (size_t j = 0; j < stride; j += tile_columns) {
           const size_t out = i * stride + j;
           if (j >= first) tile(q.data() + i, q.data() + j, stride, count, squares + out, stride);
-          tile(r.data() + i, q.data() + j, stride, count, cross + out, stride);
+          if (cross != nullptr) {
+            tile(r.data() + i, q.data() + j, stride, count, cross + out, stride);
+          }
         }
       }
     });
@@ -147,7 +148,7 @@ Gram GramSum::result() const {
   Gram gram;
   gram.count = count_;
   gram.covariance.resize(groups * terms * terms);
-  gram.cross.resize(groups * terms * terms);
+  if (wants_cross_) gram.cross.resize(groups * terms * terms);
   for (const double sum : sum_quantized_) gram.mean_quantized.push_back(sum * inverse);
   for (const double sum : sum_real_) gram.mean_real.push_back(sum * inverse);
   for (size_t g = 0; g < groups; ++g) {
@@ -158,6 +159,7 @@ Gram GramSum::result() const {
       for (size_t j = 0; j < terms; ++j) {
         const size_t from = (g * stride + i) * stride + j;
         covariance[i * terms + j] = squares_[from] * inverse - mean_q[i] * mean_q[j];
+        if (!wants_cross_) continue;
         gram.cross[(g * terms + i) * terms + j] = cross_[from] * inverse - mean_r[i] * mean_q[j];
       }
     }

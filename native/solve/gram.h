@@ -30,14 +30,15 @@ struct Geometry {
 struct Gram {
   double count = 0;
   std::vector<double> covariance;      // [groups][terms][terms], of the quantized inputs
-  std::vector<double> cross;           // [groups][terms real][terms quantized]
+  std::vector<double> cross;           // [groups][terms real][terms quantized], or empty
   std::vector<double> mean_quantized;  // [groups][terms]
   std::vector<double> mean_real;       // [groups][terms]
 };
 
 class GramSum {
  public:
-  GramSum(const Geometry& geometry, int32_t threads);
+  // Without `cross`, the more expensive half, the sums with the real inputs are left out.
+  GramSum(const Geometry& geometry, int32_t threads, bool cross = true);
 
   // Adds an image: both inputs are [channels][height][width]. `positions` are indices into the
   // output plane, each below out_h * out_w. Terms outside of the image are 0.
@@ -56,6 +57,7 @@ class GramSum {
 
   Geometry geometry_;
   exec::ThreadPool pool_;
+  bool wants_cross_;
   double count_ = 0;
   std::vector<double> squares_, cross_, sum_quantized_, sum_real_;
 };

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "solve/lanes.h"
+
 namespace lastbit::solve {
 namespace {
 
@@ -28,6 +30,17 @@ double mean_diagonal(const double* covariance, size_t n) {
   double sum = 0;
   for (size_t i = 0; i < n; ++i) sum += std::max(0.0, covariance[i * n + i]);
   return n == 0 ? 0 : sum / static_cast<double>(n);
+}
+
+// The weights themselves, [terms][lanes].
+Block in_order_of(const Quadratic& q, const float* const weights[lanes]) {
+  Block t(q.terms * lanes);
+  for (size_t j = 0; j < q.terms; ++j) {
+    for (size_t r = 0; r < lanes; ++r) {
+      if (weights[r] != nullptr) t[j * lanes + r] = static_cast<double>(weights[r][q.order[j]]);
+    }
+  }
+  return t;
 }
 
 }  // namespace
@@ -64,6 +77,7 @@ Quadratic make_quadratic(const double* covariance, size_t n, double damping) {
 
 Block solve_target(const Quadratic& q, const double* cross, const float* const weights[lanes]) {
   const size_t n = q.terms;
+  if (cross == nullptr) return in_order_of(q, weights);
   Block moment(n * lanes);  // cross^T w, in the terms' own order
   Block t(n * lanes);
   for (size_t i = 0; i < n; ++i) {
@@ -103,14 +117,14 @@ Block solve_target(const Quadratic& q, const double* cross, const float* const w
 
 Block times_hessian(const Quadratic& q, const Block& difference) {
   const size_t n = q.terms;
+  const LaneLoops& loops = lane_loops();
   Block product(n * lanes);
-  for (size_t j = 0; j < n; ++j) {
-    double sum[lanes] = {};
-    for (size_t k = 0; k < n; ++k) {
-      const double h = q.hessian[j * n + k];
-      for (size_t r = 0; r < lanes; ++r) sum[r] += h * difference[k * lanes + r];
-    }
-    std::copy_n(sum, lanes, product.begin() + static_cast<std::ptrdiff_t>(j * lanes));
+  size_t j = 0;
+  for (; j + rows_at_once <= n; j += rows_at_once) {
+    loops.four_rows(&q.hessian[j * n], n, difference.data(), n, &product[j * lanes]);
+  }
+  for (; j < n; ++j) {
+    loops.one_row(&q.hessian[j * n], difference.data(), n, &product[j * lanes]);
   }
   return product;
 }

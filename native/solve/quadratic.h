@@ -32,7 +32,8 @@ struct Quadratic {
 Quadratic make_quadratic(const double* covariance, size_t terms, double damping);
 
 // Solves for t, lane by lane. weights[lane]: the channel's real weights [terms], or null for an
-// unused lane (t = 0). cross: [terms real][terms quantized].
+// unused lane (t = 0). cross: [terms real][terms quantized], or null where it equals the
+// covariance: then t = w.
 Block solve_target(const Quadratic& q, const double* cross, const float* const weights[lanes]);
 
 // gradient = H * difference, both [terms][lanes].

@@ -101,7 +101,8 @@ class Rounding {
     for (size_t r = 0; r < task.count; ++r) {
       weights[r] = layer_.weights + (task.first + r) * layer_.terms;
     }
-    const double* cross = layer_.cross + task.group * layer_.terms * layer_.terms;
+    const double* cross =
+        layer_.cross == nullptr ? nullptr : layer_.cross + task.group * layer_.terms * layer_.terms;
     targets_[index] = solve_target(quadratic(task), cross, weights);
     const Steps steps = steps_of(task, grid_.scales, 1);
     double costs[lanes];
@@ -111,19 +112,24 @@ class Rounding {
   }
 
   // A first answer without descent; costs[lanes].
-  Block start(size_t index, const Steps& steps, double* costs) const {
+  Block start(size_t index, const Steps& steps, double* costs, Method method) const {
     const Task& task = tasks_[index];
     const Quadratic& q = quadratic(task);
     const Block& target = targets_[index];
-    if (options_.method == Method::in_order) {
+    if (method == Method::in_order) {
       if (q.terms <= exhaustive_terms) return round_exhaustive(q, target, steps, costs);
       return round_in_order(q, target, steps, costs);
     }
-    Block u = options_.method == Method::learned
+    Block u = method == Method::learned
                   ? round_learned(q, target, real_weights(task), steps, options_.iterations)
                   : round_nearest(real_weights(task), steps);
     cost_of(q, difference_of(u, target, steps), costs);
     return u;
+  }
+
+  // What scales are compared by: learning starts from each would take too long.
+  Method comparing() const {
+    return options_.method == Method::learned ? Method::in_order : options_.method;
   }
 
   // The ratio under which the whole layer costs least.
@@ -134,7 +140,7 @@ class Rounding {
       if (options_.ratios.size() == 1) return steps_of(tasks_[0], grid_.scales, ratio).scale[0];
       each(tasks_.size(), [&](size_t i) {
         double of_lane[lanes];
-        start(i, steps_of(tasks_[i], grid_.scales, ratio), of_lane);
+        start(i, steps_of(tasks_[i], grid_.scales, ratio), of_lane, comparing());
         std::copy_n(of_lane, tasks_[i].count,
                     costs.begin() + static_cast<std::ptrdiff_t>(tasks_[i].first));
       });
@@ -156,7 +162,7 @@ class Rounding {
     for (const double ratio : options_.ratios) {
       const Steps steps = steps_of(task, grid_.scales, ratio);
       double costs[lanes];
-      start(index, steps, costs);
+      start(index, steps, costs, comparing());
       for (size_t r = 0; r < lanes; ++r) {
         if (!(costs[r] < least[r])) continue;
         least[r] = costs[r];
@@ -172,7 +178,7 @@ class Rounding {
     const Block& target = targets_[index];
     Steps steps = per_channel_ ? own_scales(index) : steps_of(task, result.scales, 1);
     double costs[lanes];
-    Block u = start(index, steps, costs);
+    Block u = start(index, steps, costs, options_.method);
     if (options_.method != Method::nearest) {
       descend(q, target, steps, options_.sweeps, u, costs);
       keep_nearest(q, target, steps, real_weights(task), u, costs);

@@ -13,7 +13,7 @@ struct Layer {
   size_t outputs, terms, groups;
   const float* weights;      // [outputs][terms], real
   const double* covariance;  // [groups][terms][terms], as in Gram
-  const double* cross;       // [groups][terms real][terms quantized]
+  const double* cross;       // [groups][terms real][terms quantized], or null for the covariance
 };
 
 // real = scale * (code - zero point); one scale, or one per output.

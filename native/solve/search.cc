@@ -4,13 +4,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "solve/lanes.h"
+
 namespace lastbit::solve {
 namespace {
 
 double to_step(double real, const Steps& steps, size_t lane) {
-  // The default rounding mode: ties to even.
-  return std::clamp(std::nearbyint(real / steps.scale[lane]), steps.least[lane],
-                    steps.greatest[lane]);
+  // The default rounding mode: ties to even. Beyond 2^52 doubles are integers, so adding 1.5 * 2^52
+  // and taking it away rounds; bounds are integers, so clamping first changes nothing.
+  constexpr double magic = 6755399441055744.0;
+  const double step = std::clamp(real / steps.scale[lane], steps.least[lane], steps.greatest[lane]);
+  return (step + magic) - magic;
 }
 
 // A gain must exceed this share of the cost's own terms, so that rounding errors end no descent
@@ -36,13 +40,21 @@ Block round_in_order(const Quadratic& q, const Block& target, const Steps& steps
   Block u(n * lanes);
   Block rest(n * lanes);  // t - scale * u of the weights already rounded
   std::fill_n(costs, lanes, 0.0);
+  const LaneLoops& loops = lane_loops();
+  Block centres = target;
   for (size_t j = n; j-- > 0;) {
-    double centre[lanes];
-    std::copy_n(target.begin() + static_cast<std::ptrdiff_t>(j * lanes), lanes, centre);
-    const double* quotient = q.row_quotient.data() + j * n;
-    for (size_t k = j + 1; k < n; ++k) {
-      const double f = quotient[k];
-      for (size_t r = 0; r < lanes; ++r) centre[r] += f * rest[k * lanes + r];
+    // Rows whose number counts from a multiple of four get what is rounded already in one walk, and
+    // the rest of their own four row by row.
+    const size_t first = j / rows_at_once * rows_at_once;
+    const size_t end = first + rows_at_once;
+    if (j + 1 == end && end < n) {
+      loops.four_rows(&q.row_quotient[first * n + end], n, &rest[end * lanes], n - end,
+                      &centres[first * lanes]);
+    }
+    double* centre = &centres[j * lanes];
+    const size_t known = std::min(end, n) - (j + 1);
+    if (known > 0) {
+      loops.one_row(&q.row_quotient[j * n + j + 1], &rest[(j + 1) * lanes], known, centre);
     }
     const double pivot = q.factor[j * n + j];
     for (size_t r = 0; r < lanes; ++r) {
@@ -59,6 +71,7 @@ Block round_in_order(const Quadratic& q, const Block& target, const Steps& steps
 void descend(const Quadratic& q, const Block& target, const Steps& steps, int32_t sweeps, Block& u,
              double* costs) {
   const size_t n = q.terms;
+  const LaneLoops& loops = lane_loops();
   Block gradient = times_hessian(q, difference_of(u, target, steps));
   for (int32_t sweep = 0; sweep < sweeps; ++sweep) {
     bool moved = false;
@@ -78,10 +91,7 @@ void descend(const Quadratic& q, const Block& target, const Steps& steps, int32_
       }
       if (!any) continue;
       moved = true;
-      const double* row = q.hessian.data() + j * n;
-      for (size_t k = 0; k < n; ++k) {
-        for (size_t r = 0; r < lanes; ++r) gradient[k * lanes + r] += row[k] * move[r];
-      }
+      loops.add_outer(&q.hessian[j * n], move, n, gradient.data());
     }
     if (!moved) break;
   }

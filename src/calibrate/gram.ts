@@ -25,7 +25,7 @@ export interface Gram {
   readonly count: number;
   /** Covariance of the quantized network's inputs, [groups, terms, terms]. */
   readonly covariance: Float64Array;
-  /** Covariance of the float network's inputs with the quantized, [groups, terms real, terms]. */
+  /** Covariance of the float network's inputs with the quantized, [groups, terms real, terms], or empty. */
   readonly cross: Float64Array;
   /** [groups, terms] */
   readonly meanQuantized: Float64Array;
@@ -44,8 +44,11 @@ export interface GramSum {
   result(): Gram;
 }
 
-/** Heavy, so native code does it: pipeline.ts wires that of the engine. */
-export type OpenGramSum = (geometry: GramGeometry) => GramSum;
+/**
+ * Heavy, so native code does it: pipeline.ts wires that of the engine. `cross` asks for the covariance with
+ * the float network's inputs, which is most of the work.
+ */
+export type OpenGramSum = (geometry: GramGeometry, cross: boolean) => GramSum;
 
 /** @param input, output shapes [1, C, H, W] or [1, C] */
 export function gramGeometry(conv: ConvNode, input: Shape, output: Shape): GramGeometry {

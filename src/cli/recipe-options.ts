@@ -15,6 +15,7 @@ export const recipeOptions = {
     'step: ranges of activations, minmax, percentile, mse, kl or output',
     z.enum(['minmax', 'percentile', 'mse', 'kl', 'output']).optional(),
   ),
+  pixelInput: option('--pixel-input', 'step: input steps that pixels do not fall between', step),
   weightRanges: option(
     '--weight-ranges <method>',
     'step: ranges of weights, minmax, mse or po2 (exponents of two)',

@@ -104,7 +104,7 @@ export interface Native {
     tier: string,
     reference: boolean,
   ) => NativeEngine;
-  readonly GramSum: new (geometry: Int32Array, threads: number) => GramSum;
+  readonly GramSum: new (geometry: Int32Array, threads: number, cross: boolean) => GramSum;
   roundWeights(problem: RoundingProblem & { readonly threads: number }): Promise<RoundedWeights>;
 }
 

@@ -11,7 +11,7 @@ import { native } from './native.js';
 export function nativeSolver(threads = 1): Solver {
   const addon = native();
   return {
-    openGramSum: (geometry) => new addon.GramSum(numbersOf(geometry), threads),
+    openGramSum: (geometry, cross) => new addon.GramSum(numbersOf(geometry), threads, cross),
     roundWeights: (problem) => addon.roundWeights({ ...problem, threads }),
   };
 }

@@ -33,6 +33,8 @@ export interface Calibration {
   readonly samples: SampleSource;
   /** Without images: what the network's input looks like. */
   readonly inputLaw?: ChannelLaw;
+  /** What pixels become, once the preprocessing is known. */
+  pixels(): Float32Array | undefined;
   /** For the file's metadata: the images' SHA-256, or that there were none. */
   id(): string;
   facts(): PreprocessFacts;
@@ -61,7 +63,15 @@ export function openCalibration(graph: Graph, options: CalibrationOptions): Cali
   const { source, digest } = hashed(remember(inputs.source), (sample) => {
     inputs.note(sample);
   });
-  return { samples: source, id: digest, facts: () => inputs.facts() };
+  return {
+    samples: source,
+    pixels: () =>
+      inputs.facts().preprocess === null
+        ? undefined
+        : pixelValues(inputs.preprocessing().preset, network.channels),
+    id: digest,
+    facts: () => inputs.facts(),
+  };
 }
 
 function withoutImages(
@@ -73,6 +83,7 @@ function withoutImages(
   return {
     samples: noSamples,
     inputLaw: photographs(chosen.preset, network.channels),
+    pixels: () => pixelValues(chosen.preset, network.channels),
     id: () => 'data-free',
     facts: () => ({
       preprocess: chosen.preset.name,

@@ -77,6 +77,7 @@ export async function quantizeInMemory(
     graph,
     samples: calibration.samples,
     ...(calibration.inputLaw === undefined ? {} : { inputLaw: calibration.inputLaw }),
+    pixels: () => calibration.pixels(),
     constraints: target.constraints,
     recipe,
     solver: nativeSolver(options.threads ?? 1),

@@ -276,45 +276,103 @@ function spread(
   return { total, byOutput, byInput };
 }
 
+/** The pairs of each row that are large under the present factors of the inputs. */
+class VisibleRows {
+  readonly #ratios: Float64Array;
+  readonly #perGroup: number;
+  readonly #firstOf: Int32Array;
+  /** Where the pairs of each output begin; one entry more than outputs. */
+  starts = new Int32Array(0);
+  inputs = new Int32Array(0);
+  powers = new Float64Array(0);
+  #age = refresh;
+
+  /** @param ratios weight / greatest of its row, by pair */
+  constructor(ratios: Float64Array, perGroup: number, firstOf: Int32Array) {
+    this.#ratios = ratios;
+    this.#perGroup = perGroup;
+    this.#firstOf = firstOf;
+  }
+
+  /** To be called once in each evaluation. */
+  update(inLogs: Float64Array): void {
+    if (this.#age++ < refresh) return;
+    this.#age = 1;
+    const factors = inLogs.map((log) => Math.exp(-log));
+    const found: number[] = [];
+    const inputs: number[] = [];
+    this.starts = new Int32Array(this.#firstOf.length + 1);
+    this.#firstOf.forEach((first, o) => {
+      const start = o * this.#perGroup;
+      let greatest = 0;
+      for (let k = 0; k < this.#perGroup; k++) {
+        greatest = Math.max(greatest, this.#ratios[start + k]! * factors[first + k]!);
+      }
+      const least = greatest * visible;
+      for (let k = 0; k < this.#perGroup; k++) {
+        const ratio = this.#ratios[start + k]!;
+        if (ratio * factors[first + k]! < least) continue;
+        found.push(ratio ** order);
+        inputs.push(first + k);
+      }
+      this.starts[o + 1] = found.length;
+    });
+    this.powers = Float64Array.from(found);
+    this.inputs = Int32Array.from(inputs);
+  }
+}
+
 /** One scale per output channel: its own factor cancels out, only the inputs' factors count. */
 function rowTerm(layer: LayerNoise, places: Places, options: NoiseOptions): Term {
   const { outputs, inputs, perGroup, cost, power, taps } = layer;
   const { sides, share } = sidesOf(layer, options.asymmetricWeights);
   const [side] = sides;
   const greatest = new Float64Array(outputs);
-  const raised = new Float64Array(side!.length);
+  const ratios = new Float64Array(side!.length);
   for (let o = 0; o < outputs; o++) {
     const row = side!.subarray(o * perGroup, (o + 1) * perGroup);
     greatest[o] = row.reduce((a, b) => Math.max(a, b), 0);
     row.forEach((value, k) => {
-      raised[o * perGroup + k] = greatest[o] === 0 ? 0 : (value / greatest[o]!) ** order;
+      ratios[o * perGroup + k] = greatest[o] === 0 ? 0 : value / greatest[o]!;
     });
   }
   const firstOf = firstInputs(layer);
+  const pairs = new VisibleRows(ratios, perGroup, firstOf);
   const into = new Float64Array(inputs);
+  // What each input takes from the sums and from the norms of the outputs that read it.
+  const shares = new Float64Array(inputs);
+  const pulls = new Float64Array(inputs);
   return (logs, gradient) => {
     if (places.read === undefined) return 0;
     const inLogs = logs[places.read]!;
     const part = gradient[places.read]!;
+    pairs.update(inLogs);
     for (let i = 0; i < inputs; i++) into[i] = Math.exp(-order * inLogs[i]!);
     const received = power.map((value, i) => value * Math.exp(2 * inLogs[i]!));
+    const dense = perGroup === inputs;
+    const sumOfAll = received.reduce((a, b) => a + b, 0);
     let noise = 0;
+    shares.fill(0);
+    pulls.fill(0);
     for (let o = 0; o < outputs; o++) {
       const first = firstOf[o]!;
+      const [start, end] = [pairs.starts[o]!, pairs.starts[o + 1]!];
       let norm = 0;
-      let sum = 0;
-      for (let k = 0; k < perGroup; k++) {
-        norm += raised[o * perGroup + k]! * into[first + k]!;
-        sum += received[first + k]!;
-      }
+      for (let k = start; k < end; k++) norm += pairs.powers[k]! * into[pairs.inputs[k]!]!;
+      let sum = dense ? sumOfAll : 0;
+      if (!dense) for (let k = 0; k < perGroup; k++) sum += received[first + k]!;
       if (norm === 0 || sum === 0) continue;
       const step = (share * greatest[o]! * norm ** (1 / order)) / options.weightLevels;
       const term = ((step * step) / 12) * cost[o]! * taps * sum;
       noise += term;
-      for (let k = 0; k < perGroup; k++) {
-        const ofNorm = (raised[o * perGroup + k]! * into[first + k]!) / norm;
-        part[first + k]! += 2 * term * (received[first + k]! / sum - ofNorm);
-      }
+      const ofSum = (2 * term) / sum;
+      const ofNorm = (2 * term) / norm;
+      if (dense) shares[0]! += ofSum;
+      else for (let k = 0; k < perGroup; k++) shares[first + k]! += ofSum;
+      for (let k = start; k < end; k++) pulls[pairs.inputs[k]!]! += ofNorm * pairs.powers[k]!;
+    }
+    for (let i = 0; i < inputs; i++) {
+      part[i]! += shares[dense ? 0 : i]! * received[i]! - pulls[i]! * into[i]!;
     }
     return noise;
   };

@@ -39,6 +39,8 @@ export interface QuantizeOptions {
   readonly samples: SampleSource;
   /** Quantizes without images: what the network's input looks like. */
   readonly inputLaw?: ChannelLaw;
+  /** What pixels become in the network's input; asked once samples were taken, none where they are no pixels. */
+  readonly pixels?: () => Float32Array | undefined;
   readonly constraints: TargetConstraints;
   readonly recipe: Recipe;
   readonly openFloatRunner: OpenFloatRunner;
@@ -128,6 +130,7 @@ function contextOf(options: QuantizeOptions): Context {
     wideLayers: options.wideLayers ?? new Set(),
     samples,
     ...(options.inputLaw === undefined ? {} : { inputLaw: options.inputLaw }),
+    ...(options.pixels === undefined ? {} : { pixels: options.pixels }),
     openFloatRunner,
     solver: options.solver,
     onProgress: (step, done, total) => options.onProgress?.({ step, done, total }),

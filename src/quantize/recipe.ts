@@ -71,6 +71,8 @@ export const recipeSchema = z.strictObject({
   /** Hands biases that keep a ReLU open on to the next layers, so that ranges shrink. */
   absorbBias: z.boolean().default(false),
   activations: activationSchema.prefault({}),
+  /** Moves the input's scale a little where the values of pixels fall half way between its steps. */
+  pixelInput: z.boolean().default(false),
   weights: weightSchema.prefault({}),
   reconstruct: z.union([z.literal(false), reconstructSchema]).default(false),
   /** `analytic` matches the means of each layer by itself, `iterated` those of the quantized network. */
@@ -95,6 +97,7 @@ export interface RecipeChanges {
   readonly equalize?: boolean | undefined;
   readonly absorbBias?: boolean | undefined;
   readonly ranges?: Recipe['activations']['method'] | undefined;
+  readonly pixelInput?: boolean | undefined;
   readonly weightRanges?: Recipe['weights']['method'] | undefined;
   readonly reconstruct?: boolean | undefined;
   readonly biasCorrection?: Recipe['correctBias'] | undefined;
@@ -112,6 +115,7 @@ export function withChanges(recipe: Recipe, changes: RecipeChanges): Recipe {
     equalize: switched(recipe.equalize, changes.equalize, recipeSchema.shape.equalize),
     absorbBias: changes.absorbBias ?? recipe.absorbBias,
     activations: { ...recipe.activations, method: ranges ?? recipe.activations.method },
+    pixelInput: changes.pixelInput ?? recipe.pixelInput,
     weights: { ...recipe.weights, method: weightRanges ?? recipe.weights.method },
     reconstruct: switched(recipe.reconstruct, changes.reconstruct, recipeSchema.shape.reconstruct),
     correctBias: biasCorrection ?? recipe.correctBias,
@@ -146,6 +150,7 @@ const changeKeys = [
   'equalize',
   'absorbBias',
   'ranges',
+  'pixelInput',
   'weightRanges',
   'reconstruct',
   'biasCorrection',
@@ -173,6 +178,7 @@ const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
     repairVariance: true,
     equalize: {},
     activations: { method: 'mse' },
+    pixelInput: true,
     weights: { method: 'minmax' },
     reconstruct: {},
     correctBias: 'iterated',

@@ -86,7 +86,7 @@ async function gramOf(
   const { graph } = choices;
   const [input] = conv.inputs;
   const geometry = gramGeometry(conv, shapeOf(graph, input!), shapeOf(graph, conv.outputs[0]!));
-  const sum = solver.openGramSum(geometry);
+  const sum = solver.openGramSum(geometry, settings.asymmetry > 0);
   const all = geometry.output[0] * geometry.output[1];
   const wanted = Math.ceil(settings.positions / samples.count);
   await frontier.each(quantGraphOf(choices), [input!], ({ real, steps }, image) => {
@@ -138,6 +138,7 @@ async function round(
 }
 
 function blended({ cross, covariance }: Gram, share: number): Float64Array {
+  if (share === 0) return new Float64Array();
   return cross.map((value, i) => share * value + (1 - share) * covariance[i]!);
 }
 

@@ -289,10 +289,15 @@ function weightsInSteps(node: QuantConv, ratio: number): Float32Array {
   const { data, scales, zeroPoints } = node.weight;
   const size = data.length / scales.length;
   const zeroPointSize = data.length / zeroPoints.length;
-  return Float32Array.from(data, (code, i) => {
-    const zeroPoint = zeroPoints[Math.floor(i / zeroPointSize)]!;
-    return (code - zeroPoint) * scales[Math.floor(i / size)]! * ratio;
-  });
+  const steps = new Float32Array(data.length);
+  // Loops, since layer after layer every weight passes here again.
+  for (let first = 0; first < data.length; first += Math.min(size, zeroPointSize)) {
+    const last = first + Math.min(size, zeroPointSize);
+    const scale = scales[Math.floor(first / size)]!;
+    const zeroPoint = zeroPoints[Math.floor(first / zeroPointSize)]!;
+    for (let i = first; i < last; i++) steps[i] = (data[i]! - zeroPoint) * scale * ratio;
+  }
+  return steps;
 }
 
 function biasInSteps(node: QuantConv, inputScale: number, outputScale: number): Float32Array {

@@ -15,6 +15,7 @@ export interface RoundingProblem {
   readonly weights: Float32Array;
   /** As in Gram, in real units. */
   readonly covariance: Float64Array;
+  /** Empty where it is the covariance itself. */
   readonly cross: Float64Array;
   /** One, or one per output. */
   readonly scales: Float32Array;

@@ -297,7 +297,7 @@ describe('GramSum', () => {
     const images = [1, 2].map(() => [image(), image()] as [Float32Array, Float32Array]);
     const all = Int32Array.from({ length: g.output[0] * g.output[1] }, (_, i) => i);
     const results = [1, 3].map((threads) => {
-      const sum = nativeSolver(threads).openGramSum(g);
+      const sum = nativeSolver(threads).openGramSum(g, true);
       for (const [quantized, real] of images) sum.add(quantized, real, all);
       return sum.result();
     });
@@ -321,14 +321,14 @@ describe('GramSum', () => {
   });
 
   test('nothing added: zeros', () => {
-    const { count, covariance, meanReal } = solver.openGramSum(geometries.stem!).result();
+    const { count, covariance, meanReal } = solver.openGramSum(geometries.stem!, true).result();
     expect(count).toBe(0);
     expect(covariance.every((value) => value === 0)).toBe(true);
     expect(meanReal.every((value) => value === 0)).toBe(true);
   });
 
   test('positions and sizes outside of the geometry are refused', () => {
-    const sum = solver.openGramSum(geometries.depthwise!);
+    const sum = solver.openGramSum(geometries.depthwise!, true);
     const image = new Float32Array(6 * 6 * 7);
     expect(() => {
       sum.add(image, image, Int32Array.of(42));

@@ -41,7 +41,8 @@ export class HistogramObserver {
   observe(data: Float32Array): void {
     let min = this.#min;
     let max = this.#max;
-    for (const value of data) {
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i]!;
       if (value < min) min = value;
       if (value > max) max = value;
     }
@@ -69,9 +70,14 @@ export class HistogramObserver {
     const counts = this.#counts;
     const inverse = this.#width === 0 ? 0 : 1 / this.#width;
     let zeros = 0;
-    for (const value of data) {
-      if (value === 0) zeros += weight;
-      else counts[side + Math.floor(value * inverse)]! += weight;
+    for (let i = 0; i < data.length; i++) {
+      const at = data[i]! * inverse;
+      if (at === 0) {
+        zeros += weight;
+        continue;
+      }
+      const towardsZero = at | 0;
+      counts[side + (at < towardsZero ? towardsZero - 1 : towardsZero)]! += weight;
     }
     counts[side]! += zeros;
     this.#zeros += zeros;

@@ -21,7 +21,8 @@ export class RangeObserver {
   observe(data: Float32Array): void {
     let min = this.#min;
     let max = this.#max;
-    for (const value of data) {
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i]!;
       if (value < min) min = value;
       if (value > max) max = value;
     }

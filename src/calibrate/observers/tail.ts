@@ -25,6 +25,21 @@ export function tailBins(): { readonly edges: Float64Array; readonly centres: Fl
   };
 }
 
+/**
+ * Keys are the exponent and four bits of a float32, counted from 2^-doublings on: narrower than a bin, so a
+ * value lies in the bin where its key begins, or beside it.
+ */
+const keyBits = 4;
+const binOfKey = Uint8Array.from({ length: (2 * doublings) << keyBits }, (_, key) =>
+  Math.floor(
+    Math.log2((1 + (key % (1 << keyBits)) / (1 << keyBits)) * 2 ** (key >> keyBits)) * perDoubling,
+  ),
+);
+const asFloat = new Float32Array(1);
+const asBits = new Int32Array(asFloat.buffer);
+const firstKey = (127 - doublings) << keyBits;
+const bounds = tailBins();
+
 /** Counts, in each channel, the values near and beyond a positive bound. */
 export class TailObserver {
   readonly #inverse: Float64Array;
@@ -43,14 +58,24 @@ export class TailObserver {
   /** @param data finite f32 values before the clamp, channel after channel */
   observe(data: Float32Array): void {
     const area = data.length / this.#counts.length;
-    const least = 2 ** -doublings;
+    const { edges } = bounds;
+    const [least, greatest] = [edges[0]!, edges[bins]!];
     for (const [c, counts] of this.#counts.entries()) {
       const inverse = this.#inverse[c]!;
       for (let i = c * area; i < (c + 1) * area; i++) {
         const ratio = data[i]! * inverse;
         if (ratio < least) continue;
-        const bin = Math.floor((Math.log2(ratio) + doublings) * perDoubling);
-        counts[Math.min(bin, bins - 1)]!++;
+        if (ratio >= greatest) {
+          counts[bins - 1]!++;
+          continue;
+        }
+        // A table and two comparisons in the place of a logarithm.
+        asFloat[0] = ratio;
+        const key = Math.min((asBits[0]! >> (23 - keyBits)) - firstKey, binOfKey.length - 1);
+        const bin = binOfKey[key]!;
+        if (ratio < edges[bin]!) counts[bin - 1]!++;
+        else if (ratio >= edges[bin + 1]!) counts[bin + 1]!++;
+        else counts[bin]!++;
       }
     }
     this.#count += area;

@@ -6,6 +6,7 @@ import { biasCorrectionStep } from './bias-correction.js';
 import { distillStep } from './distill.js';
 import { equalizeStep } from './equalize.js';
 import { outputRangeStep } from './output-range.js';
+import { pixelInputStep } from './pixel-input.js';
 import { reconstructStep } from './reconstruct.js';
 import { repairVarianceStep } from './repair-variance.js';
 import type { Step } from './step.js';
@@ -21,6 +22,7 @@ export const steps: readonly Step[] = [
   absorbBiasStep,
   activationWidthStep,
   activationRangesStep,
+  pixelInputStep,
   wideOutputStep,
   outputRangeStep,
   weightsStep,

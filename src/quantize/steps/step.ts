@@ -22,6 +22,8 @@ export interface Context {
   readonly samples: SampleSource;
   /** Without images: what the input looks like; statistics are derived from batch norms then. */
   readonly inputLaw?: ChannelLaw;
+  /** What pixels become in the network's input, if that is what the samples are made of. */
+  readonly pixels?: () => Float32Array | undefined;
   readonly openFloatRunner: OpenFloatRunner;
   readonly solver: Solver | undefined;
   readonly onProgress: (step: string, done: number, total: number) => void;
