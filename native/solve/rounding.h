@@ -34,7 +34,7 @@ struct RoundingOptions {
   Method method = Method::in_order;
   double damping = 0.01;
   int32_t sweeps = 20;
-  int32_t iterations = 500;         // of `learned`
+  int32_t iterations = 250;         // of `learned`
   std::vector<double> ratios;       // scales to try, as multiples of the grid's; empty: 1
   std::vector<float> least_scales;  // per output; empty: none
   bool refit = false;               // a channel's scale may take any value

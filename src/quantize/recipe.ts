@@ -29,7 +29,7 @@ const reconstructSchema = z.strictObject({
   /** Most rounds of coordinate descent. */
   sweeps: z.number().int().min(0).max(1000).default(20),
   /** Steps of `adaround`. */
-  iterations: z.number().int().min(1).max(100000).default(500),
+  iterations: z.number().int().min(1).max(100000).default(250),
   /** Positions that are looked at in each layer, over all images. */
   positions: z.number().int().min(1).max(10000000).default(16384),
   /** Chooses scales along with the integers. */

@@ -41,8 +41,7 @@ export class HistogramObserver {
   observe(data: Float32Array): void {
     let min = this.#min;
     let max = this.#max;
-    for (let i = 0; i < data.length; i++) {
-      const value = data[i]!;
+    for (const value of data) {
       if (value < min) min = value;
       if (value > max) max = value;
     }
@@ -70,8 +69,8 @@ export class HistogramObserver {
     const counts = this.#counts;
     const inverse = this.#width === 0 ? 0 : 1 / this.#width;
     let zeros = 0;
-    for (let i = 0; i < data.length; i++) {
-      const at = data[i]! * inverse;
+    for (const value of data) {
+      const at = value * inverse;
       if (at === 0) {
         zeros += weight;
         continue;

@@ -21,8 +21,7 @@ export class RangeObserver {
   observe(data: Float32Array): void {
     let min = this.#min;
     let max = this.#max;
-    for (let i = 0; i < data.length; i++) {
-      const value = data[i]!;
+    for (const value of data) {
       if (value < min) min = value;
       if (value > max) max = value;
     }
