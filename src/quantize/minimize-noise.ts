@@ -40,11 +40,7 @@ export function minimizeNoise(
   bounds: readonly Bounds[],
   options: NoiseOptions,
 ): { readonly factors: Float64Array[]; readonly noiseRatio: number } {
-  const terms = [
-    ...layerTerms(model, groups, options),
-    ...valueTerms(model, groups, options),
-    ...mismatches.map(mismatchTerm),
-  ];
+  const terms = [...noiseTerms(model, groups, options), ...mismatches.map(mismatchTerm)];
   const logs = groups.map((group) => new Float64Array(group.channels));
   const gradient = groups.map((group) => new Float64Array(group.channels));
   const adam = groups.map((group, g) => new Adam(group.channels, bounds[g]!));
@@ -71,6 +67,15 @@ export function minimizeNoise(
     factors: factors.map((part) => part.map((value) => Math.exp(value))),
     noiseRatio: before === 0 ? 1 : best / before,
   };
+}
+
+/** The modelled noise of all weights and activations, as a sum. */
+export function noiseTerms(
+  model: NoiseModel,
+  groups: readonly ChannelGroup[],
+  options: NoiseOptions,
+): Term[] {
+  return [...layerTerms(model, groups, options), ...valueTerms(model, groups, options)];
 }
 
 function layerTerms(

@@ -5,6 +5,8 @@ import type { Graph } from '../../src/graph/graph.js';
 import type { SampleSource } from '../../src/graph/samples.js';
 import { channelGroups } from '../../src/quantize/channel-groups.js';
 import { equalize, equalizeNeeds } from '../../src/quantize/equalize.js';
+import { noiseTerms } from '../../src/quantize/minimize-noise.js';
+import { noiseModel } from '../../src/quantize/noise-model.js';
 import { exposePreActivations } from '../../src/quantize/pre-activations.js';
 import { scaleChannels } from '../../src/quantize/scale-channels.js';
 import { GraphBuilder, randomNumbers, randomSamples, relu6, separableNet } from './small-graphs.js';
@@ -181,6 +183,78 @@ describe('equalize', () => {
     const [first, second] = equalized.constants.get('a/weight')!.data;
     expect(Math.abs(first! / second!)).toBeLessThan(20);
     expect(Math.abs(first! / second!)).toBeGreaterThan(1 / 20);
+  });
+
+  it.each([
+    [true, false],
+    [true, true],
+    [false, false],
+    [false, true],
+  ])('the noise has the gradient it says; per channel %s, asymmetric %s', async (rows, both) => {
+    const graph = separableNet(7);
+    const samples = randomSamples(graph, 4);
+    const statistics = await collect(graph, samples, openFloatRunner, equalizeNeeds(graph, true));
+    const groups = channelGroups(graph);
+    const how = { ...options, perChannelWeights: rows, asymmetricWeights: both && !rows };
+    const model = noiseModel(graph, statistics, statistics.active);
+    const random = randomNumbers(11);
+    const logs = groups.map(({ channels }) =>
+      Float64Array.from({ length: channels }, () => random() / 2),
+    );
+    const noiseAt = (gradient = groups.map(({ channels }) => new Float64Array(channels))) =>
+      // Terms of their own each time, so that none remembers which pairs were large elsewhere.
+      noiseTerms(model, groups, { ...how, asymmetricActivations: both }).reduce(
+        (sum, term) => sum + term(logs, gradient),
+        0,
+      );
+    const gradient = groups.map(({ channels }) => new Float64Array(channels));
+    const total = noiseAt(gradient);
+    const change = 1e-4;
+    for (const [g, own] of logs.entries()) {
+      for (let c = 0; c < own.length; c++) {
+        own[c]! += change;
+        const above = noiseAt();
+        own[c]! -= 2 * change;
+        const below = noiseAt();
+        own[c]! += change;
+        const slope = (above - below) / (2 * change);
+        expect(Math.abs(gradient[g]![c]! - slope)).toBeLessThan(1e-5 * total);
+      }
+    }
+    // Channels differ, or a mistake of place would not show.
+    const slopes = gradient.flatMap((part) => [...part]);
+    expect(slopes.some((slope) => Math.abs(slope) > 1e-2 * total)).toBe(true);
+  });
+
+  it('keeps to the noise of the definition, per channel', async () => {
+    // One pair dominates each row, so the norm of a high order is its maximum.
+    const builder = new GraphBuilder([1, 2, 2, 2]);
+    builder.constant('w1', [2, 2, 1, 1], Float32Array.of(1, 0.1, 0.1, 0.5));
+    builder.constant('w2', [1, 2, 1, 1], Float32Array.of(0.2, 2));
+    const conv = (name: string, input: string, weight: string, outputs: number) =>
+      builder.node(
+        {
+          ...{ op: 'Conv', name, inputs: [input, weight, ''], outputs: [`${name}/y`] },
+          ...{ kernel: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group: 1 },
+        } as const,
+        [1, outputs, 2, 2],
+      );
+    const graph = builder.graph(conv('b', conv('a', 'x', 'w1', 2), 'w2', 1));
+    const samples = randomSamples(graph, 4);
+    const statistics = await collect(graph, samples, openFloatRunner, equalizeNeeds(graph, true));
+    const groups = channelGroups(graph);
+    const model = noiseModel(graph, statistics, statistics.active);
+    const how = { ...options, perChannelWeights: true };
+    const last = model.layers.findIndex((layer) => layer.conv.name === 'b');
+    const [log0, log1] = [0.3, -0.2];
+    const logs = [Float64Array.of(log0, log1)];
+    expect(groups).toHaveLength(1);
+    const got = noiseTerms(model, groups, how)[last]!(logs, [new Float64Array(2)]);
+    // The second layer's weights are divided by the factors, its inputs' power is multiplied.
+    const step = (2 * Math.max(0.2 / Math.exp(log0), 2 / Math.exp(log1))) / 255;
+    const { power, cost } = model.layers[last]!;
+    const spread = power[0]! * Math.exp(2 * log0) + power[1]! * Math.exp(2 * log1);
+    expect(got / (((step * step) / 12) * cost[0]! * spread)).toBeCloseTo(1, 3);
   });
 
   it('is deterministic', async () => {

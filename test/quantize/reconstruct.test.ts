@@ -4,10 +4,13 @@ import { nativeSolver } from '../../src/engine/solver.js';
 import { openFloatRunner } from '../../src/float/runner.js';
 import type { Graph } from '../../src/graph/graph.js';
 import type { QuantGraph } from '../../src/graph/quant-graph.js';
+import { convolutionsOf } from '../../src/quantize/connections.js';
+import { exposePreActivations, preActivationOf } from '../../src/quantize/pre-activations.js';
+import { channelMeans } from '../../src/quantize/tap-means.js';
 import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
 import { recipeSchema } from '../../src/quantize/recipe.js';
 import { cutValues, segment } from '../../src/quantize/segments.js';
-import { realInputOf, simulate } from '../../src/quantize/simulate.js';
+import { accumulatorOf, realInputOf, simulate } from '../../src/quantize/simulate.js';
 import type { TargetConstraints } from '../../src/targets/target.js';
 import type { WeightChoice } from '../../src/quantize/weights.js';
 import { constraints, GraphBuilder, randomSamples, separableNet } from './small-graphs.js';
@@ -108,6 +111,36 @@ describe.each([
     const before = await errorOf(graph, plain.quantGraph);
     expect(await errorOf(graph, searched.quantGraph)).toBeLessThan(before * 0.7);
   });
+});
+
+test('biases give every channel the float mean, in plain, strided and depthwise layers', async () => {
+  const recipe = recipeSchema.parse({ reconstruct: { positions: 1e6 } });
+  const samples = randomSamples(net, 12);
+  const { quantGraph } = await quantizeGraph({
+    ...{ graph: net, samples, constraints: everyBit, recipe, openFloatRunner },
+    solver: nativeSolver(),
+    weights: { bits: 4 },
+  });
+  const layers = convolutionsOf(net);
+  const expected = await channelMeans(
+    exposePreActivations(net),
+    layers.map(preActivationOf),
+    samples,
+    openFloatRunner,
+  );
+  const sums = layers.map(({ name }) => accumulatorOf(name));
+  const means = await channelMeans(simulate(quantGraph), sums, samples, openFloatRunner);
+  for (const conv of layers) {
+    const node = quantGraph.nodes.find(({ name }) => name === conv.name)!;
+    if (node.op !== 'Conv') throw new Error('expected a convolution');
+    const scaleOf = (value: string): number => quantGraph.values.get(value)!.scale;
+    const wanted = expected.get(preActivationOf(conv))!;
+    means.get(accumulatorOf(conv.name))!.forEach((mean, c) => {
+      // As near as one step of the bias.
+      const step = scaleOf(node.inputs[0]!) * node.weight.scales[c]!;
+      expect(Math.abs(mean * scaleOf(node.output) - wanted[c]!)).toBeLessThan(step);
+    });
+  }
 });
 
 test('the same integers again, and with any number of threads', async () => {
