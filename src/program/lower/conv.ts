@@ -81,6 +81,7 @@ function channelsLast({ shape, data }: QuantWeight, positions: number): ConvOp['
   const perOutput = data.length / outputs;
   const inputs = perOutput / positions;
   const result = data.slice();
+  if (positions === 1) return result;
   for (let o = 0; o < outputs; ++o) {
     for (let position = 0; position < positions; ++position) {
       for (let i = 0; i < inputs; ++i) {
