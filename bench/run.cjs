@@ -12,12 +12,10 @@ const {
   lastbit,
   prepare,
   provenance,
-  readResults,
   root,
   writeResult,
 } = require('./prepare.cjs');
-const { renderProcesses } = require('./processes.cjs');
-const { renderTargets } = require('./targets.cjs');
+const { resultsPage } = require('./page.cjs');
 
 const resultFolder = join(__dirname, 'results');
 const seed = 1;
@@ -74,8 +72,7 @@ function writeResults(data) {
 
 function render() {
   const { renderResults } = require(join(root, 'dist/bench/results.js'));
-  const page = [renderResults(readResults(resultFolder)), renderTargets(), renderProcesses()];
-  writeFileSync(join(__dirname, 'RESULTS.md'), page.filter(Boolean).join('\n'));
+  writeFileSync(join(__dirname, 'RESULTS.md'), resultsPage(renderResults));
 }
 
 const complete = options.render || writeResults(dataFolder());

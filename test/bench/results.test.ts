@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { resultsPage } from '../../bench/page.cjs';
 import type { BenchDocument, Peer } from '../../src/bench/document.js';
 import { reached, renderResults, type ResultFile } from '../../src/bench/results.js';
 
@@ -93,7 +94,7 @@ const committed = existsSync(join(folder, 'results'))
   const files = committed.map(
     (name) => JSON.parse(readFileSync(join(folder, 'results', name), 'utf8')) as ResultFile,
   );
-  expect(readFileSync(join(folder, 'RESULTS.md'), 'utf8')).toBe(renderResults(files));
+  expect(readFileSync(join(folder, 'RESULTS.md'), 'utf8')).toBe(resultsPage(renderResults));
   for (const { cases } of files) {
     for (const { document: found } of cases) expect(found.exact.differing).toBe(0);
   }

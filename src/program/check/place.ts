@@ -31,12 +31,11 @@ export class Place {
     );
   }
 
-  integers(values: ArrayLike<number>, [least, greatest]: Range, what: string): void {
+  integers(values: Iterable<number>, [least, greatest]: Range, what: string): void {
     // Millions of weights, whose array's type says it already.
     if (values instanceof Int8Array && least <= -128 && greatest >= 127) return;
     if (values instanceof Uint8Array && least <= 0 && greatest >= 255) return;
-    for (let i = 0; i < values.length; ++i) {
-      const value = values[i]!;
+    for (const value of values) {
       if (!Number.isInteger(value) || value < least || value > greatest) {
         this.integer(value, [least, greatest], what);
       }
