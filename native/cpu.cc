@@ -3,6 +3,10 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
@@ -25,6 +29,7 @@ constexpr Tier tiers[] = {
     {"avx512", sse41 | avx2 | avx512},
     {"avxvnni", sse41 | avx2 | avxvnni},
     {"vnni", sse41 | avx2 | avx512 | vnni},
+    {"amx", sse41 | avx2 | avx512 | vnni | amx},
     {"neon", neon},
     {"neondot", neon | neondot},
     {"i8mm", neon | neondot | i8mm},
@@ -40,6 +45,20 @@ uint64_t enabled_state() {
 }
 
 bool has(uint32_t word, int bit) { return ((word >> bit) & 1) != 0; }
+
+// Whether the system grants this process the registers of AMX, for good and for all of its threads.
+// Linux does when asked (Documentation/arch/x86/xstate.rst), unless a thread has a small stack for
+// signals; other systems are not asked.
+bool may_use_tiles(uint64_t state) {
+  constexpr uint64_t tiles = (1u << 17) | (1u << 18);  // their configuration, their data
+  if ((state & tiles) != tiles) return false;
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
 
 uint32_t find() {
   uint32_t a, b, c, d;
@@ -57,6 +76,7 @@ uint32_t find() {
   if (zmm && has(b, 16) && has(b, 17) && has(b, 30) && has(b, 31)) {
     flags |= avx512;
     if (has(c, 11)) flags |= vnni;
+    if (has(c, 11) && has(d, 24) && has(d, 25) && may_use_tiles(state)) flags |= amx;
   }
   if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && has(a, 4)) flags |= avxvnni;
   return flags;

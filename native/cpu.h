@@ -16,12 +16,14 @@ constexpr uint32_t avxvnni = 1u << 4;  // VEX-coded VNNI, on top of avx2
 constexpr uint32_t neon = 1u << 5;
 constexpr uint32_t neondot = 1u << 6;
 constexpr uint32_t i8mm = 1u << 7;
+constexpr uint32_t amx = 1u << 8;  // AMX-TILE and AMX-INT8, on top of vnni
 
-// Flags of this machine (each tier's prerequisites included), found once.
+// Flags of this machine (each tier's prerequisites included), found once. Asks the operating system
+// for AMX's registers, which it grants to a process as a whole.
 uint32_t detect();
 
 // Flags allowed when `tier` is forced: the tier and what it stands on. False for an unknown name.
-// Words: ref sse41 avx2 avx512 vnni avxvnni neon neondot i8mm. The result is not yet masked by
+// Words: ref sse41 avx2 avx512 vnni amx avxvnni neon neondot i8mm. The result is not yet masked by
 // detect(): a tier that the machine lacks is the caller's error to report.
 bool tier_flags(std::string_view tier, uint32_t* flags);
 

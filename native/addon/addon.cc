@@ -367,7 +367,7 @@ class Addon : public Napi::Addon<Addon> {
 
  private:
   static std::vector<std::string> words() {
-    return {"ref", "sse41", "avx2", "avx512", "vnni", "avxvnni", "neon", "neondot", "i8mm"};
+    return {"ref", "sse41", "avx2", "avx512", "vnni", "amx", "avxvnni", "neon", "neondot", "i8mm"};
   }
 
   // Those that this CPU has.

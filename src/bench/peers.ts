@@ -175,6 +175,7 @@ const oneDnnIsa: Readonly<Record<string, string | undefined>> = {
   avx2: 'AVX2',
   avx512: 'AVX512_CORE',
   vnni: 'AVX512_CORE_VNNI',
+  amx: 'AVX512_CORE_AMX',
   avxvnni: 'AVX2_VNNI',
 };
 

@@ -15,6 +15,7 @@ export const isaNames = [
   'avx2',
   'avx512',
   'vnni',
+  'amx',
   'avxvnni',
   'neon',
   'neondot',

@@ -103,7 +103,7 @@ bool Check::report() const {
 std::vector<std::pair<std::string, uint32_t>> tiers(uint32_t flags) {
   std::vector<std::pair<std::string, uint32_t>> result;
   for (const char* name :
-       {"sse41", "avx2", "avx512", "avxvnni", "vnni", "neon", "neondot", "i8mm"}) {
+       {"sse41", "avx2", "avx512", "avxvnni", "vnni", "amx", "neon", "neondot", "i8mm"}) {
     uint32_t needed = 0;
     if (cpu::tier_flags(name, &needed) && (needed & ~flags) == 0) result.emplace_back(name, needed);
   }

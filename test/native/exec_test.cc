@@ -356,7 +356,7 @@ TEST(Cpu, TiersStandOnTheirPrerequisites) {
   EXPECT_TRUE(cpu::tier_flags("ref", &flags));
   EXPECT_EQ(flags, cpu::none);
   for (const char* word :
-       {"ref", "sse41", "avx2", "avx512", "vnni", "avxvnni", "neon", "neondot", "i8mm"}) {
+       {"ref", "sse41", "avx2", "avx512", "vnni", "amx", "avxvnni", "neon", "neondot", "i8mm"}) {
     ASSERT_TRUE(cpu::tier_flags(word, &flags));
     EXPECT_STREQ(cpu::tier_name(flags), word);
   }

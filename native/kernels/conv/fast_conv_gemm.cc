@@ -19,8 +19,8 @@ namespace lastbit {
 namespace {
 
 constexpr size_t gather_bytes = 128 * 1024;  // operands of a block of tiles: half of a small L2
+constexpr size_t l1_bytes = 48 * 1024;
 constexpr int32_t max_block_tiles = 256;
-constexpr int32_t max_rows = 14;
 // Weights beyond L2 are prefetched a panel ahead where few pixels reuse them.
 constexpr int32_t prefetch_pixels = 196;
 
@@ -67,6 +67,7 @@ class GemmConv final : public FastConv {
     int32_t* row_terms;
     uint8_t* operands;
     uint8_t* results;  // one tile, bytes or int32
+    uint8_t* state;    // of the kernel
   };
 
   struct Panel {
@@ -91,10 +92,6 @@ class GemmConv final : public FastConv {
   int32_t main_rows(int32_t vectors) const;
   const TileShape* shape(int32_t rows, int32_t vectors) const;
   int32_t shape_for(int32_t rows) const;
-  // Whether a shape's tile takes as many rows as there are.
-  bool fits(int32_t rows, int32_t shape_rows) const {
-    return rows == shape_rows || kernel_.pairs != nullptr;
-  }
   void operands_of(const int16_t* weights, uint8_t* row) const;
   std::vector<int32_t> extras_of(const ConvPlan& plan, const PanelWidth& width) const;
   void pack_extras(const ConvPlan& plan, const Panel& panel, uint8_t* packed) const;
@@ -106,7 +103,8 @@ class GemmConv final : public FastConv {
   TilePlace place(const View& in, int32_t first, int32_t last) const;
   void gather(const View& in, const TilePlace& tile, uint8_t* to) const;
   void place_output(const View& out, TilePlace* tile) const;
-  int32_t prepare(const View& in, const View& out, int32_t first, int32_t last,
+  int32_t tile_rows(int32_t pixels) const;
+  int32_t prepare(const View& in, const View& out, int32_t first, int32_t last, int32_t rows,
                   const Scratch& scratch) const;
   void run_panel(const View& out, size_t p, int32_t tile_count, const Scratch& scratch) const;
   void run_tile(const View& out, size_t panel, const TilePlace& tile, TileArgs* args,
@@ -150,7 +148,8 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
       out_channels_(plan.out_channels),
       correction_(correction),
       reduction_(plan.reduction),
-      groups_((plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms)),
+      groups_(padded_groups((plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms),
+                            size_t(kernel.most_step))),
       form_(plan.epilogue.form),
       scale_(1 << plan.epilogue.prescale) {
   const bool pointwise = window_.kernel_h == 1 && window_.kernel_w == 1;
@@ -169,6 +168,8 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   const int32_t rows = rows_[0];
   block_tiles_ = static_cast<int32_t>(
       std::clamp<size_t>(gather_bytes / (size_t(rows) * operand_stride_), 1, max_block_tiles));
+  // Where two tiles' activations would not stay in L1, each passes along all weights by itself.
+  if (kernel.state != nullptr && size_t(rows) * operand_stride_ > l1_bytes / 2) block_tiles_ = 1;
   // Either way a thread reads all of one operand and part of the other: all of the lesser one. What
   // a slice does for all of its panels (gathering, sums of rows) is done once for all when rows are
   // split.
@@ -182,7 +183,8 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   scratch_bytes_ = round_up(size_t(block_tiles_) * sizeof(TilePlace), 64) +
                    round_up(tile_rows * sizeof(int32_t), 64) +
                    round_up(tile_rows * operand_stride_ + 64, 64) +
-                   round_up(size_t(rows) * size_t(most_channels_) * 4, 64);
+                   round_up(size_t(rows) * size_t(most_channels_) * 4, 64) +
+                   (kernel.state == nullptr ? 0 : kernel.state->bytes);
 }
 
 GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
@@ -197,6 +199,7 @@ GemmConv::Scratch GemmConv::divide(uint8_t* scratch) const {
   s.row_terms = reinterpret_cast<int32_t*>(take(size_t(block_tiles_) * rows * sizeof(int32_t)));
   s.operands = take(size_t(block_tiles_) * rows * operand_stride_ + 64);
   s.results = take(rows * size_t(most_channels_) * 4);
+  s.state = scratch;
   return s;
 }
 
@@ -382,7 +385,9 @@ void GemmConv::pack(const ConvPlan& plan) {
 // Where the activations of output pixels [first, last) begin, if they can be read in place.
 TilePlace GemmConv::place(const View& in, int32_t first, int32_t last) const {
   TilePlace tile{nullptr, 0, first, last - first, shape_for(last - first), 0, 0};
-  if (!in_place_ || !fits(tile.rows, rows_[size_t(tile.shape)])) return tile;
+  if (!in_place_ || !shapes_[panels_[0].width.vectors][size_t(tile.shape)]->fits(tile.rows)) {
+    return tile;
+  }
   const int32_t y = first / out_width_, x = first % out_width_;
   const ptrdiff_t step = ptrdiff_t{window_.stride_w} * in_channels_;
   const bool seamless = in.row_stride * window_.stride_h == step * out_width_;
@@ -432,13 +437,20 @@ void GemmConv::place_output(const View& out, TilePlace* tile) const {
   tile->wrap = seamless || x + tile->rows <= out_width_ ? INT32_MAX : out_width_ - x;
 }
 
+// Rows of a slice's tiles.
+int32_t GemmConv::tile_rows(int32_t pixels) const {
+  if (!kernel_.repeats_rows) return rows_[0];
+  const int32_t tiles = (pixels + rows_[0] - 1) / rows_[0];
+  return (pixels + tiles - 1) / tiles;
+}
+
 // Lays out the next block of tiles; returns their number.
 int32_t GemmConv::prepare(const View& in, const View& out, int32_t first, int32_t last,
-                          const Scratch& scratch) const {
+                          int32_t rows, const Scratch& scratch) const {
   int32_t count = 0;
   uint8_t* operands = scratch.operands;
-  const int32_t rows = rows_[0];
   for (; first < last && count < block_tiles_; ++count) {
+    if (kernel_.repeats_rows) first = std::min(first, last - rows);
     TilePlace tile = place(in, first, std::min(first + rows, last));
     if (tile.a == nullptr) {
       gather(in, tile, operands);
@@ -447,7 +459,7 @@ int32_t GemmConv::prepare(const View& in, const View& out, int32_t first, int32_
       operands += size_t(tile.rows) * operand_stride_;
     }
     if (correction_ != 0) {
-      int32_t* sums = scratch.row_terms + count * rows;
+      int32_t* sums = scratch.row_terms + count * rows_[0];
       kernel_.row_sums(tile.a, tile.a_stride, reduction_, tile.rows, sums);
       for (int32_t i = 0; i < tile.rows; ++i) {
         sums[i] = int32_t(uint32_t(sums[i]) * uint32_t(correction_));
@@ -484,11 +496,12 @@ void GemmConv::run_tile(const View& out, size_t panel, const TilePlace& tile, Ti
   const int32_t channels = channels_of(width);
   const TileShape& shape = shape_of(tile, width);
   args->channels = std::min(channels, out_channels_ - width.first);
-  const bool whole = fits(tile.rows, shape.rows) &&
-                     (kernel_.stores_part || args->channels == channels) && form_ != Form::raw;
-  // Parts of tiles of pairs step over one gap themselves.
+  const bool whole = shape.fits(tile.rows) && (kernel_.stores_part || args->channels == channels) &&
+                     form_ != Form::raw;
+  // Parts of tiles of pairs step over one gap themselves, other shapes over any number.
   const bool joined =
-      tile.wrap == INT32_MAX || (kernel_.pairs != nullptr && out_width_ >= pair_part_rows);
+      tile.wrap == INT32_MAX ||
+      (shape.takes_fewer && (kernel_.pairs == nullptr || out_width_ >= pair_part_rows));
   args->a = tile.a;
   args->a_stride = tile.a_stride;
   args->rows = tile.rows;
@@ -513,6 +526,7 @@ void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
   TileArgs args;
   args.gap = out.row_stride - ptrdiff_t{out_width_} * out_channels_;
   args.ones = ones_;
+  args.state = scratch.state;
   args.b = weights_.get() + panel.weights;
   args.groups = groups_;
   args.width = out_width_;
@@ -537,15 +551,20 @@ void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
 
 void GemmConv::run(const View& in, const View& out, const Slice& slice, uint8_t* memory) const {
   const Scratch scratch = divide(memory);
-  const int32_t last = slice.row_end * out_width_;
-  for (int32_t first = slice.row_begin * out_width_; first < last;) {
-    const int32_t count = prepare(in, out, first, last, scratch);
+  const RunState* state = kernel_.state;
+  if (state != nullptr) state->begin(scratch.state);
+  int32_t first = slice.row_begin * out_width_;
+  const int32_t last = slice.row_end * out_width_, rows = tile_rows(last - first);
+  while (first < last) {
+    const int32_t count = prepare(in, out, first, last, rows, scratch);
     for (int32_t panel = slice.panel_begin; panel < slice.panel_end; ++panel) {
       run_panel(out, size_t(panel), count, scratch);
     }
+    if (state != nullptr) state->flush(scratch.state);
     const TilePlace& end = scratch.tiles[count - 1];
     first = end.first + end.rows;
   }
+  if (state != nullptr) state->end(scratch.state);
 }
 
 }  // namespace

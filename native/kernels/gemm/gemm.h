@@ -36,19 +36,33 @@ struct TileArgs {
   const int32_t* extras = nullptr;
   size_t extra_count = 0;
   // With pairs only. A vector of s16, all 2^prescale of the form (other kernels have that in their
-  // weights); how the panel is packed; rows of the tile, any number up to the shape's. Row `wrap`
-  // begins the next image row, and so does every `width`th after it: each is `gap` bytes further.
+  // weights); how the panel is packed.
   const int32_t* ones = nullptr;
   const PairPanel* pairs = nullptr;
+  // For shapes that take fewer rows. Row `wrap` begins the next image row, and so does every
+  // `width`th after it: each is `gap` bytes further.
   int32_t rows = 0;
   int32_t wrap = INT32_MAX, width = 0;
   ptrdiff_t gap = 0;
+  uint8_t* state = nullptr;  // for kernels with a RunState: its memory
 };
 using Tile = void (*)(const TileArgs&);
+
+// What tiles keep from one call to the next, in memory of the thread that runs them. Tiles that
+// take_fewer rows may write their results as late as at the next tile or flush.
+struct RunState {
+  size_t bytes;
+  void (*begin)(uint8_t* state);
+  void (*flush)(uint8_t* state);  // all results are written, operands and row terms free
+  void (*end)(uint8_t* state);    // after a flush
+};
 
 struct TileShape {
   int32_t rows, vectors;
   Tile tile[form_count];
+  bool takes_fewer = false;  // any number of rows up to `rows`
+
+  bool fits(int32_t count) const { return count == rows || takes_fewer; }
 };
 
 // Copies `count` pixels' operands for a dense convolution: pixel i reads, for each run r,
@@ -83,7 +97,23 @@ struct GemmKernel {
   bool stores_part =
       false;  // tiles write in place even where the panel's last channels do not exist
   bool takes_extras = false;
+  int32_t most_step = 1;            // groups that one instruction takes at most; see padded_groups
+  const RunState* state = nullptr;  // may be null
+  // The tiles of a slice should all have the same number of rows; the last ones may do some again.
+  bool repeats_rows = false;
 };
+
+// Groups that one instruction takes, where `groups` are divided into as few equal steps as
+// possible. For the last step to be whole, padded_groups more are packed, as zeros: less than
+// most_step, so that tiles read no more than 4 * most_step bytes past a row's operands.
+constexpr size_t step_groups(size_t groups, size_t most_step) {
+  const size_t steps = (groups + most_step - 1) / most_step, step = (groups + steps - 1) / steps;
+  return steps * step - groups < most_step ? step : most_step;
+}
+constexpr size_t padded_groups(size_t groups, size_t most_step) {
+  const size_t step = step_groups(groups, most_step);
+  return (groups + step - 1) / step * step;
+}
 
 constexpr int32_t gemm_channel(int32_t vectors, int32_t v, int32_t lane, int32_t lanes) {
   if (vectors == 3) return v < 2 ? gemm_channel(2, v, lane, lanes) : 2 * lanes + lane;
