@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ChannelRange } from '../calibrate/observers/range.js';
 import type { Statistics } from '../calibrate/statistics.js';
 import type { ConvNode, Graph, Node } from '../graph/graph.js';
 import { connectionsOf, shapeOf, weightOf } from './connections.js';
 import { inputChannels } from './scale-channels.js';
-
-type ChannelRange = Pick<ValueNoise, 'min' | 'max'>;
 
 /** What the noise model knows of one convolution. */
 export interface LayerNoise {
@@ -31,7 +30,7 @@ export interface LayerNoise {
 /** What the noise model knows of one value. */
 export interface ValueNoise {
   readonly value: string;
-  /** Least and greatest value of each channel. */
+  /** Least and greatest value that each channel is to hold. */
   readonly min: Float32Array;
   readonly max: Float32Array;
   /** What noise of one channel of the value costs at the network's output. */
@@ -81,15 +80,32 @@ export function noiseModel(
     const biasPower = range === undefined ? 0 : biasShare * (biasStep * symmetricStep(range)) ** 2;
     layers.push({ conv: node, ...pairs(graph, node), power, biasPower, cost });
   }
+  const { producers } = connectionsOf(graph);
   const values = [...costs].flatMap(([value, cost]): ValueNoise[] => {
     const range = statistics.channelRange.get(value);
-    return range === undefined ? [] : [{ value, min: range.min, max: range.max, cost }];
+    if (range === undefined) return [];
+    return [{ value, min: range.min, max: reachOf(range, producers.get(value)), cost }];
   });
   return { layers, values };
 }
 
+/**
+ * What each channel needs of the range behind a ReLU: what images that were not seen may bring, within its
+ * clamp and within the channel that went furthest. Factors that count on what was seen alone blow up a channel
+ * that few images use, and the next image that does is cut off. Sums without a ReLU are used by all images.
+ */
+function reachOf({ max, reach }: ChannelRange, writer: Node | undefined): Float32Array {
+  const clamp = writer !== undefined && 'clamp' in writer ? writer.clamp : undefined;
+  if (clamp?.lo.every((bound) => bound === 0) !== true) return max;
+  const { hi } = clamp;
+  const top = max.reduce((a, b) => Math.max(a, b), 0);
+  return max.map((seen, c) =>
+    Math.max(seen, Math.min(reach[c]!, hi[hi.length === 1 ? 0 : c]!, top)),
+  );
+}
+
 /** The step of 8-bit codes around zero that hold all channels. */
-function symmetricStep({ min, max }: ChannelRange): number {
+function symmetricStep({ min, max }: Pick<ChannelRange, 'min' | 'max'>): number {
   const reach = max.map((value, c) => Math.max(value, -min[c]!));
   return reach.reduce((a, b) => Math.max(a, b), 0) / 127;
 }

@@ -69,6 +69,7 @@ describe('collect', () => {
     expect(statistics.channelRange.get('x')).toEqual({
       min: Float32Array.of(1, -7),
       max: Float32Array.of(6, 8),
+      reach: expect.any(Float32Array) as Float32Array,
     });
     expect(statistics.histogram.get('y')!.counts.reduce((a, b) => a + b, 0)).toBe(8);
   });

@@ -185,6 +185,36 @@ describe('equalize', () => {
     expect(Math.abs(first! / second!)).toBeGreaterThan(1 / 20);
   });
 
+  it('counts on a channel behind a ReLU to go as far as its clamp where few images have used it', async () => {
+    const builder = new GraphBuilder([1, 2, 1, 1]);
+    builder.constant('identity', [2, 2, 1, 1], Float32Array.of(1, 0, 0, 1));
+    const conv = (name: string, input: string, clamp: object) =>
+      builder.node(
+        {
+          ...{ op: 'Conv', name, inputs: [input, 'identity', ''], outputs: [`${name}/y`] },
+          ...{ kernel: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group: 1 },
+          ...clamp,
+        } as const,
+        [1, 2, 1, 1],
+      );
+    const graph = builder.graph(conv('sum', conv('rare', 'x', { clamp: relu6() }), {}));
+    // Channel 0 has 5 in every image, channel 1 has 0.1 in one of 16.
+    const samples: SampleSource = {
+      count: 16,
+      async *[Symbol.asyncIterator]() {
+        await Promise.resolve();
+        for (let i = 0; i < 16; i++)
+          yield { name: `${i}`, input: Float32Array.of(5, i === 7 ? 0.1 : 0) };
+      },
+    };
+    const statistics = await collect(graph, samples, openFloatRunner, equalizeNeeds(graph, true));
+    const { values } = noiseModel(graph, statistics, statistics.active);
+    const maxOf = (name: string) => [...values.find(({ value }) => value === name)!.max];
+    // No further than the tensor goes; a sum without a ReLU counts as seen.
+    expect(maxOf('rare/y')).toEqual([5, 5]);
+    expect(maxOf('sum/y')).toEqual([5, Math.fround(0.1)]);
+  });
+
   it.each([
     [true, false],
     [true, true],

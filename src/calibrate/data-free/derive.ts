@@ -56,10 +56,8 @@ export function derive(graph: Graph, input: ChannelLaw, needs: Needs): Statistic
 
 function channelRangeOf(law: ChannelLaw): ChannelRange {
   const ends = Array.from(law.mean, (_, c) => extremes(channelOf(law, c)));
-  return {
-    min: Float32Array.from(ends, ([min]) => min),
-    max: Float32Array.from(ends, ([, max]) => max),
-  };
+  const max = Float32Array.from(ends, ([, high]) => high);
+  return { min: Float32Array.from(ends, ([low]) => low), max, reach: max };
 }
 
 function tailOf(law: ChannelLaw, bound: Float32Array): Tail {

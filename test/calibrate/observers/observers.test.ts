@@ -34,7 +34,29 @@ describe('RangeObserver', () => {
     expect(observer.result()).toEqual({
       min: Float32Array.of(0, -5),
       max: Float32Array.of(2, 7),
+      reach: expect.any(Float32Array) as Float32Array,
     });
+  });
+
+  it('reaches further where few images use a channel', () => {
+    // Peaks of ten images: always the same; by a tenth less each time; one image alone.
+    const observer = new ChannelRangeObserver(3);
+    for (let image = 0; image < 10; image++) {
+      const peaks = [2, 4 * 0.9 ** ((image + 3) % 10), image === 5 ? 1 : 0];
+      observer.observe(Float32Array.from(peaks.flatMap((peak) => [peak, -1])));
+    }
+    const { max, reach } = observer.result();
+    expect([...max]).toEqual([2, 4, 1]);
+    expect(reach[0]).toBe(2);
+    // The mean logarithm of the eight greatest over the ninth is 4.5 steps.
+    expect(reach[1]! / 4).toBeCloseTo(100 ** (4.5 * Math.log(1 / 0.9)), 4);
+    expect(reach[2]).toBe(Infinity);
+  });
+
+  it('sees no tail in one image, whatever its order of values', () => {
+    const observer = new ChannelRangeObserver(2);
+    observer.observe(Float32Array.of(1, 3, -2, -1));
+    expect([...observer.result().reach]).toEqual([3, 0]);
   });
 });
 
