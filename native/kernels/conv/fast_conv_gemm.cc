@@ -255,9 +255,11 @@ void GemmConv::operands_of(const int16_t* weights, uint8_t* row) const {
     for (size_t k = 0; k < reduction_; ++k) scaled[k] = static_cast<int16_t>(weights[k] * scale_);
     return;
   }
+  // 16 bits throughout: baseline code has least and greatest of these in one instruction.
   const auto correction = static_cast<int16_t>(correction_);
   for (size_t k = 0; k < reduction_; ++k) {
-    row[k] = static_cast<uint8_t>(within_s8(weights[k] - correction));
+    const auto w = static_cast<int16_t>(weights[k] - correction);
+    row[k] = static_cast<uint8_t>(std::max<int16_t>(-128, std::min<int16_t>(w, 127)));
   }
 }
 
@@ -585,8 +587,8 @@ std::unique_ptr<FastConv> make_gemm_conv(ConvPlan plan, uint32_t cpu_flags) {
     kernel = kernel->instead;
   }
   int32_t correction = 0;
-  const bool extras = kernel->takes_extras && are_few_extras(plan);
-  if (kernel->operand_bytes == 1 && !fits_s8(plan) && !extras) {
+  if (kernel->operand_bytes == 1 && !fits_s8(plan) &&
+      !(kernel->takes_extras && are_few_extras(plan))) {
     correction = plan.least_weight + 128;
     if (plan.greatest_weight - correction > 127) return nullptr;
   }
