@@ -18,7 +18,8 @@
 namespace lastbit {
 namespace {
 
-constexpr size_t gather_bytes = 128 * 1024;  // operands of a block of tiles: half of a small L2
+constexpr size_t gather_bytes = 128 * 1024;     // operands of a block of tiles: half of a small L2
+constexpr size_t gather_bytes_once = 8 * 1024;  // where one panel reads them: a part of L1
 constexpr size_t l1_bytes = 48 * 1024;
 constexpr int32_t max_block_tiles = 256;
 // Weights beyond L2 are prefetched a panel ahead where few pixels reuse them.
@@ -75,6 +76,7 @@ class GemmConv final : public FastConv {
     size_t weights, lanes;        // offsets: in bytes, in lanes of all panels
     std::vector<int32_t> order;   // channel of the panel at each lane
     std::vector<int32_t> extras;  // of TileArgs
+    bool clamps = false;          // likewise
   };
 
   int32_t channels_of(const PanelWidth& width) const { return width.vectors * kernel_.lanes; }
@@ -118,6 +120,7 @@ class GemmConv final : public FastConv {
   int32_t in_channels_, out_height_, out_width_, out_channels_;
   int32_t correction_, block_tiles_ = 1, most_channels_ = 0;  // the latter of a panel
   size_t reduction_, groups_;
+  int32_t steps_;          // groups_ by what the kernel takes at once
   size_t operand_stride_;  // bytes of a gathered pixel
   bool in_place_;          // activations need no gathering where they lie at one stride
   bool by_panel_;
@@ -150,6 +153,7 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
       reduction_(plan.reduction),
       groups_(padded_groups((plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms),
                             size_t(kernel.most_step))),
+      steps_(static_cast<int32_t>(groups_ / step_groups(groups_, size_t(kernel.most_step)))),
       form_(plan.epilogue.form),
       scale_(1 << plan.epilogue.prescale) {
   const bool pointwise = window_.kernel_h == 1 && window_.kernel_w == 1;
@@ -166,8 +170,9 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   std::fill_n(ones_, 16, scale_ * 0x00010001);
   place_panels(plan, choose_shapes());
   const int32_t rows = rows_[0];
-  block_tiles_ = static_cast<int32_t>(
-      std::clamp<size_t>(gather_bytes / (size_t(rows) * operand_stride_), 1, max_block_tiles));
+  block_tiles_ = static_cast<int32_t>(std::clamp<size_t>(
+      (panels_.size() == 1 ? gather_bytes_once : gather_bytes) / (size_t(rows) * operand_stride_),
+      1, max_block_tiles));
   // Where two tiles' activations would not stay in L1, each passes along all weights by itself.
   if (kernel.state != nullptr && size_t(rows) * operand_stride_ > l1_bytes / 2) block_tiles_ = 1;
   // Either way a thread reads all of one operand and part of the other: all of the lesser one. What
@@ -356,6 +361,7 @@ void GemmConv::pack_clamps(const ConvPlan& plan, size_t p) {
     const bool exists = oc < size_t(out_channels_);
     lo[i] = exists ? plan.epilogue.channels[oc].lo : 0;
     hi[i] = exists ? plan.epilogue.channels[oc].hi : 255;
+    panels_[p].clamps = panels_[p].clamps || lo[i] > 0 || hi[i] < 255;
   }
 }
 
@@ -531,6 +537,8 @@ void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
   args.state = scratch.state;
   args.b = weights_.get() + panel.weights;
   args.groups = groups_;
+  args.steps = steps_;
+  args.step = static_cast<int32_t>(groups_) / steps_;
   args.width = out_width_;
   if (!pairs_.empty()) args.pairs = &pairs_[p];
   args.extras = panel.extras.data();
@@ -538,6 +546,7 @@ void GemmConv::run_panel(const View& out, size_t p, int32_t tile_count,
   args.bias = reinterpret_cast<const int32_t*>(bias_.get()) + panel.lanes;
   args.parameters =
       reinterpret_cast<const int32_t*>(parameters_.get()) + panel.lanes * size_t(form_slots(form_));
+  args.clamps = panel.clamps;
   args.lo = clamps_.get() + p * 4 * clamp_bytes();
   args.hi = args.lo + 2 * clamp_bytes();
   const bool ahead = out_height_ * out_width_ <= prefetch_pixels && tile_count > 1;

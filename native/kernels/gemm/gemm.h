@@ -28,6 +28,7 @@ struct TileArgs {
   const int32_t* parameters = nullptr;  // form_slots(form) vectors for each vector of channels
   const uint8_t* lo = nullptr;  // one vector of bytes each, in channel order, repeated where
   const uint8_t* hi = nullptr;  // the panel is shorter; with 3 vectors: of 2, then of the third
+  bool clamps = true;           // whether they change anything that saturating to u8 does not
   uint8_t* c = nullptr;         // Form::raw: int32 accumulators in lane order
   ptrdiff_t c_stride = 0;       // bytes
   int32_t channels = 0;         // of the panel that exist; only kernels that store_part look at it
@@ -44,7 +45,10 @@ struct TileArgs {
   int32_t rows = 0;
   int32_t wrap = INT32_MAX, width = 0;
   ptrdiff_t gap = 0;
-  uint8_t* state = nullptr;  // for kernels with a RunState: its memory
+  // For kernels with most_step: the groups are so many times so many; and with a RunState: its
+  // memory.
+  int32_t steps = 0, step = 0;
+  uint8_t* state = nullptr;
 };
 using Tile = void (*)(const TileArgs&);
 
