@@ -34,8 +34,9 @@ class DepthwiseConv final : public FastConv {
     int32_t first, channels;
     size_t weights, bias, parameters, clamps;  // offsets in bytes
     std::vector<int32_t> order;
-    int32_t parts = 1;      // addends of a weight
-    int32_t repeated = -1;  // row of the kernel (DwArgs::repeated_row), or none
+    int32_t parts = 1;             // addends of a weight
+    int32_t repeated = -1;         // row of the kernel (DwArgs::repeated_row), or none
+    bool clamps_anything = false;  // DwArgs::clamps
   };
 
   void divide_channels(int32_t channels);
@@ -161,6 +162,7 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
       const ChannelFinish& finish = plan.epilogue.channels[size_t(panel.first + c)];
       clamps_[panel.clamps + size_t(c)] = finish.lo;
       clamps_[panel.clamps + vector + size_t(c)] = finish.hi;
+      panel.clamps_anything = panel.clamps_anything || finish.lo > 0 || finish.hi < 255;
     }
     pack_weights(plan, panel);
     if (form_ == Form::raw) raw_.emplace_back(plan, panel.first, panel.order);
@@ -272,6 +274,7 @@ void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
     args.parameters = reinterpret_cast<const int32_t*>(parameters_.get() + panel.parameters);
     args.lo = clamps_.get() + panel.clamps;
     args.hi = args.lo + vector;
+    args.clamps = panel.clamps_anything;
     args.channels = panel.channels;
     args.repeated_row = std::max(panel.repeated, 0) * in.row_stride;
     for (int32_t y = slice.row_begin; y < slice.row_end; ++y) {

@@ -34,6 +34,10 @@ struct TilePlace {
   int32_t wrap;  // the row that begins the next image row, or INT32_MAX where no gap is before it
 };
 
+size_t groups_of(const ConvPlan& plan, const GemmKernel& kernel) {
+  return (plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms);
+}
+
 int32_t within_s8(int32_t weight) { return std::clamp(weight, -128, 127); }
 bool fits_s8(const ConvPlan& plan) {
   return plan.least_weight >= -128 && plan.greatest_weight <= 127;
@@ -151,8 +155,7 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
       out_channels_(plan.out_channels),
       correction_(correction),
       reduction_(plan.reduction),
-      groups_(padded_groups((plan.reduction + size_t(kernel.terms) - 1) / size_t(kernel.terms),
-                            size_t(kernel.most_step))),
+      groups_(padded_groups(groups_of(plan, kernel), size_t(kernel.most_step))),
       steps_(static_cast<int32_t>(groups_ / step_groups(groups_, size_t(kernel.most_step)))),
       form_(plan.epilogue.form),
       scale_(1 << plan.epilogue.prescale) {
@@ -589,6 +592,7 @@ std::unique_ptr<FastConv> make_gemm_conv(ConvPlan plan, uint32_t cpu_flags) {
   const GemmKernel* kernel =
       plan.saturating_pairs ? pick_saturating_gemm(cpu_flags) : pick_gemm(cpu_flags);
   if (kernel == nullptr) return nullptr;
+  if (groups_of(plan, *kernel) < kernel->least_groups) kernel = kernel->instead;
   if (kernel->remainders != nullptr) plan.prefer_floor_f32(kernel->remainders);
   if (kernel->pairs != nullptr) {
     std::vector<PairPanel> pairs = plan_pair_panels(plan, *kernel->pairs);

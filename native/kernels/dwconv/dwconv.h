@@ -31,6 +31,7 @@ struct DwArgs {
   const int32_t* parameters = nullptr;
   const uint8_t* lo = nullptr;  // one vector of bytes each
   const uint8_t* hi = nullptr;
+  bool clamps = true;              // whether they change anything that saturating to u8 does not
   uint8_t* out = nullptr;          // Form::raw: int32 accumulators in lane order
   ptrdiff_t out_pixel_stride = 0;  // bytes
   int32_t width = 0;               // output pixels

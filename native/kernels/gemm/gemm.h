@@ -94,13 +94,16 @@ struct GemmKernel {
   Repack repack = nullptr;        // may be null
   // Not null: panels are packed as pairs, and tiles take any number of rows up to their shape's.
   const PairSearch* pairs = nullptr;
-  const GemmKernel* instead = nullptr;  // for layers that pairs do not suit; of equal most_prescale
+  // For layers that pairs do not suit, or with fewer groups than least_groups; of equal
+  // most_prescale.
+  const GemmKernel* instead = nullptr;
   // Not null: tiles have Form::floor_f32; this serves its proof.
   RemaindersOf remainders = nullptr;
   int32_t most_prescale = no_high_forms;
   bool stores_part =
       false;  // tiles write in place even where the panel's last channels do not exist
   bool takes_extras = false;
+  size_t least_groups = 0;
   int32_t most_step = 1;            // groups that one instruction takes at most; see padded_groups
   const RunState* state = nullptr;  // may be null
   // The tiles of a slice should all have the same number of rows; the last ones may do some again.
