@@ -57,8 +57,11 @@ const leastOf = (some, others) =>
 
 const sum = (layers) => layers.reduce((total, { us }) => total + us, 0);
 
-/** Whether a kernel sums and finishes in vectors, by a form that the ranges prove. */
-const isFast = ({ kernel }) => !/_ref$|\/raw$|\/steps|table/.test(kernel);
+/**
+ * Whether a kernel sums in any order and finishes in vectors, by a form that the ranges prove. Pairs
+ * that saturate have their order and instructions of their own, two for what one does elsewhere.
+ */
+const isFast = ({ kernel }) => !/_ref$|\/raw$|\/steps|table|saturating/.test(kernel);
 
 /** Least time of each operation over all targets that have it. */
 function leastTimes(timed) {

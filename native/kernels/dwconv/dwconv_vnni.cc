@@ -16,6 +16,7 @@ namespace {
 #define LASTBIT_FLOOR_FORMS(function, ...) \
   function<__VA_ARGS__, Form::floor_f32>, function<__VA_ARGS__, Form::floor_f32_signs>
 #include "kernels/dwconv/rows.inc"
+#include "kernels/dwconv/channels512.inc"
 // clang-format on
 
 template <int NV>
@@ -26,14 +27,6 @@ constexpr DwBlock block() {
           {LASTBIT_FORMS(dwconv_row, NV, 1), LASTBIT_FORMS(dwconv_row, NV, 2)}};
 }
 const DwBlock blocks[] = {block<4>(), block<2>(), block<1>()};
-
-// Where Arch::interleave puts channels.
-int32_t channel(int32_t vectors, int32_t v, int32_t lane) {
-  const int32_t q = lane / 4, r = lane % 4;
-  if (vectors == 4) return q * 16 + v * 4 + r;
-  if (vectors == 2) return q % 2 * 16 + q / 2 * 8 + v * 4 + r;
-  return lane;
-}
 }  // namespace
 
 const DwKernel dwconv_u8s8_vnni = {"dwconv3x3_u8s8_vnni",

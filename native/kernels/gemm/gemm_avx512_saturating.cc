@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// u8 activations and s8 weights, pairs of products in saturating s16 in the order of the terms.
+#if defined(__x86_64__) || defined(_M_X64)
+#include <cstring>
+
+#include "cpu.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/isa/intrinsics.h"
+#include "kernels/isa/unroll.h"
+// clang-format off
+#include "kernels/isa/begin_avx512.inc"
+namespace lastbit {
+namespace {
+#include "kernels/isa/arch_avx512_saturating.inc"
+#include "kernels/requant/epilogue.inc"
+#include "kernels/gemm/multiply_broadcast.inc"
+#include "kernels/gemm/tile.inc"
+// clang-format on
+
+// Up to 24 accumulators, 2 vectors of weights, ones, a broadcast and its products.
+const TileShape shapes[] = {tile_shape<12, 2>(), tile_shape<12, 1>(), tile_shape<7, 2>(),
+                            tile_shape<7, 1>(),  tile_shape<4, 2>(),  tile_shape<4, 1>(),
+                            tile_shape<2, 2>(),  tile_shape<2, 1>(),  tile_shape<1, 4>(),
+                            tile_shape<1, 2>(),  tile_shape<1, 1>()};
+
+constexpr GemmKernel of_avx512(GemmKernel kernel) {
+  kernel.remainders = remainders_avx512;
+  kernel.stores_part = true;
+  return kernel;
+}
+}  // namespace
+
+const GemmKernel gemm_saturating_avx512 =
+    of_avx512({"gemm_saturating_avx512", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 11,
+               gather, nullptr});
+
+}  // namespace lastbit
+#include "kernels/isa/end.inc"
+#endif
