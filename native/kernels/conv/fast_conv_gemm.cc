@@ -182,8 +182,11 @@ GemmConv::GemmConv(const ConvPlan& plan, const GemmKernel& kernel, int32_t corre
   // a slice does for all of its panels (gathering, sums of rows) is done once for all when rows are
   // split.
   const int32_t pixels = out_height_ * out_width_;
+  // Tiles of AMX are done before the other thread's activations have come: V1 on two threads, 914
+  // us by panels and 836 by rows.
+  const bool waits = kernel.most_step > 1;
   const bool weights_weigh = size_t(out_channels_) > size_t(pixels) && panels_.size() >= 8 &&
-                             in_place_ && correction_ == 0;
+                             in_place_ && correction_ == 0 && !waits;
   by_panel_ = (pixels <= 64 && panels_.size() > 1) || weights_weigh;
   pack(plan);
   name_ = std::string(kernel.name) + "/" + (raw_.empty() ? form_name(form_) : raw_[0].name());
