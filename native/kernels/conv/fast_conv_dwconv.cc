@@ -43,8 +43,13 @@ class DepthwiseConv final : public FastConv {
   void pack(const ConvPlan& plan);
   void divide_weights(const ConvPlan& plan, Panel* panel) const;
   int32_t operand(const Panel& panel, const int16_t* weights, size_t tap, size_t part) const;
-  void pack_weights(const ConvPlan& plan, const Panel& panel);
+  bool takes_two_rows(const Panel& panel) const;
+  size_t weight_bytes(const Panel& panel) const;  // of one set
+  void pack_weights(const ConvPlan& plan, const Panel& panel, bool second_row);
   DwRow row_function(const Panel& panel) const;
+  int32_t run_two_rows(const View& in, const View& out, const Panel& panel, const Slice& slice,
+                       DwArgs* args) const;
+  const uint8_t* first_tap(const View& in, const Panel& panel, int32_t y) const;
   void run_row(const View& in, const View& out, const Panel& panel, int32_t y, DwArgs* args,
                uint8_t* scratch) const;
 
@@ -128,7 +133,7 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
     panel.bias = bias;
     panel.parameters = parameters;
     panel.clamps = clamps;
-    weights += taps_.size() / size_t(kernel_.terms) * size_t(panel.parts) * vectors * vector;
+    weights += weight_bytes(panel) * (takes_two_rows(panel) ? 2 : 1);
     bias += vectors * vector;
     parameters += vectors * size_t(form_slots(form_)) * vector;
     clamps += 2 * vector;
@@ -164,7 +169,8 @@ void DepthwiseConv::pack(const ConvPlan& plan) {
       clamps_[panel.clamps + vector + size_t(c)] = finish.hi;
       panel.clamps_anything = panel.clamps_anything || finish.lo > 0 || finish.hi < 255;
     }
-    pack_weights(plan, panel);
+    pack_weights(plan, panel, false);
+    if (takes_two_rows(panel)) pack_weights(plan, panel, true);
     if (form_ == Form::raw) raw_.emplace_back(plan, panel.first, panel.order);
   }
 }
@@ -202,7 +208,19 @@ int32_t DepthwiseConv::operand(const Panel& panel, const int16_t* weights, size_
   return again ? w - within_s8(w) : within_s8(w);
 }
 
-void DepthwiseConv::pack_weights(const ConvPlan& plan, const Panel& panel) {
+bool DepthwiseConv::takes_two_rows(const Panel& panel) const {
+  return is_3x3_ && window_.stride_w == 1 && window_.stride_h == 1 && panel.parts == 1 &&
+         panel.repeated < 0 && form_ != Form::raw &&
+         panel.block->two_rows[static_cast<int>(form_)] != nullptr;
+}
+
+size_t DepthwiseConv::weight_bytes(const Panel& panel) const {
+  return taps_.size() / size_t(kernel_.terms) * size_t(panel.parts) *
+         size_t(panel.block->vectors * kernel_.lanes) * 4;
+}
+
+// The set for the second of two rows has each column's taps one place later.
+void DepthwiseConv::pack_weights(const ConvPlan& plan, const Panel& panel, bool second_row) {
   const auto terms = size_t(kernel_.terms), parts = size_t(panel.parts);
   const size_t channels = panel.order.size();
   for (size_t i = 0; i < channels; ++i) {
@@ -211,8 +229,9 @@ void DepthwiseConv::pack_weights(const ConvPlan& plan, const Panel& panel) {
     for (size_t t = 0; t < taps_.size(); ++t) {
       for (size_t part = 0; part < parts; ++part) {
         const size_t at = ((t / terms * parts + part) * channels + i) * terms + t % terms;
-        const int32_t value = operand(panel, from, t, part);
-        uint8_t* base = weights_.get() + panel.weights;
+        const bool above = second_row && t % terms == 0;  // of that row's first one
+        const int32_t value = above ? 0 : operand(panel, from, second_row ? t - 1 : t, part);
+        uint8_t* base = weights_.get() + panel.weights + (second_row ? weight_bytes(panel) : 0);
         if (kernel_.operand_bytes == 1) {
           reinterpret_cast<int8_t*>(base)[at] = static_cast<int8_t>(value);
         } else {
@@ -229,10 +248,15 @@ DwRow DepthwiseConv::row_function(const Panel& panel) const {
   return is_3x3_ ? block.rows3x3[window_.stride_w - 1][part][form] : block.any[part][form];
 }
 
+// Of output row y's first pixel, the panel's first channel.
+const uint8_t* DepthwiseConv::first_tap(const View& in, const Panel& panel, int32_t y) const {
+  return in.data + (ptrdiff_t{y} * window_.stride_h - window_.pads.top) * in.row_stride -
+         ptrdiff_t{window_.pads.left} * channels_ + panel.first;
+}
+
 void DepthwiseConv::run_row(const View& in, const View& out, const Panel& panel, int32_t y,
                             DwArgs* args, uint8_t* scratch) const {
-  args->in = in.data + (ptrdiff_t{y} * window_.stride_h - window_.pads.top) * in.row_stride -
-             ptrdiff_t{window_.pads.left} * channels_ + panel.first;
+  args->in = first_tap(in, panel, y);
   uint8_t* to = out.data + ptrdiff_t{y} * out.row_stride + panel.first;
   const DwRow row = row_function(panel);
   if (form_ != Form::raw) {
@@ -247,6 +271,21 @@ void DepthwiseConv::run_row(const View& in, const View& out, const Panel& panel,
   const RawFinish& raw = raw_[static_cast<size_t>(&panel - panels_.data())];
   raw(reinterpret_cast<const int32_t*>(scratch), out_width_,
       [&](int32_t x) { return to + ptrdiff_t{x} * channels_; });
+}
+
+// As many pairs of the slice's rows as there are; returns the row after them.
+int32_t DepthwiseConv::run_two_rows(const View& in, const View& out, const Panel& panel,
+                                    const Slice& slice, DwArgs* args) const {
+  const DwRow rows = panel.block->two_rows[static_cast<int>(form_)];
+  args->out_pixel_stride = channels_;
+  args->out_row_stride = out.row_stride;
+  int32_t y = slice.row_begin;
+  for (; y + 2 <= slice.row_end; y += 2) {
+    args->in = first_tap(in, panel, y);
+    args->out = out.data + ptrdiff_t{y} * out.row_stride + panel.first;
+    rows(*args);
+  }
+  return y;
 }
 
 void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
@@ -277,7 +316,9 @@ void DepthwiseConv::run(const View& in, const View& out, const Slice& slice,
     args.clamps = panel.clamps_anything;
     args.channels = panel.channels;
     args.repeated_row = std::max(panel.repeated, 0) * in.row_stride;
-    for (int32_t y = slice.row_begin; y < slice.row_end; ++y) {
+    int32_t y = slice.row_begin;
+    if (takes_two_rows(panel)) y = run_two_rows(in, out, panel, slice, &args);
+    for (; y < slice.row_end; ++y) {
       run_row(in, out, panel, y, &args, raw_row);
     }
   }

@@ -34,6 +34,7 @@ struct DwArgs {
   bool clamps = true;              // whether they change anything that saturating to u8 does not
   uint8_t* out = nullptr;          // Form::raw: int32 accumulators in lane order
   ptrdiff_t out_pixel_stride = 0;  // bytes
+  ptrdiff_t out_row_stride = 0;    // bytes; of two_rows only
   int32_t width = 0;               // output pixels
   int32_t channels = 0;            // of the block that exist; more are read, none written
 };
@@ -44,6 +45,9 @@ struct DwBlock {
   // [stride - 1][parts - 1][form]: dilation 1, reads no `taps`. Null: there are none.
   DwRow rows3x3[2][2][form_count];
   DwRow any[2][form_count];  // [parts - 1][form]: any kernel, by its taps
+  // 3x3, stride 1, one part, nothing repeated: two output rows at once, by two sets of weights.
+  // Each column's dot products have four input rows; the second set's weights stand one row lower.
+  DwRow two_rows[form_count] = {};
 };
 
 struct DwKernel {

@@ -24,7 +24,8 @@ constexpr DwBlock block() {
   return {NV,
           {{LASTBIT_FORMS(dwconv3x3_row, NV, 1, 1), LASTBIT_FORMS(dwconv3x3_row, NV, 1, 2)},
            {LASTBIT_FORMS(dwconv3x3_row, NV, 2, 1), LASTBIT_FORMS(dwconv3x3_row, NV, 2, 2)}},
-          {LASTBIT_FORMS(dwconv_row, NV, 1), LASTBIT_FORMS(dwconv_row, NV, 2)}};
+          {LASTBIT_FORMS(dwconv_row, NV, 1), LASTBIT_FORMS(dwconv_row, NV, 2)},
+          LASTBIT_FORMS(dwconv3x3_two_rows, NV)};
 }
 const DwBlock blocks[] = {block<4>(), block<2>(), block<1>()};
 }  // namespace
