@@ -20,12 +20,7 @@ using program::Tensor;
 Range range_of(const Program& program, const program::Op& op) {
   const Conv* conv = std::get_if<Conv>(&op.body);
   if (conv == nullptr) return {};
-  Range all;
-  for (int32_t oc = 0; oc < conv->output_channels; ++oc) {
-    const Range r = accumulator_range(*conv, program.tensors[op.inputs[0]], oc);
-    all = {std::min(all.min, r.min), std::max(all.max, r.max)};
-  }
-  return all;
+  return hull(accumulator_ranges(*conv, program.tensors[op.inputs[0]]));
 }
 
 Image image_of(const Tensor& t, const Placement& p, uint8_t* arena) {
@@ -57,7 +52,8 @@ Model::Model(Program program, const StepOptions& options) : program_(std::move(p
   std::vector<Pads> halos;
   for (program::Op& op : program_.ops) {
     steps_.push_back(make_step(program_, op, options));
-    ranges_.push_back(range_of(program_, op));
+    const Range* known = steps_.back()->accumulators();
+    ranges_.push_back(known != nullptr ? *known : range_of(program_, op));
     halos.push_back(steps_.back()->input_halo());
     scratch_bytes_ = std::max(scratch_bytes_, steps_.back()->scratch_bytes());
     if (Conv* conv = std::get_if<Conv>(&op.body)) conv->weights = nullptr;  // packed by now

@@ -78,6 +78,7 @@ class FastConvStep : public Step {
       : conv_(std::move(conv)), height_(output.height), panels_(conv_->panel_count()) {}
 
   const char* kernel() const override { return conv_->name(); }
+  const program::Range* accumulators() const override { return &conv_->accumulators; }
   Pads input_halo() const override { return conv_->input_halo(); }
   size_t scratch_bytes() const override { return conv_->scratch_bytes(); }
   int32_t task_count(int32_t threads) const override {

@@ -9,6 +9,7 @@
 #include "kernels/conv/conv_ref.h"
 #include "kernels/image.h"
 #include "program/program.h"
+#include "program/ranges.h"
 
 namespace lastbit::exec {
 
@@ -23,6 +24,8 @@ class Step {
   virtual ~Step() = default;
   // Family and tier, for reports: "gemm_u8s8_vnni", "add_ref".
   virtual const char* kernel() const = 0;
+  // What the accumulators of a convolution can reach, or null where that was not found out.
+  virtual const program::Range* accumulators() const { return nullptr; }
   // Halo that each input needs around its image.
   virtual Pads input_halo() const { return {}; }
   // Bytes of 64-byte aligned scratch for a call of run().

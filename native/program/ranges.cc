@@ -83,6 +83,21 @@ Range accumulator_range(const Conv& conv, const Tensor& input, int32_t oc) {
           sums.positive * greatest + sums.negative * least + std::max<int64_t>(0, bias)};
 }
 
+std::vector<Range> accumulator_ranges(const Conv& conv, const Tensor& input) {
+  std::vector<Range> ranges;
+  ranges.reserve(static_cast<size_t>(conv.output_channels));
+  for (int32_t oc = 0; oc < conv.output_channels; ++oc) {
+    ranges.push_back(accumulator_range(conv, input, oc));
+  }
+  return ranges;
+}
+
+Range hull(const std::vector<Range>& ranges) {
+  Range all;
+  for (const Range& r : ranges) all = {std::min(all.min, r.min), std::max(all.max, r.max)};
+  return all;
+}
+
 int64_t weight_magnitude(const Conv& conv, int32_t oc) {
   const SignedSums sums = signed_sums(conv, oc);
   return sums.positive - sums.negative;

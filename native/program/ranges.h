@@ -3,6 +3,7 @@
 // It decides whether order and width of an accumulator can matter at all.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "program/program.h"
 
@@ -17,6 +18,10 @@ struct Range {
 // A product's least value counts only below 0 and its greatest only above 0. Input codes are taken
 // to reach their type's ends.
 Range accumulator_range(const Conv& conv, const Tensor& input, int32_t oc);
+// Of all output channels.
+std::vector<Range> accumulator_ranges(const Conv& conv, const Tensor& input);
+// What holds all of them, and 0.
+Range hull(const std::vector<Range>& ranges);
 
 // The sum of |w - zw| of output channel oc.
 int64_t weight_magnitude(const Conv& conv, int32_t oc);

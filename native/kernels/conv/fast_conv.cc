@@ -63,7 +63,8 @@ Centered center(const program::Conv& conv, size_t oc, int16_t* to) {
 }  // namespace
 
 ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
-                   const program::Tensor& out, uint32_t cpu_flags, int32_t most_prescale)
+                   const program::Tensor& out, const std::vector<program::Range>& accumulators,
+                   uint32_t cpu_flags, int32_t most_prescale)
     : window(conv.window),
       in_height(input.height),
       in_width(input.width),
@@ -75,7 +76,7 @@ ConvPlan::ConvPlan(const program::Conv& conv, const program::Tensor& input,
       halo(input_halo(conv.window, input, out)),
       bias(conv.bias),
       weights(conv.weight_count),
-      ranges(int32_ranges(conv, input)),
+      ranges(int32_ranges(accumulators)),
       epilogue(plan_epilogue(conv.requant, ranges, conv.clamp, out, most_prescale)),
       lane_kernel(pick_lane_kernel(cpu_flags)),
       requant(conv.requant),
@@ -134,9 +135,13 @@ std::unique_ptr<FastConv> make_fast_conv(const program::Conv& conv, const progra
       conv.groups > 1 && conv.groups == conv.input_channels && conv.groups == conv.output_channels;
   if (!depthwise && conv.groups != 1) return nullptr;
   if (!program::exact_in_int32(conv, input) && !exact_by_pairs(conv, input)) return nullptr;
-  ConvPlan plan(conv, input, output, cpu_flags, prescale_of(conv, depthwise, cpu_flags));
-  return depthwise ? make_depthwise_conv(std::move(plan), cpu_flags)
-                   : make_gemm_conv(std::move(plan), cpu_flags);
+  const auto accumulators = program::accumulator_ranges(conv, input);
+  ConvPlan plan(conv, input, output, accumulators, cpu_flags,
+                prescale_of(conv, depthwise, cpu_flags));
+  auto fast = depthwise ? make_depthwise_conv(std::move(plan), cpu_flags)
+                        : make_gemm_conv(std::move(plan), cpu_flags);
+  if (fast != nullptr) fast->accumulators = program::hull(accumulators);
+  return fast;
 }
 
 }  // namespace lastbit

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "kernels/view.h"
+#include "program/ranges.h"
 
 namespace lastbit {
 
@@ -25,6 +26,7 @@ struct Slice {
 class FastConv {
  public:
   virtual ~FastConv() = default;
+  program::Range accumulators;  // what they can reach, 0 among it
   // Halo that the input view must have around its image.
   virtual Pads input_halo() const = 0;
   // Bytes of scratch a thread must hand to run(), 64-byte aligned.

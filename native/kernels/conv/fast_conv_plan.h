@@ -35,9 +35,11 @@ struct ConvPlan {
   program::Tensor output;
   bool saturating_pairs = false;  // the kernel must saturate each pair of products in s16
 
-  // `most_prescale`: of the kernel that will run it (requant/epilogue.h).
+  // `accumulators`: program::accumulator_ranges; `most_prescale`: of the kernel that will run it
+  // (requant/epilogue.h).
   ConvPlan(const program::Conv& conv, const program::Tensor& input, const program::Tensor& output,
-           uint32_t cpu_flags, int32_t most_prescale);
+           const std::vector<program::Range>& accumulators, uint32_t cpu_flags,
+           int32_t most_prescale);
 
   // For kernels that have Form::floor_f32.
   void prefer_floor_f32(RemaindersOf remainders_of);

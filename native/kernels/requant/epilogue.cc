@@ -20,8 +20,7 @@ using program::RequantKind;
 
 // What an int32 accumulator can hold. Beyond int32 it wraps (conv.h admits nothing else), and then
 // it can be anything.
-Range int32_range(const program::Conv& conv, const program::Tensor& input, int32_t oc) {
-  const Range range = program::accumulator_range(conv, input, oc);
+Range int32_range(const Range& range) {
   if (!fits_bits(range.min, 32) || !fits_bits(range.max, 32)) return {INT32_MIN, INT32_MAX};
   return range;
 }
@@ -347,11 +346,9 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<Range>
   return epilogue;
 }
 
-std::vector<Range> int32_ranges(const program::Conv& conv, const program::Tensor& input) {
-  std::vector<Range> ranges(static_cast<size_t>(conv.output_channels));
-  for (size_t oc = 0; oc < ranges.size(); ++oc) {
-    ranges[oc] = int32_range(conv, input, static_cast<int32_t>(oc));
-  }
+std::vector<Range> int32_ranges(const std::vector<Range>& accumulators) {
+  std::vector<Range> ranges;
+  for (const Range& range : accumulators) ranges.push_back(int32_range(range));
   return ranges;
 }
 

@@ -83,8 +83,8 @@ Epilogue plan_epilogue(const program::Requant& requant, const std::vector<progra
                        const program::Clamp& clamp, const program::Tensor& output,
                        int32_t most_prescale = no_high_forms);
 
-// What each channel's int32 accumulator can hold, whatever the image.
-std::vector<program::Range> int32_ranges(const program::Conv& conv, const program::Tensor& input);
+// What each channel's int32 accumulator can hold, whatever the image, from what its sum can be.
+std::vector<program::Range> int32_ranges(const std::vector<program::Range>& accumulators);
 
 // Parameters of one vector: its lane l works for channels[order[l]], or for none if order[l] is
 // negative. Writes form_slots(form) * lanes int32.
