@@ -61,9 +61,7 @@ apart in both. "nearest": the same file under the target \`onnxruntime\`, float3
 there, where it can represent it: only sums next to ties should then start to differ. Distances are of the output codes, in steps.
 
 Of the images that disagree most are at ties. How codes come to differ is not settled for every row: the
-last table counts them layer by layer, for rows measured since it exists. Preprocessing \`tf\` with input
-steps of 2/255 adds a cause of its own: every pixel then falls on a tie, which targets round away from
-zero and onnxruntime to even, so that 66 of 256 pixel values get another input code.
+last table counts them layer by layer.
 
 ${renderAgreement(rows)}
 
