@@ -52,7 +52,7 @@ bool has(uint32_t word, int bit) { return ((word >> bit) & 1) != 0; }
 bool may_use_tiles(uint64_t state) {
   constexpr uint64_t tiles = (1u << 17) | (1u << 18);  // their configuration, their data
   if ((state & tiles) != tiles) return false;
-#if defined(__linux__) && defined(__x86_64__)
+#if defined(__linux__) && LASTBIT_KNOWS_AMX
   constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM
   return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 #else

@@ -4,6 +4,14 @@
 #include <cstdint>
 #include <string_view>
 
+// Whether the compiler knows AMX: g++ from 11 on, clang from 12 on.
+#if (defined(__x86_64__) && defined(__clang__) && __clang_major__ >= 12) || \
+    (defined(__x86_64__) && !defined(__clang__) && __GNUC__ >= 11) || defined(_M_X64)
+#define LASTBIT_KNOWS_AMX 1
+#else
+#define LASTBIT_KNOWS_AMX 0
+#endif
+
 namespace lastbit::cpu {
 
 // One bit per tier; `ref` is the absence of all.

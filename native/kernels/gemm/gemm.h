@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu.h"
 #include "kernels/gemm/pairs.h"
 #include "kernels/requant/epilogue.h"
 #include "kernels/requant/floor_f32.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // u8 activations and s8 weights, tdpbusd: 16 rows times 16 channels and 64 terms an instruction.
-#if defined(__x86_64__) || defined(_M_X64)
+#include "cpu.h"
+#if LASTBIT_KNOWS_AMX
 #include <algorithm>
 #include <cstring>
 #include <new>
 
-#include "cpu.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/isa/intrinsics.h"
 #include "kernels/isa/unroll.h"
