@@ -33,6 +33,11 @@ function checkInput(graph: Graph): void {
   );
 }
 
+/** Whether a tensor is [1,C], or [1,C,1,1], or the same with fewer ones at its end. */
+function isOnePixel(shape: readonly number[]): boolean {
+  return shape.length <= 4 && shape.every((size, axis) => axis === 1 || size === 1);
+}
+
 /** Why a node has no integer form; undefined if it has one. */
 function reasonAgainst(graph: Graph, node: Node): string | undefined {
   const shape = (i: number) => shapeIn(graph, node.inputs[i]!);
@@ -60,12 +65,20 @@ function reasonAgainst(graph: Graph, node: Node): string | undefined {
         ? undefined
         : 'it is not over the channels of a [1,C] or [1,C,1,1] tensor';
     }
+    case 'Reshape':
+      // Integers lie pixel by pixel, so only where there is one does a new shape keep their order.
+      return isOnePixel(shape(0)) && isOnePixel(node.shape)
+        ? undefined
+        : `it changes [${shape(0).join()}] to [${node.shape.join()}], and only one pixel's channels can change shape`;
+    case 'Transpose':
+      // One of four axes may stand before an output; quantizers say what they cannot do with it.
+      return shape(0).length === 4
+        ? undefined
+        : `it permutes the axes of [${shape(0).join()}] by [${node.perm.join()}], as channel shuffles do`;
     case 'Clamp':
     case 'AveragePool':
     case 'MaxPool':
     case 'GlobalAveragePool':
-    case 'Reshape':
-    case 'Transpose':
     case 'HardSwish':
     case 'HardSigmoid':
     case 'Sigmoid':

@@ -214,3 +214,20 @@ test('passes do not touch the graph they are given', () => {
   canonicalize(graph);
   expect(graph).toEqual(before);
 });
+
+test('a channel shuffle is refused node by node', () => {
+  const shuffle = {
+    input: [1, 3, 8, 8],
+    output: [1, 4, 8, 8],
+    nodes: [
+      node('Conv', ['x', 'w'], 'c', { pads: ints(1, 1, 1, 1) }),
+      node('Reshape', ['c', 'five'], 'a'),
+      node('Transpose', ['a'], 'b', { perm: ints(0, 2, 1, 3, 4) }),
+      node('Reshape', ['b', 'four'], 'y'),
+    ],
+    weights: { w, five: s64([1, 2, 2, 8, 8]), four: s64([1, 4, 8, 8]) },
+  };
+  expect(() => canonicalize(graphOf(shuffle))).toThrow(
+    /3 nodes: .*\(Reshape\): it changes \[1,4,8,8\] to \[1,2,2,8,8\].*\(Transpose\).*channel shuffles/,
+  );
+});
