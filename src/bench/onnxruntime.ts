@@ -36,6 +36,8 @@ export async function openOrtPeer(
     interOpNumThreads: 1,
     executionProviders: ['cpu'],
     logSeverityLevel: 4,
+    // Its workers spin while a run lasts, as they do for anyone, but not on into the next contender's turn.
+    extra: { session: { force_spinning_stop: '1' } },
   });
   const tensorOf = (data: Float32Array) => new runtime.Tensor('float32', data, shape);
   const [name] = session.inputNames;
