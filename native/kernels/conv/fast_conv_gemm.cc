@@ -43,10 +43,24 @@ bool fits_s8(const ConvPlan& plan) {
   return plan.least_weight >= -128 && plan.greatest_weight <= 127;
 }
 
+// One loop over 16-bit numbers, which compilers vectorize: most channels have no weight beyond s8.
+bool leave_s8(const int16_t* weights, size_t count) {
+  int16_t least = 0, greatest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    least = std::min(least, weights[i]);
+    greatest = std::max(greatest, weights[i]);
+  }
+  return least < -128 || greatest > 127;
+}
+
 // Whether so few weights leave s8 that extras for them cost less than sums of rows would.
 bool are_few_extras(const ConvPlan& plan) {
   size_t count = 0;
-  for (const int16_t w : plan.weights) count += w < -128 || w > 127;
+  for (size_t oc = 0; oc < size_t(plan.out_channels); ++oc) {
+    const int16_t* weights = &plan.weights[oc * plan.reduction];
+    if (!leave_s8(weights, plan.reduction)) continue;
+    for (size_t k = 0; k < plan.reduction; ++k) count += weights[k] != within_s8(weights[k]);
+  }
   // In products of a group with a tile, some 14 cycles: sums of a tile's rows, and adding them to
   // the accumulators of each panel.
   return count <= plan.reduction / 64 + 2 + size_t(plan.out_channels) / 32;
@@ -282,6 +296,7 @@ std::vector<int32_t> GemmConv::extras_of(const ConvPlan& plan, const PanelWidth&
   std::vector<int32_t> count(groups_, 0);
   for (int32_t oc = width.first; oc < end; ++oc) {
     const int16_t* weights = &plan.weights[size_t(oc) * reduction_];
+    if (!leave_s8(weights, reduction_)) continue;
     for (size_t k = 0; k < reduction_; ++k) {
       int32_t& n = count[k / size_t(kernel_.terms)];
       for (int32_t cut = 0, v = weights[k]; v != within_s8(v); v -= within_s8(v))
