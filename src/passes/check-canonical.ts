@@ -33,11 +33,6 @@ function checkInput(graph: Graph): void {
   );
 }
 
-/** Whether a tensor is [1,C], or [1,C,1,1], or the same with fewer ones at its end. */
-function isOnePixel(shape: readonly number[]): boolean {
-  return shape.length <= 4 && shape.every((size, axis) => axis === 1 || size === 1);
-}
-
 /** Why a node has no integer form; undefined if it has one. */
 function reasonAgainst(graph: Graph, node: Node): string | undefined {
   const shape = (i: number) => shapeIn(graph, node.inputs[i]!);
@@ -66,15 +61,13 @@ function reasonAgainst(graph: Graph, node: Node): string | undefined {
         : 'it is not over the channels of a [1,C] or [1,C,1,1] tensor';
     }
     case 'Reshape':
-      // Integers lie pixel by pixel, so only where there is one does a new shape keep their order.
-      return isOnePixel(shape(0)) && isOnePixel(node.shape)
+    case 'Transpose': {
+      // Lowering says which orders of four axes it can keep; channel shuffles have five.
+      const output = shapeIn(graph, node.outputs[0]!);
+      return Math.max(shape(0).length, output.length) <= 4
         ? undefined
-        : `it changes [${shape(0).join()}] to [${node.shape.join()}], and only one pixel's channels can change shape`;
-    case 'Transpose':
-      // One of four axes may stand before an output; quantizers say what they cannot do with it.
-      return shape(0).length === 4
-        ? undefined
-        : `it permutes the axes of [${shape(0).join()}] by [${node.perm.join()}], as channel shuffles do`;
+        : `it makes [${output.join()}] of [${shape(0).join()}], and channel shuffles have no integer form`;
+    }
     case 'Clamp':
     case 'AveragePool':
     case 'MaxPool':

@@ -228,6 +228,12 @@ test('a channel shuffle is refused node by node', () => {
     weights: { w, five: s64([1, 2, 2, 8, 8]), four: s64([1, 4, 8, 8]) },
   };
   expect(() => canonicalize(graphOf(shuffle))).toThrow(
-    /3 nodes: .*\(Reshape\): it changes \[1,4,8,8\] to \[1,2,2,8,8\].*\(Transpose\).*channel shuffles/,
+    /3 nodes: .*\(Reshape\): it makes \[1,2,2,8,8\] of \[1,4,8,8\].*\(Transpose\).*channel shuffles/,
   );
+});
+
+test.each([[[3]], [[1, 1, 3]], [[1, 1, 1, 3]]])('scores of shape %j stay as they are', (output) => {
+  const nodes = [node('GlobalAveragePool', ['x'], 'p'), node('Reshape', ['p', 'shape'], 'y')];
+  const canonical = canonicalize(graphOf({ output, nodes, weights: { shape: s64(output) } }));
+  expect(canonical.outputs[0]!.shape).toEqual(output);
 });
