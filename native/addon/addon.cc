@@ -26,7 +26,7 @@ using program::CodeType;
 using program::Tensor;
 
 // Raised whenever this file and src/engine/native.ts change what they say to each other.
-constexpr int32_t interface_version = 3;
+constexpr int32_t interface_version = 4;
 
 napi_typedarray_type array_type(CodeType type) {
   constexpr napi_typedarray_type types[] = {napi_uint8_array, napi_int8_array, napi_int16_array,

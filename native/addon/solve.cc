@@ -93,6 +93,8 @@ class GramSumObject : public Napi::ObjectWrap<GramSumObject> {
     result["cross"] = to_array(env, gram.cross);
     result["meanQuantized"] = to_array(env, gram.mean_quantized);
     result["meanReal"] = to_array(env, gram.mean_real);
+    result["imageQuantized"] = to_array(env, gram.image_quantized);
+    result["imageReal"] = to_array(env, gram.image_real);
     return result;
   }
 

@@ -2,6 +2,7 @@
 #include "solve/gram.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "cpu.h"
 
@@ -29,6 +30,22 @@ void mirror(std::vector<double>& square, size_t terms) {
   }
 }
 
+// Sums of all images [images][terms] as one mean [terms].
+std::vector<double> mean_of(const std::vector<double>& sums, size_t terms, double inverse) {
+  std::vector<double> mean(terms);
+  for (size_t i = 0; i < sums.size(); ++i) mean[i % terms] += sums[i];
+  for (double& value : mean) value *= inverse;
+  return mean;
+}
+
+std::vector<double> image_means(std::vector<double> sums, const std::vector<size_t>& counts) {
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const size_t count = counts[i / (sums.size() / counts.size())];
+    if (count > 0) sums[i] /= static_cast<double>(count);
+  }
+  return sums;
+}
+
 }  // namespace
 
 void gram_tile_ref(const float* a, const float* b, size_t row, size_t count, double* out,
@@ -43,8 +60,6 @@ void gram_tile_ref(const float* a, const float* b, size_t row, size_t count, dou
   const size_t stride = dense ? round_up(terms, tile_columns) : terms;
   squares_.assign(groups * stride * stride, 0);
   if (cross) cross_.assign(groups * stride * stride, 0);
-  sum_quantized_.assign(groups * terms, 0);
-  sum_real_.assign(groups * terms, 0);
 }
 
 void GramSum::gather(const float* image, int32_t group, int32_t position, float* patch) const {
@@ -68,6 +83,10 @@ void GramSum::gather(const float* image, int32_t group, int32_t position, float*
 
 void GramSum::add(const float* quantized, const float* real, const int32_t* positions,
                   size_t count) {
+  const size_t sums = static_cast<size_t>(geometry_.groups * geometry_.terms());
+  sum_quantized_.resize(sum_quantized_.size() + sums, 0);
+  sum_real_.resize(sum_real_.size() + sums, 0);
+  counts_.push_back(count);
   if (geometry_.terms() >= few_terms) {
     for (size_t first = 0; first < count; first += chunk) {
       add_dense(quantized, real, positions + first, std::min(chunk, count - first));
@@ -76,7 +95,6 @@ void GramSum::add(const float* quantized, const float* real, const int32_t* posi
     pool_.run(geometry_.groups,
               [&](int32_t group, int32_t) { add_small(quantized, real, positions, count, group); });
   }
-  count_ += static_cast<double>(count);
 }
 
 void GramSum::add_small(const float* quantized, const float* real, const int32_t* positions,
@@ -85,8 +103,8 @@ void GramSum::add_small(const float* quantized, const float* real, const int32_t
   const size_t at = static_cast<size_t>(group);
   double* squares = squares_.data() + at * terms * terms;
   double* cross = wants_cross_ ? cross_.data() + at * terms * terms : nullptr;
-  double* sum_q = sum_quantized_.data() + at * terms;
-  double* sum_r = sum_real_.data() + at * terms;
+  double* sum_q = image_sums(sum_quantized_) + at * terms;
+  double* sum_r = image_sums(sum_real_) + at * terms;
   float q[few_terms];
   float r[few_terms];
   for (size_t p = 0; p < count; ++p) {
@@ -131,26 +149,34 @@ void GramSum::add_dense(const float* quantized, const float* real, const int32_t
         }
       }
     });
+    double* sum_q = image_sums(sum_quantized_) + at * terms;
+    double* sum_r = image_sums(sum_real_) + at * terms;
     for (size_t p = 0; p < count; ++p) {
       for (size_t i = 0; i < terms; ++i) {
-        sum_quantized_[at * terms + i] += static_cast<double>(q[p * stride + i]);
-        sum_real_[at * terms + i] += static_cast<double>(r[p * stride + i]);
+        sum_q[i] += static_cast<double>(q[p * stride + i]);
+        sum_r[i] += static_cast<double>(r[p * stride + i]);
       }
     }
   }
+}
+
+double* GramSum::image_sums(std::vector<double>& sums) {
+  return sums.data() + sums.size() - static_cast<size_t>(geometry_.groups * geometry_.terms());
 }
 
 Gram GramSum::result() const {
   const size_t terms = static_cast<size_t>(geometry_.terms());
   const size_t groups = static_cast<size_t>(geometry_.groups);
   const size_t stride = geometry_.terms() >= few_terms ? round_up(terms, tile_columns) : terms;
-  const double inverse = count_ > 0 ? 1 / count_ : 0;
   Gram gram;
-  gram.count = count_;
+  gram.count = static_cast<double>(std::accumulate(counts_.begin(), counts_.end(), size_t{0}));
+  const double inverse = gram.count > 0 ? 1 / gram.count : 0;
   gram.covariance.resize(groups * terms * terms);
   if (wants_cross_) gram.cross.resize(groups * terms * terms);
-  for (const double sum : sum_quantized_) gram.mean_quantized.push_back(sum * inverse);
-  for (const double sum : sum_real_) gram.mean_real.push_back(sum * inverse);
+  gram.mean_quantized = mean_of(sum_quantized_, groups * terms, inverse);
+  gram.mean_real = mean_of(sum_real_, groups * terms, inverse);
+  gram.image_quantized = image_means(sum_quantized_, counts_);
+  gram.image_real = image_means(sum_real_, counts_);
   for (size_t g = 0; g < groups; ++g) {
     const double* mean_q = gram.mean_quantized.data() + g * terms;
     const double* mean_r = gram.mean_real.data() + g * terms;

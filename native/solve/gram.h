@@ -33,6 +33,8 @@ struct Gram {
   std::vector<double> cross;           // [groups][terms real][terms quantized], or empty
   std::vector<double> mean_quantized;  // [groups][terms]
   std::vector<double> mean_real;       // [groups][terms]
+  // Means over the positions of each image, [images][groups][terms].
+  std::vector<double> image_quantized, image_real;
 };
 
 class GramSum {
@@ -55,11 +57,15 @@ class GramSum {
                  int32_t group);
   void gather(const float* image, int32_t group, int32_t position, float* patch) const;
 
+  // The sums of the image that is being added.
+  double* image_sums(std::vector<double>& sums);
+
   Geometry geometry_;
   exec::ThreadPool pool_;
   bool wants_cross_;
-  double count_ = 0;
-  std::vector<double> squares_, cross_, sum_quantized_, sum_real_;
+  std::vector<size_t> counts_;  // positions of each image
+  std::vector<double> squares_, cross_;
+  std::vector<double> sum_quantized_, sum_real_;  // [images][groups][terms]
 };
 
 // Columns of a chunk's patches come in multiples of this.

@@ -3,6 +3,7 @@ import { ModelError, UsageError } from '../errors.js';
 import type { Clamp, FloatRunner, Graph, OpenFloatRunner } from '../graph/graph.js';
 import type { Sample, SampleSource } from '../graph/samples.js';
 import { ActiveObserver } from './observers/active.js';
+import { EachObserver } from './observers/each.js';
 import { HistogramObserver } from './observers/histogram.js';
 import { MomentsObserver } from './observers/moments.js';
 import { ChannelRangeObserver, RangeObserver } from './observers/range.js';
@@ -42,6 +43,7 @@ export async function collect(
   );
   const channelRange = observers(graph, needs.channelRange, (c) => new ChannelRangeObserver(c));
   const moments = observers(graph, needs.moments, (c) => new MomentsObserver(c));
+  const each = observers(graph, needs.each, () => new EachObserver());
   const active = observers(
     graph,
     needs.active,
@@ -53,7 +55,7 @@ export async function collect(
     [...bounds.keys()],
     (c, name) => new TailObserver(c, bounds.get(name)!),
   );
-  const all = [range, histogram, weightedHistogram, channelRange, moments, active, tail];
+  const all = [range, histogram, weightedHistogram, channelRange, moments, each, active, tail];
   const values = [...new Set(all.flatMap((map) => [...map.keys()]))];
   const images = await eachImage(
     graph,
@@ -72,6 +74,7 @@ export async function collect(
     weightedHistogram: results(weightedHistogram),
     channelRange: results(channelRange),
     moments: results(moments),
+    each: results(each),
     active: results(active),
     tail: results(tail),
   };

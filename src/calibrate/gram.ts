@@ -31,6 +31,9 @@ export interface Gram {
   readonly meanQuantized: Float64Array;
   /** [groups, terms] */
   readonly meanReal: Float64Array;
+  /** Means over the positions of each image, [images, groups, terms]. */
+  readonly imageQuantized: Float64Array;
+  readonly imageReal: Float64Array;
 }
 
 /** Adds up a Gram, image by image; memory does not grow with their number. */

@@ -12,13 +12,15 @@ export interface Needs {
   readonly weightedHistogram?: ReadonlyMap<string, Float64Array>;
   readonly channelRange?: readonly string[];
   readonly moments?: readonly string[];
+  /** Kept as they are for every image: for what is small. */
+  readonly each?: readonly string[];
   /** Outputs of operators with a fused clamp. */
   readonly active?: readonly string[];
   /** Sums on their way into a clamp, with the clamp's upper bound. */
   readonly tail?: ReadonlyMap<string, Float32Array>;
 }
 
-/** The answers, by value name. Sizes depend on the network, not on the number of images. */
+/** The answers, by value name. Sizes depend on the network, not on the number of images, but for `each`. */
 export interface Statistics {
   readonly images: number;
   readonly range: ReadonlyMap<string, Range>;
@@ -26,6 +28,8 @@ export interface Statistics {
   readonly weightedHistogram: ReadonlyMap<string, Histogram>;
   readonly channelRange: ReadonlyMap<string, ChannelRange>;
   readonly moments: ReadonlyMap<string, ChannelMoments>;
+  /** By image, in their order. */
+  readonly each: ReadonlyMap<string, readonly Float32Array[]>;
   /** Share of values strictly inside the clamp, by channel. */
   readonly active: ReadonlyMap<string, Float64Array>;
   readonly tail: ReadonlyMap<string, Tail>;

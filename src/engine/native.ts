@@ -109,7 +109,7 @@ export interface Native {
   roundWeights(problem: RoundingProblem & { readonly threads: number }): Promise<RoundedWeights>;
 }
 
-const interfaceVersion = 3;
+const interfaceVersion = 4;
 
 let loaded: Native | undefined;
 

@@ -7,7 +7,8 @@ import { exposePreActivations, preActivationOf } from './pre-activations.js';
 import { inputChannels } from './scale-channels.js';
 import { accumulatorOf, simulate } from './simulate.js';
 import { biasResidues, quantGraphOf, type Choices } from './state.js';
-import { channelMeans } from './tap-means.js';
+import { channelMeans, imageMeans } from './tap-means.js';
+import { trustedMean } from './trusted-mean.js';
 import { dequantizeWeights } from './weights.js';
 
 type Biases = ReadonlyMap<string, Float64Array>;
@@ -46,7 +47,8 @@ const passes = 3;
  *
  * All layers are measured in one pass. A layer's mean is wrong by its own error and by what comes
  * from before; the latter goes away once the layers before are put right, so a layer's bias takes
- * only the rest (one Newton step, with the share of values that a clamp lets pass as its slope).
+ * only the rest (one Newton step, with the share of values that a clamp lets pass as its slope). Only
+ * what the samples agree on counts (trustedMean).
  *
  * @param active share of values strictly inside their clamp, by value and channel
  * @param onPass called after each of `count` passes
@@ -59,7 +61,7 @@ export async function correctBiasIterated(
   onPass?: (done: number, count: number) => void,
 ): Promise<Biases> {
   const convolutions = convolutionsOf(choices.graph);
-  const expected = await channelMeans(
+  const expected = await imageMeans(
     exposePreActivations(choices.graph),
     convolutions.map(preActivationOf),
     samples,
@@ -69,7 +71,7 @@ export async function correctBiasIterated(
   for (let pass = 0; pass < passes; pass++) {
     const simulated = simulate(quantGraphOf({ ...choices, biases }));
     const values = convolutions.map((conv) => accumulatorOf(conv.name));
-    const means = await channelMeans(simulated, values, samples, openFloatRunner);
+    const means = await imageMeans(simulated, values, samples, openFloatRunner);
     const errors = new Map(
       convolutions.map((conv) => {
         const { scale } = choices.activations.get(conv.outputs[0]!)!;
@@ -77,7 +79,12 @@ export async function correctBiasIterated(
         const steps = means.get(accumulatorOf(conv.name))!;
         // What rounding to the target's biases adds stays, whatever the bias: it is no error of it.
         const residues = biasResidues({ ...choices, biases }, conv);
-        return [conv.name, wanted.map((mean, c) => steps[c]! * scale - mean - residues[c]!)];
+        const error = residues.map((residue, c) =>
+          trustedMean(
+            Float64Array.from(wanted, (image, i) => steps[i]![c]! * scale - image[c]! - residue),
+          ),
+        );
+        return [conv.name, error];
       }),
     );
     biases = ownCorrections(choices.graph, biases, errors, active);

@@ -13,6 +13,7 @@ const none: Statistics = {
   weightedHistogram: new Map(),
   channelRange: new Map(),
   moments: new Map(),
+  each: new Map(),
   active: new Map(),
   tail: new Map(),
 };
@@ -67,7 +68,7 @@ function untilRewritten(ahead: readonly Step[]): readonly Step[] {
   return last < 0 ? ahead : ahead.slice(0, last + 1);
 }
 
-const lists = ['range', 'histogram', 'channelRange', 'moments', 'active'] as const;
+const lists = ['range', 'histogram', 'channelRange', 'moments', 'each', 'active'] as const;
 
 function merge(a: Needs, b: Needs): Needs {
   const merged = Object.fromEntries(

@@ -181,7 +181,7 @@ const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
     pixelInput: true,
     weights: { method: 'minmax' },
     reconstruct: {},
-    correctBias: 'iterated',
+    correctBias: 'analytic',
     distill: { mostBits: 7 },
     wideOutput: true,
   }),

@@ -9,6 +9,7 @@ import { Frontier } from './frontier.js';
 import { ceilPowerOfTwo } from './scales.js';
 import type { RoundedWeights, RoundingMethod, Solver } from './solver.js';
 import { inputQuantization, quantGraphOf, type Choices } from './state.js';
+import { trustedMean } from './trusted-mean.js';
 import { weightLimits, type WeightScheme } from './weights.js';
 
 export interface ReconstructSettings {
@@ -102,6 +103,8 @@ function inRealUnits(gram: Gram, scale: number): Gram {
     cross: gram.cross.map((value) => value * scale),
     meanQuantized: gram.meanQuantized.map((value) => value * scale),
     meanReal: gram.meanReal,
+    imageQuantized: gram.imageQuantized.map((value) => value * scale),
+    imageReal: gram.imageReal,
   };
 }
 
@@ -170,22 +173,35 @@ function withCodes(weight: QuantWeight, { codes, scales }: RoundedWeights): Quan
   return { ...weight, data, scales };
 }
 
-/** The bias under which the mean of every output is the float network's. */
+/**
+ * The bias under which the mean of every output is the float network's, as far as the images agree on it
+ * (trustedMean).
+ */
 function matchedBias(choices: Choices, conv: ConvNode, gram: Gram): Float64Array {
   const { data, shape } = weightOf(choices.graph, conv);
   const weight = choices.weights.get(conv.name)!;
   const outputs = shape[0]!;
   const terms = data.length / outputs;
+  const inputs = terms * conv.group;
+  const images = gram.imageReal.length / inputs;
+  const drift = gram.imageReal.map((real, i) => real - gram.imageQuantized[i]!);
+  const shifts = new Float64Array(images);
   return Float64Array.from(biasOf(choices.graph, conv), (bias, c) => {
     const group = Math.floor(c / (outputs / conv.group));
     const scale = weight.scales[weight.scales.length === 1 ? 0 : c]!;
     const zeroPoint = weight.zeroPoints[weight.zeroPoints.length === 1 ? 0 : c]!;
-    let sum = bias;
+    const real = data.subarray(c * terms, (c + 1) * terms);
+    let rounding = 0;
     for (let k = 0; k < terms; k++) {
       const code = weight.data[c * terms + k]! - zeroPoint;
-      sum += data[c * terms + k]! * gram.meanReal[group * terms + k]!;
-      sum -= scale * code * gram.meanQuantized[group * terms + k]!;
+      rounding += (real[k]! - scale * code) * gram.meanQuantized[group * terms + k]!;
     }
-    return sum;
+    for (let image = 0; image < images; image++) {
+      const from = image * inputs + group * terms;
+      let sum = 0;
+      for (let k = 0; k < terms; k++) sum += real[k]! * drift[from + k]!;
+      shifts[image] = sum;
+    }
+    return bias + rounding + trustedMean(shifts);
   });
 }

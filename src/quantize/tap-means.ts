@@ -20,11 +20,31 @@ export async function channelMeans(
   samples: SampleSource,
   openFloatRunner: OpenFloatRunner,
 ): Promise<ReadonlyMap<string, Float64Array>> {
+  const means = await imageMeans(graph, values, samples, openFloatRunner);
+  return new Map(values.map((value) => [value, meanOf(means.get(value)!)]));
+}
+
+/**
+ * As channelMeans, but for each image.
+ *
+ * @returns by value name, for each image [C]
+ */
+export async function imageMeans(
+  graph: Graph,
+  values: readonly string[],
+  samples: SampleSource,
+  openFloatRunner: OpenFloatRunner,
+): Promise<ReadonlyMap<string, readonly Float32Array[]>> {
   const reduced = cutAt(withMeans(graph, values), values.map(meanName));
-  const { moments } = await collect(reduced, samples, openFloatRunner, {
-    moments: values.map(meanName),
-  });
-  return new Map(values.map((value) => [value, moments.get(meanName(value))!.mean]));
+  const needs = { each: values.map(meanName) };
+  const { each } = await collect(reduced, samples, openFloatRunner, needs);
+  return new Map(values.map((value) => [value, each.get(meanName(value))!]));
+}
+
+function meanOf(images: readonly Float32Array[]): Float64Array {
+  const sum = new Float64Array(images[0]!.length);
+  for (const means of images) means.forEach((mean, c) => (sum[c]! += mean));
+  return sum.map((value) => value / images.length);
 }
 
 function withMeans(graph: Graph, values: readonly string[]): Graph {

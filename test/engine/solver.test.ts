@@ -262,17 +262,23 @@ describe('GramSum', () => {
     return { height: 6, width: 7, strides: [1, 1], dilations: [1, 1], output, ...parts };
   }
 
+  /** What term k of a group reads for the output at (y, x). */
+  function at(
+    g: GramGeometry,
+    image: Float32Array,
+    [group, y, x, k]: readonly [number, number, number, number],
+  ): number {
+    const [kh, kw] = g.kernel;
+    const c = group * (g.channels / g.groups) + Math.floor(k / (kh * kw));
+    const row = y * g.strides[0] - g.pads[0] + (Math.floor(k / kw) % kh);
+    const column = x * g.strides[1] - g.pads[1] + (k % kw);
+    const inside = row >= 0 && row < g.height && column >= 0 && column < g.width;
+    return inside ? image[(c * g.height + row) * g.width + column]! : 0;
+  }
+
   /** By the definition, in float64. */
   function expected(g: GramGeometry, images: readonly [Float32Array, Float32Array][]): number[] {
     const terms = (g.channels / g.groups) * g.kernel[0] * g.kernel[1];
-    const at = (image: Float32Array, group: number, y: number, x: number, k: number): number => {
-      const [kh, kw] = g.kernel;
-      const c = group * (g.channels / g.groups) + Math.floor(k / (kh * kw));
-      const row = y * g.strides[0] - g.pads[0] + (Math.floor(k / kw) % kh);
-      const column = x * g.strides[1] - g.pads[1] + (k % kw);
-      const inside = row >= 0 && row < g.height && column >= 0 && column < g.width;
-      return inside ? image[(c * g.height + row) * g.width + column]! : 0;
-    };
     const cross: number[] = [];
     for (let group = 0; group < g.groups; group++)
       for (let i = 0; i < terms; i++)
@@ -281,7 +287,7 @@ describe('GramSum', () => {
           for (const [quantized, real] of images)
             for (let y = 0; y < g.output[0]; y++)
               for (let x = 0; x < g.output[1]; x++) {
-                const [a, b] = [at(real, group, y, x, i), at(quantized, group, y, x, j)];
+                const [a, b] = [at(g, real, [group, y, x, i]), at(g, quantized, [group, y, x, j])];
                 [sum, left, right, n] = [sum + a * b, left + a, right + b, n + 1];
               }
           cross.push(sum / n - (left / n) * (right / n));
@@ -318,6 +324,48 @@ describe('GramSum', () => {
         images.map(([quantized]) => [quantized, quantized]),
       ),
     );
+  });
+
+  test.each(Object.keys(geometries))('%s: means of each image, and of all', (name) => {
+    const g = geometries[name]!;
+    const random = randomNumbers(5);
+    const image = (): Float32Array =>
+      Float32Array.from({ length: g.channels * g.height * g.width }, () => random() + 0.5);
+    const images = [1, 2, 3].map(() => [image(), image()] as const);
+    // Other positions in each image; one has none.
+    const positions = [Int32Array.of(0), Int32Array.of(), Int32Array.of(0, g.output[1] - 1)];
+    const sum = solver.openGramSum(g, false);
+    images.forEach(([quantized, real], i) => {
+      sum.add(quantized, real, positions[i]!);
+    });
+    const { imageQuantized, imageReal, meanQuantized, meanReal } = sum.result();
+    const meanAt = (plane: Float32Array, where: Int32Array, group: number, term: number): number =>
+      where.reduce(
+        (total, p) =>
+          total + at(g, plane, [group, Math.floor(p / g.output[1]), p % g.output[1], term]),
+        0,
+      ) / Math.max(where.length, 1);
+    const terms = imageReal.length / images.length / g.groups;
+    let index = 0;
+    images.forEach(([quantized, real], i) => {
+      for (let group = 0; group < g.groups; group++)
+        for (let term = 0; term < terms; term++, index++) {
+          const where = positions[i]!;
+          expect(imageQuantized[index]).toBeCloseTo(meanAt(quantized, where, group, term), 6);
+          expect(imageReal[index]).toBeCloseTo(meanAt(real, where, group, term), 6);
+        }
+    });
+    const all = g.groups * terms;
+    for (const [means, ofImages] of [
+      [meanQuantized, imageQuantized],
+      [meanReal, imageReal],
+    ] as const) {
+      expect(means.length).toBe(all);
+      // One, no and two positions.
+      means.forEach((mean, k) => {
+        expect(mean).toBeCloseTo((ofImages[k]! + 2 * ofImages[2 * all + k]!) / 3, 6);
+      });
+    }
   });
 
   test('nothing added: zeros', () => {

@@ -6,7 +6,8 @@ import type { Graph } from '../../src/graph/graph.js';
 import type { QuantGraph } from '../../src/graph/quant-graph.js';
 import { convolutionsOf } from '../../src/quantize/connections.js';
 import { exposePreActivations, preActivationOf } from '../../src/quantize/pre-activations.js';
-import { channelMeans } from '../../src/quantize/tap-means.js';
+import type { SampleSource } from '../../src/graph/samples.js';
+import { imageMeans } from '../../src/quantize/tap-means.js';
 import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
 import { recipeSchema } from '../../src/quantize/recipe.js';
 import { cutValues, segment } from '../../src/quantize/segments.js';
@@ -113,7 +114,34 @@ describe.each([
   });
 });
 
-test('biases give every channel the float mean, in plain, strided and depthwise layers', async () => {
+/** By layer and channel, how far each image's mean is from the float network's before the clamp. */
+async function drifts(graph: Graph, quantGraph: QuantGraph, samples: SampleSource) {
+  const layers = convolutionsOf(graph);
+  const wanted = await imageMeans(
+    exposePreActivations(graph),
+    layers.map(preActivationOf),
+    samples,
+    openFloatRunner,
+  );
+  const sums = layers.map(({ name }) => accumulatorOf(name));
+  const means = await imageMeans(simulate(quantGraph), sums, samples, openFloatRunner);
+  return layers.map((conv) => {
+    const node = quantGraph.nodes.find(({ name }) => name === conv.name)!;
+    if (node.op !== 'Conv') throw new Error('expected a convolution');
+    const scaleOf = (value: string): number => quantGraph.values.get(value)!.scale;
+    const expected = wanted.get(preActivationOf(conv))!;
+    const got = means.get(accumulatorOf(conv.name))!;
+    return [...expected[0]!.keys()].map((c) => ({
+      images: got.map((image, i) => image[c]! * scaleOf(node.output) - expected[i]![c]!),
+      biasStep: scaleOf(node.inputs[0]!) * node.weight.scales[c]!,
+    }));
+  });
+}
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((a, b) => a + b, 0) / values.length;
+
+test('biases give every channel the float mean as far as images agree, in all kinds of layers', async () => {
   const recipe = recipeSchema.parse({ reconstruct: { positions: 1e6 } });
   const samples = randomSamples(net, 12);
   const { quantGraph } = await quantizeGraph({
@@ -121,25 +149,39 @@ test('biases give every channel the float mean, in plain, strided and depthwise 
     solver: nativeSolver(),
     weights: { bits: 4 },
   });
-  const layers = convolutionsOf(net);
-  const expected = await channelMeans(
-    exposePreActivations(net),
-    layers.map(preActivationOf),
-    samples,
-    openFloatRunner,
-  );
-  const sums = layers.map(({ name }) => accumulatorOf(name));
-  const means = await channelMeans(simulate(quantGraph), sums, samples, openFloatRunner);
-  for (const conv of layers) {
-    const node = quantGraph.nodes.find(({ name }) => name === conv.name)!;
-    if (node.op !== 'Conv') throw new Error('expected a convolution');
-    const scaleOf = (value: string): number => quantGraph.values.get(value)!.scale;
-    const wanted = expected.get(preActivationOf(conv))!;
-    means.get(accumulatorOf(conv.name))!.forEach((mean, c) => {
-      // As near as one step of the bias.
-      const step = scaleOf(node.inputs[0]!) * node.weight.scales[c]!;
-      expect(Math.abs(mean * scaleOf(node.output) - wanted[c]!)).toBeLessThan(step);
-    });
+  for (const { images, biasStep } of (await drifts(net, quantGraph, samples)).flat()) {
+    const mean = meanOf(images);
+    const squares = images.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    const standardError = Math.sqrt(squares / (images.length * (images.length - 1)));
+    expect(Math.abs(mean)).toBeLessThan(3 * standardError + biasStep);
+  }
+});
+
+test('an image that is clipped does not move the biases of the others', async () => {
+  const builder = new GraphBuilder([1, 3, 8, 8], 3);
+  const first = builder.conv('first', 'x', { outputs: 16 });
+  const graph = builder.graph(builder.conv('second', first, { outputs: 8 }));
+  const ordinary = randomSamples(graph, 24);
+  const outlier = randomSamples(graph, 1, 8);
+  const samples: SampleSource = {
+    count: 25,
+    async *[Symbol.asyncIterator]() {
+      yield* ordinary;
+      for await (const { name, input } of outlier) yield { name, input: input.map((x) => 40 * x) };
+    },
+  };
+  // Keeps the values of the ordinary images, a twenty-fifth of them beside.
+  const activations = { method: 'percentile', percentile: 97 };
+  const { quantGraph } = await quantizeGraph({
+    ...{ graph, samples, constraints, openFloatRunner, solver: nativeSolver() },
+    recipe: recipeSchema.parse({ reconstruct: { positions: 1e6 }, activations }),
+  });
+  for (const channels of await drifts(graph, quantGraph, samples)) {
+    const sumOf = (of: (images: readonly number[]) => number): number =>
+      channels.reduce((sum, { images }) => sum + Math.abs(of(images)), 0);
+    // What the biases of the others would take on if the mean of all images decided.
+    const share = sumOf((images) => images.at(-1)! / images.length);
+    expect(sumOf((images) => meanOf(images.slice(0, -1)))).toBeLessThan(0.1 * share);
   }
 });
 

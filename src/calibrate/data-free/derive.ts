@@ -47,6 +47,8 @@ export function derive(graph: Graph, input: ChannelLaw, needs: Needs): Statistic
       variance: momentsOf(law).variance,
       count: nominalCount,
     })),
+    // There are no images.
+    each: new Map(),
     active: each(needs.active, (law) =>
       Float64Array.from(law.mean, (_, c) => insideShare(channelOf(law, c))),
     ),

@@ -30,11 +30,13 @@ export const biasCorrectionStep: Step = {
     }
     const method = methodOf(recipe, scheme, state.graph);
     if (method === 'none') return { state: {}, changed: 'left to the gradients that follow' };
-    // Reconstruction has matched the means of each layer.
-    let biases =
-      recipe.reconstruct === false
-        ? await correctBiasAnalytic(state, samples, openFloatRunner)
-        : state.biases;
+    const matched = recipe.reconstruct !== false;
+    if (matched && method === 'analytic') {
+      return { state: {}, changed: 'nothing: reconstruct has matched the means of each layer' };
+    }
+    let biases = matched
+      ? state.biases
+      : await correctBiasAnalytic(state, samples, openFloatRunner);
     if (method === 'iterated') {
       const onPass = (done: number, count: number): void => {
         onProgress(name, done, count);
