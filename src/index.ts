@@ -18,6 +18,7 @@ export { writeOnnx } from './onnx/writer.js';
 export { importQuantized, quantizationState } from './onnx/quantized-import.js';
 export { writeQdq } from './onnx/qdq-write.js';
 export { writeQop } from './onnx/qop-write.js';
+export { writeInteger } from './onnx/integer-write/write.js';
 export { importTflite } from './tflite/import.js';
 export { canonicalize } from './passes/index.js';
 export { openFloatRunner } from './float/runner.js';

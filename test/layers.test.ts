@@ -14,7 +14,7 @@ const ranks: readonly (readonly string[])[] = [
   ['float', 'calibrate'],
   ['quantize'],
   ['program'],
-  ['prove', 'engine'],
+  ['prove', 'engine', 'onnx/integer-write'],
   ['analyze'],
   ['golden', 'evaluate', 'bench'],
   ['report'],
@@ -31,10 +31,11 @@ interface Arrow {
   readonly to: string;
 }
 
+/** The first folder of a path, or the first two where these have a place of their own. */
 function layerOf(file: string): string {
-  return relative(source, file)
-    .split('/')[0]!
-    .replace(/\.(js|ts)$/, '');
+  const [first, second] = relative(source, file).split('/');
+  const inner = `${first!}/${second ?? ''}`;
+  return rankOf.has(inner) ? inner : first!.replace(/\.(js|ts)$/, '');
 }
 
 /** Import, export-from, dynamic import and require of relative paths. */

@@ -74,8 +74,8 @@ export const threads = option(
 
 export const form = option(
   '--form <form>',
-  'of an .onnx file: qdq (default) or qop',
-  z.enum(['qdq', 'qop']).optional(),
+  'of an .onnx file: qdq (default), qop, or (convert only) integer: exact in any runtime',
+  z.enum(['qdq', 'qop', 'integer']).optional(),
 );
 
 export const limit = option('--limit <n>', 'take only the first n images', integer(1).optional());

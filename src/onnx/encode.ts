@@ -53,8 +53,16 @@ function tensorMessage(tensor: OnnxTensor): TensorMessage {
     name: tensor.name,
     dims: [...tensor.shape],
     dataType: dataTypeOf(tensor.dtype),
-    rawData: encodeData(tensor.dtype, tensor.data),
+    rawData: tensor.exact ? int64Bytes(tensor.exact) : encodeData(tensor.dtype, tensor.data),
   };
+}
+
+function int64Bytes(values: BigInt64Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8 * values.length));
+  values.forEach((value, i) => {
+    view.setBigInt64(8 * i, value, true);
+  });
+  return new Uint8Array(view.buffer);
 }
 
 // The numbers are AttributeProto.AttributeType of onnx.proto.

@@ -43,6 +43,8 @@ export interface OnnxTensor {
   readonly dtype: OnnxDType;
   readonly shape: readonly number[];
   readonly data: OnnxData;
+  /** Of s64, what is written instead of `data` where integers beyond 2^53 must be exact. */
+  readonly exact?: BigInt64Array;
 }
 
 /**

@@ -3,6 +3,7 @@ import { sizeOfProgram, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import { join } from '../graph/join.js';
+import { writeInteger } from '../onnx/integer-write/write.js';
 import { writeQdq } from '../onnx/qdq-write.js';
 import { writeQop } from '../onnx/qop-write.js';
 import { encode } from '../program/encode.js';
@@ -11,6 +12,8 @@ import { programOf } from './choose-program.js';
 import type { ProgramModel, QuantizedModel } from './load-model.js';
 import { loadQuantizedModel } from './load-model.js';
 
+type OnnxForm = 'qdq' | 'qop' | 'integer';
+
 export interface ConvertModelOptions {
   /** Any quantized model; the backbone where there is a head. */
   readonly model: string;
@@ -18,9 +21,12 @@ export interface ConvertModelOptions {
   readonly head?: string | undefined;
   /** `.onnx` or `.lbp`. */
   readonly output: string;
-  /** Of an `.onnx` file: QDQ (default) or QOperator. */
-  readonly form?: 'qdq' | 'qop' | undefined;
-  /** For `.lbp`, which is bound to one. */
+  /**
+   * Of an `.onnx` file: QDQ (default), QOperator, or the integers of one target in operators that
+   * are exact in every runtime.
+   */
+  readonly form?: OnnxForm | undefined;
+  /** For `.lbp` and the form `integer`, which are bound to one. */
   readonly target?: string | undefined;
   readonly overwrite?: boolean | undefined;
 }
@@ -36,9 +42,9 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
   const first = await loadQuantizedModel(options.model);
   const model = head === undefined ? first : await joinFiles(first, head);
   const inputs = head === undefined ? [options.model] : [options.model, head];
-  if (form === 'lbp') {
+  if (form === 'lbp' || form === 'integer') {
     const program = programOf(model, target);
-    const bytes = encode(program);
+    const bytes = form === 'lbp' ? encode(program) : writeInteger(program);
     writeFileAtomic(output, bytes);
     const { layers } = sizeOfProgram(program);
     return { inputs, output, form, target: program.target, layers, bytes: bytes.length };
@@ -47,7 +53,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
     throw new UsageError(
       'target-unused',
       '--target',
-      `an ONNX file runs under any target; choose it when the model runs, or write a .lbp`,
+      `a ${form} file runs under any target; choose it when the model runs, or write a .lbp or --form integer`,
     );
   }
   const { quantGraph } = requireGraph(model);
@@ -64,7 +70,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
   };
 }
 
-function formOf(output: string, wish: 'qdq' | 'qop' | undefined): 'qdq' | 'qop' | 'lbp' {
+function formOf(output: string, wish: OnnxForm | undefined): OnnxForm | 'lbp' {
   const name = output.toLowerCase();
   if (name.endsWith('.onnx')) return wish ?? 'qdq';
   if (name.endsWith('.lbp') && wish === undefined) return 'lbp';

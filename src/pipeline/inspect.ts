@@ -13,7 +13,7 @@ import type { Program } from '../program/program.js';
 import type { InspectDocument, UnsupportedEntry, ValueFacts } from '../report/index.js';
 import { importTflite } from '../tflite/import.js';
 import { chooseTarget } from './choose-program.js';
-import { readModelFile } from './load-model.js';
+import { readModelFile, type OnnxState } from './load-model.js';
 
 type Content = Omit<InspectDocument, 'model' | 'format' | 'opset'>;
 
@@ -36,11 +36,28 @@ export async function inspectModel(options: { readonly model: string }): Promise
         model,
         format: 'onnx',
         opset: opsetOf(content.onnx),
-        ...(content.state === 'float'
-          ? ofFloat(content.onnx)
-          : ofQuantizedOnnx(content.onnx, content.state)),
+        ...ofOnnx(content.onnx, content.state),
       };
   }
+}
+
+function ofOnnx(onnx: OnnxModel, state: OnnxState): Content {
+  switch (state) {
+    case 'float':
+      return ofFloat(onnx);
+    case 'qdq':
+    case 'qop':
+      return ofQuantizedOnnx(onnx, state);
+    case 'integer':
+      return ofInteger(onnx);
+  }
+}
+
+/** Layers are nodes there, so nothing is counted but these. */
+function ofInteger(onnx: OnnxModel): Content {
+  const target = onnx.metadata.get('lastbit.target');
+  const quantization = { state: 'integer', ...(target === undefined ? {} : { target }) } as const;
+  return { ...onnxFacts(onnx), ...unknownSize, quantization, unsupported: [] };
 }
 
 function ofFloat(onnx: OnnxModel): Content {

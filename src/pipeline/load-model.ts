@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { ModelError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
+import { formKey } from '../onnx/integer-write/write.js';
 import { importOnnx } from '../onnx/import.js';
 import type { OnnxModel } from '../onnx/model.js';
 import { importQuantized, quantizationState } from '../onnx/quantized-import.js';
@@ -37,9 +38,12 @@ export interface ProgramModel {
 
 export type Model = FloatModel | QuantizedModel | ProgramModel;
 
+/** `integer`: one target's arithmetic node by node, which is not read again. */
+export type OnnxState = 'float' | 'qdq' | 'qop' | 'integer';
+
 /** A file by its content, not by its name. */
 export type ModelFile =
-  | { readonly format: 'onnx'; readonly onnx: OnnxModel; readonly state: 'float' | 'qdq' | 'qop' }
+  | { readonly format: 'onnx'; readonly onnx: OnnxModel; readonly state: OnnxState }
   | { readonly format: 'tflite'; readonly bytes: Uint8Array }
   | { readonly format: 'lbp'; readonly program: Program };
 
@@ -52,7 +56,11 @@ export async function readModelFile(file: string): Promise<ModelFile> {
   if (startsWith(bytes, 0, 'LBP1')) return { format: 'lbp', program: await readProgramFile(file) };
   if (startsWith(bytes, 4, 'TFL3')) return { format: 'tflite', bytes };
   const onnx = readOnnx(bytes, { directory: dirname(file), file });
-  return { format: 'onnx', onnx, state: quantizationState(onnx) };
+  return { format: 'onnx', onnx, state: stateOf(onnx) };
+}
+
+function stateOf(onnx: OnnxModel): OnnxState {
+  return onnx.metadata.get(formKey) === 'integer' ? 'integer' : quantizationState(onnx);
 }
 
 /**
@@ -68,9 +76,23 @@ export async function loadModel(file: string): Promise<Model> {
     case 'tflite':
       return { kind: 'quantized', file, quantGraph: importTflite(content.bytes, file) };
     case 'onnx':
-      return content.state === 'float'
-        ? { kind: 'float', file, graph: canonicalize(importOnnx(content.onnx)) }
-        : { kind: 'quantized', file, quantGraph: importQuantized(content.onnx) };
+      return ofOnnx(content.onnx, content.state, file);
+  }
+}
+
+function ofOnnx(onnx: OnnxModel, state: OnnxState, file: string): Model {
+  switch (state) {
+    case 'float':
+      return { kind: 'float', file, graph: canonicalize(importOnnx(onnx)) };
+    case 'qdq':
+    case 'qop':
+      return { kind: 'quantized', file, quantGraph: importQuantized(onnx) };
+    case 'integer':
+      throw new ModelError(
+        'integer-form',
+        file,
+        'was written by --form integer, for other runtimes; give the model that it was made from',
+      );
   }
 }
 

@@ -23,8 +23,8 @@ import { version } from './version.js';
 /** `model` is float ONNX. */
 export interface QuantizeModelOptions extends RecipeChanges, CalibrationOptions {
   readonly output: string;
-  /** QDQ (default) or QOperator. */
-  readonly form?: 'qdq' | 'qop' | undefined;
+  /** QDQ (default) or QOperator; `integer` is what `convert` makes of either. */
+  readonly form?: 'qdq' | 'qop' | 'integer' | undefined;
   readonly target?: string | undefined;
   /** `best`, `naive` or a JSON file. */
   readonly recipe?: string | undefined;
@@ -56,11 +56,21 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   if (!output.toLowerCase().endsWith('.onnx')) {
     throw new UsageError('output-form', output, 'expected a name that ends in .onnx');
   }
+  const form = formOf(options);
   requireFree(output, options.overwrite ?? false);
   const { quantGraph, document } = await quantizeInMemory(options);
-  const form = options.form ?? 'qdq';
   writeFileAtomic(output, form === 'qop' ? writeQop(quantGraph) : writeQdq(quantGraph));
   return { output, form, ...document };
+}
+
+/** An integer file is bound to its target and cannot be read again, so it is not the only result. */
+function formOf({ form = 'qdq', output }: QuantizeModelOptions): 'qdq' | 'qop' {
+  if (form !== 'integer') return form;
+  throw new UsageError(
+    'output-form',
+    '--form integer',
+    `quantize to qdq or qop first, then: lastbit convert ${output} --form integer -o INTEGER.onnx`,
+  );
 }
 
 /** The same without writing. */

@@ -23,7 +23,7 @@ export interface ValueFacts {
   readonly zeroPoint?: number;
 }
 
-export type QuantizationState = 'float' | 'qdq' | 'qop' | 'tflite' | 'lbp';
+export type QuantizationState = 'float' | 'qdq' | 'qop' | 'integer' | 'tflite' | 'lbp';
 
 export interface UnsupportedEntry {
   readonly name: string;
@@ -257,7 +257,7 @@ export interface TargetsDocument {
 export interface ConvertDocument {
   readonly inputs: readonly string[];
   readonly output: string;
-  readonly form: 'qdq' | 'qop' | 'lbp';
+  readonly form: 'qdq' | 'qop' | 'integer' | 'lbp';
   readonly target: string | null;
   readonly layers: number;
   readonly bytes: number;

@@ -7,7 +7,8 @@ import { saveConfigBeside } from '../save-config.js';
 
 export const convertCommand = defineCommand({
   name: 'convert',
-  summary: 'write a quantized model as ONNX (QDQ or QOperator) or .lbp; join a backbone and a head',
+  summary:
+    'write a quantized model as ONNX (QDQ, QOperator or integer) or .lbp; join a backbone and a head',
   positionals: ['model', 'head'],
   options: {
     model,

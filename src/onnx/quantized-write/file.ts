@@ -2,7 +2,7 @@
 // An ONNX graph under construction: nodes in order, initializers, and names that never collide.
 import type { OnnxAttribute, OnnxData, OnnxDType, OnnxNode, OnnxTensor } from '../model.js';
 
-/** Collects what {@link writeQdq} and {@link writeQop} emit. */
+/** Collects what {@link writeQdq}, {@link writeQop} and `writeInteger` emit. */
 export class QdqFile {
   readonly nodes: OnnxNode[] = [];
   readonly initializers = new Map<string, OnnxTensor>();
@@ -31,6 +31,17 @@ export class QdqFile {
   constant(wanted: string, dtype: OnnxDType, shape: readonly number[], data: OnnxData): string {
     const name = this.value(wanted);
     this.initializers.set(name, { name, dtype, shape, data });
+    return name;
+  }
+
+  /**
+   * An s64 constant of any size.
+   * @returns the initializer's name
+   */
+  constantInt64(wanted: string, shape: readonly number[], exact: BigInt64Array): string {
+    const name = this.value(wanted);
+    const data = Float64Array.from(exact, Number);
+    this.initializers.set(name, { name, dtype: 's64', shape, data, exact });
     return name;
   }
 
