@@ -20,6 +20,19 @@ export type {
 } from './diff-layers.js';
 export { stepsBetween } from './diff-steps.js';
 export type { Ingredient, Step } from './diff-ingredients.js';
+export {
+  distributionNeeds,
+  distributionsOf,
+  findingsOf,
+  untilScores,
+} from './distributions/index.js';
+export type {
+  Distributions,
+  Finding,
+  KindSummary,
+  LayerDistribution,
+  LayerKind,
+} from './distributions/index.js';
 export { explainTrap } from './explain-trap.js';
 export type { TrapOperands } from './explain-trap.js';
 export { matchDump } from './match-dump.js';

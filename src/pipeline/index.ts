@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One function for each command; it takes the command's options and returns its document.
+export { analyzeModel } from './analyze.js';
+export type { AnalyzeModelOptions } from './analyze.js';
 export { benchModel } from './bench.js';
 export type { BenchModelOptions } from './bench.js';
 export { compareModels } from './compare.js';

@@ -5,8 +5,9 @@ import type { SampleSource } from '../graph/samples.js';
 import { f32Tensor } from '../graph/tensors.js';
 import { Adam } from './adam.js';
 import { differentiate } from './backward.js';
-import { connectionsOf, convolutionsOf } from './connections.js';
+import { convolutionsOf } from './connections.js';
 import { codeLimits } from './scales.js';
+import { scoresOf } from './scores.js';
 import { accumulatorOf, realInputOf, simulate } from './simulate.js';
 import { quantGraphOf, type Choices } from './state.js';
 import { cutAt } from './tap-means.js';
@@ -40,20 +41,6 @@ interface Moves {
   readonly output: string;
   readonly bias: Adam;
   readonly gain: Adam | undefined;
-}
-
-/**
- * The scores that are compared: the network's output, or what a final softmax makes it from, which
- * says more of wrong classes.
- */
-function scoresOf(graph: Graph): string {
-  const { producers } = connectionsOf(graph);
-  let name = graph.outputs[0]!.name;
-  for (;;) {
-    const node = producers.get(name);
-    if (node?.op !== 'Softmax' && node?.op !== 'Reshape' && node?.op !== 'Identity') return name;
-    name = node.inputs[0]!;
-  }
 }
 
 /** The first node that gradients of the scores cannot pass; without one the network can be distilled. */

@@ -119,10 +119,12 @@ function throughClamp(cost: Float64Array, active: Float64Array | undefined): Flo
  * 1. Walks backwards.
  *
  * @param active as for `noiseModel`; values that it leaves out count as passed entirely
+ * @param noise `independent` from position to position, so that averages take it away, or the same everywhere
  */
 export function valueCosts(
   graph: Graph,
   active: ReadonlyMap<string, Float64Array>,
+  noise: 'independent' | 'coherent' = 'independent',
 ): Map<string, Float64Array> {
   const { producers } = connectionsOf(graph);
   const costs = new Map<string, Float64Array>();
@@ -143,7 +145,7 @@ export function valueCosts(
       const gathered = gather(graph, node, passed);
       add(node.inputs[0]!, (c) => gathered[c]!);
     } else {
-      const share = averaging(graph, node);
+      const share = noise === 'coherent' ? 1 : averaging(graph, node);
       for (const input of node.inputs) {
         const channels = graph.shapes.get(input)?.[1];
         if (channels === undefined || (channels !== passed.length && producers.has(input)))

@@ -50,11 +50,16 @@ export function repairVariance(graph: Graph): VarianceRepair {
   return { graph: { ...withParameters(graph, changes), normalizations }, repaired };
 }
 
+/** Which channels of a batch norm never varied: variances that are nothing beside the layer's median. */
+export function zeroVariances(variance: Float32Array): boolean[] {
+  const median = [...variance].sort((a, b) => a - b)[variance.length >> 1]!;
+  return Array.from(variance, (value) => value <= median * zeroShare);
+}
+
 /** alpha' / alpha for each channel; 1 where nothing is wrong. */
 function repairGains(statistics: ChannelStatistics): Float64Array {
   const { variance, std, alpha } = statistics;
-  const median = [...variance].sort((a, b) => a - b)[variance.length >> 1]!;
-  const isZero = Array.from(variance, (value) => value <= median * zeroShare);
+  const isZero = zeroVariances(variance);
   const others = variance.filter((_, c) => !isZero[c]);
   const mean = others.reduce((a, b) => a + b, 0) / Math.max(others.length, 1);
   return Float64Array.from(variance, (value, c) => {

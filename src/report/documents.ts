@@ -3,6 +3,8 @@
 // never renamed. Shares are percent (0 to 100), a delta is in points of percent.
 import type {
   CauseStep,
+  Distributions,
+  Finding,
   LayerComparison,
   LayerDifference,
   NetworkSize,
@@ -61,6 +63,17 @@ export interface PreprocessFacts {
   readonly geometry: string | null;
   /** In words, with the number of images. */
   readonly geometryApplied: Readonly<Record<string, number>>;
+}
+
+export interface AnalyzeDocument extends PreprocessFacts, Distributions {
+  readonly model: string;
+  readonly images: number;
+  /** What the activations were seen by; `weights`: not at all. */
+  readonly seenBy: 'images' | 'data-free' | 'weights';
+  /** What stands out, the gravest kind first. */
+  readonly findings: readonly Finding[];
+  readonly notes: readonly string[];
+  readonly seconds: number;
 }
 
 export interface StepFacts {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export type * from './documents.js';
+export { analyzeText } from './analyze-text.js';
 export { benchText } from './bench-text.js';
 export { schemaVersion } from './documents.js';
 export { compareDumpText, diffText } from './diff-text.js';

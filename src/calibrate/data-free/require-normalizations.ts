@@ -19,6 +19,6 @@ export function requireNormalizations(graph: Graph): readonly string[] {
     `graph "${graph.name}"`,
     `--data-free reads ranges and means off batch norms, and ${count} of ${convolutions.length} ` +
       'convolutions have one (the exporter folded them); export the model with its batch norms, ' +
-      'or give images by --calib DIR',
+      'or give images (--calib DIR, or --images DIR of analyze)',
   );
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CommandSpec } from '../command.js';
+import { analyzeCommand } from './analyze.js';
 import { benchCommand } from './bench.js';
 import { compareCommand } from './compare.js';
 import { compareDumpCommand } from './compare-dump.js';
@@ -15,6 +16,7 @@ import { targetsCommand } from './targets.js';
 /** Every command, in the order of the help text. A new one is its file and a line here. */
 export const commands: readonly CommandSpec[] = [
   inspectCommand,
+  analyzeCommand,
   quantizeCommand,
   convertCommand,
   runCommand,

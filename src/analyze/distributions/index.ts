@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+export { findingsOf } from './findings.js';
+export type { Finding } from './findings.js';
+export { distributionNeeds, distributionsOf, untilScores } from './layers.js';
+export type { Distributions, KindSummary, LayerDistribution, LayerKind } from './layers.js';
