@@ -72,19 +72,26 @@ export function settle(steps: Steps, a: Integers): string {
 
 export function times(steps: Steps, a: Integers, factor: Vector): Integers {
   if (factor.every((value) => value === 1n)) return a;
-  const bounds = mapEnds(a.bounds, [factor], (v, c) => v * entry(factor, c));
-  return integers(steps, steps.node('Mul', [settle(steps, a), steps.vector(factor)]), bounds);
+  const scaled = (v: bigint, c: number): bigint => v * entry(factor, c);
+  const bounds = mapEnds(a.bounds, [factor], scaled);
+  requireWide(steps, bounds);
+  // The offset can wait where the product without it has 64 bits, too.
+  const late = fits(mapEnds(bare(a), [factor], scaled));
+  const tensor = steps.node('Mul', [late ? a.tensor : settle(steps, a), steps.vector(factor)]);
+  const offset = byChannel([a.offset, factor], (c) => scaled(entry(a.offset, c), c));
+  return { tensor, offset: late ? offset : zero, bounds };
+}
+
+/** The bounds of the tensor alone. */
+function bare({ bounds, offset }: Pick<Integers, 'bounds' | 'offset'>): Bounds {
+  return mapEnds(bounds, [offset], (v, c) => v - entry(offset, c));
 }
 
 export function sum(steps: Steps, a: Integers, b: Integers): Integers {
-  const bounds = byChannel([a.bounds, b.bounds], (c): Interval => {
-    const [x, y] = [entry(a.bounds, c), entry(b.bounds, c)];
-    return [x[0] + y[0], x[1] + y[1]];
-  });
+  const bounds = sumOfBounds(a.bounds, b.bounds);
   const offset = byChannel([a.offset, b.offset], (c) => entry(a.offset, c) + entry(b.offset, c));
   // Without their offsets the two may lie elsewhere; so may the sum.
-  const bare = mapEnds(bounds, [offset], (v, c) => v - entry(offset, c));
-  const late = fits(bare) ? { a: a.tensor, b: b.tensor, offset } : undefined;
+  const late = fits(bare({ bounds, offset })) ? { a: a.tensor, b: b.tensor, offset } : undefined;
   const operands = late ?? { a: settle(steps, a), b: settle(steps, b), offset: zero };
   requireWide(steps, bounds);
   return {
@@ -92,6 +99,13 @@ export function sum(steps: Steps, a: Integers, b: Integers): Integers {
     offset: operands.offset,
     bounds,
   };
+}
+
+function sumOfBounds(a: Bounds, b: Bounds): Bounds {
+  return byChannel([a, b], (c): Interval => {
+    const [x, y] = [entry(a, c), entry(b, c)];
+    return [x[0] + y[0], x[1] + y[1]];
+  });
 }
 
 export function product(steps: Steps, a: Integers, b: Integers): Integers {
@@ -107,16 +121,55 @@ export function floorQuotient(steps: Steps, a: Integers, divisor: Vector): Integ
   if (divisor.every((value) => value === 1n)) return a;
   const bounds = mapEnds(a.bounds, [divisor], (v, c) => floored(v, entry(divisor, c)));
   // ONNX truncates, which is the floor of what is not negative: whole divisors make it so.
-  const lift = byChannel([a.bounds, divisor], (c) =>
-    larger(0n, -floored(entry(a.bounds, c)[0], entry(divisor, c))),
-  );
-  const raised = plus(
-    a,
-    byChannel([lift, divisor], (c) => entry(lift, c) * entry(divisor, c)),
-  );
+  const lift = liftOf(a.bounds, divisor);
+  const raised = plus(a, multiples(lift, divisor));
   if (!fits(raised.bounds)) return floorByRemainder(steps, a, divisor, bounds);
   const quotient = steps.node('Div', [settle(steps, raised), steps.vector(divisor)]);
   return { tensor: quotient, offset: lift.map((value) => -value), bounds };
+}
+
+/** How many divisors make numbers within the bounds not negative. */
+function liftOf(bounds: Bounds, divisor: Vector): Vector {
+  return byChannel([bounds, divisor], (c) =>
+    larger(0n, -floored(entry(bounds, c)[0], entry(divisor, c))),
+  );
+}
+
+function multiples(count: Vector, of: Vector): Vector {
+  return byChannel([count, of], (c) => entry(count, c) * entry(of, c));
+}
+
+/**
+ * The floor of (p + addend) / divisor, with one addend where `a` is negative and another where it is
+ * not. What lifts the dividend above 0 goes into both, so that there is one addition.
+ */
+export function floorQuotientBySign(
+  steps: Steps,
+  p: Integers,
+  a: Integers,
+  [negative, otherwise]: readonly [Vector, Vector],
+  divisor: Vector,
+): Integers {
+  if (a.bounds.every(([least]) => least >= 0n)) {
+    return floorQuotient(steps, plus(p, otherwise), divisor);
+  }
+  const both = byChannel([negative, otherwise], (c) =>
+    hull([entry(negative, c), entry(otherwise, c)]),
+  );
+  const bounds = sumOfBounds(p.bounds, both);
+  const count = liftOf(bounds, divisor);
+  const room = fits(mapEnds(bounds, [count], (v, c) => v + entry(count, c) * entry(divisor, c)));
+  const lift = room ? count : zero;
+  const raise = plus(p, multiples(lift, divisor)).offset;
+  const addend = (values: Vector): string =>
+    steps.vector(byChannel([values, raise], (c) => entry(values, c) + entry(raise, c)));
+  const chosen = steps.node('Where', [below(steps, a), addend(negative), addend(otherwise)]);
+  const raised = mapEnds(bounds, [lift, divisor], (v, c) => v + entry(lift, c) * entry(divisor, c));
+  const dividend = integers(steps, steps.node('Add', [p.tensor, chosen]), raised);
+  return plus(
+    floorQuotient(steps, dividend, divisor),
+    lift.map((value) => -value),
+  );
 }
 
 /** (a - a mod divisor) / divisor, where a lifted a would leave 64 bits. */
@@ -181,10 +234,9 @@ function extreme(
   return steps.node('Where', [passes, tensor, constant]);
 }
 
-/** 1 where a is negative, else 0. */
-export function isNegative(steps: Steps, a: Integers): Integers {
-  const less = steps.node('Less', [settle(steps, a), steps.vector(zero)]);
-  return integers(steps, steps.cast(less, 's64'), [[0n, 1n]]);
+/** A bool tensor: where a is negative. */
+function below(steps: Steps, a: Integers): string {
+  return steps.node('Less', [a.tensor, steps.vector(a.offset.map((value) => -value))]);
 }
 
 /** table[index], for indices that lie within the table. */
