@@ -73,9 +73,10 @@ const openSession = (bytes, optimization) =>
     logSeverityLevel: 3,
   });
 
-function feed(program, real) {
-  const { name, channels, height, width } = program.tensors[program.input];
-  return { [name]: new ort.Tensor('float32', real, [1, channels, height, width]) };
+/** The one input in the shape that the file declares: of a head alone it is [1, C] in a QDQ file. */
+function feed(session, real) {
+  const [{ name, shape }] = session.inputMetadata;
+  return { [name]: new ort.Tensor('float32', real, shape) };
 }
 
 /** The model with every tensor of the program as an output. */
@@ -123,7 +124,7 @@ async function compare(program, samples, name) {
     for (const real of samples) {
       const expected = expectedTensors(program, engine, real);
       if (options.dump !== undefined) dump(name, program, bytes, real, expected);
-      const got = await session.run(feed(program, real));
+      const got = await session.run(feed(session, real));
       for (const [tensor, want] of expected) {
         const wrong = countDifferences(want, got[tensor].data);
         if (wrong > 0) result.first ??= `${optimization} ${tensor}: ${wrong} of ${want.length}`;
@@ -149,10 +150,10 @@ function dump(name, program, bytes, real, expected) {
 }
 
 /** Median milliseconds of a run on one thread, all optimizations on. */
-async function time(bytes, program, real) {
+async function time(bytes, real) {
   const session = await openSession(bytes, 'all').catch(() => undefined);
   if (session === undefined) return null;
-  const inputs = { [session.inputNames[0]]: Object.values(feed(program, real))[0] };
+  const inputs = feed(session, real);
   const times = [];
   for (let i = 0; i < Number(options.runs); i += 1) {
     const start = performance.now();
@@ -171,7 +172,7 @@ async function ofQdq(quantGraph, program, samples) {
   const result = { compared: 0, differing: 0 };
   for (const real of samples) {
     const { outputs } = engine.runSync(lastbit.quantizeInput(program, real));
-    const got = await session.run(feed(program, real));
+    const got = await session.run(feed(session, real));
     for (const { name, data, channels, scale, zeroPoint } of outputs) {
       if (!(name in got)) continue;
       const codes = got[name].data.map((x) => Math.round(x / scale) + zeroPoint);
@@ -181,7 +182,7 @@ async function ofQdq(quantGraph, program, samples) {
   }
   engine.close();
   await session.release();
-  const milliseconds = await time(bytes, program, samples[0]);
+  const milliseconds = await time(bytes, samples[0]);
   return { outputs: result, bytes: bytes.length, milliseconds };
 }
 
@@ -197,7 +198,7 @@ async function checkTarget(model, file, target) {
   }
   const samples = await samplesOf(program);
   const compared = await compare(program, samples, `${basename(file)}.${program.target}`);
-  const milliseconds = await time(bytes, program, samples[0]);
+  const milliseconds = await time(bytes, samples[0]);
   const { quantGraph } = await quantized(model, file, target);
   const qdq = quantGraph ? { qdq: await ofQdq(quantGraph, program, samples) } : {};
   return { ...row, target: program.target, ...compared, bytes: bytes.length, milliseconds, ...qdq };
