@@ -52,5 +52,7 @@ export {
   writeNpy,
 } from './data/index.js';
 export type { LoadedSample, LoadedSource, NetworkInput, Preprocessing } from './data/index.js';
+export { prove } from './prove/index.js';
+export type { Certificate, LayerProof } from './prove/index.js';
 export { cosine, openComparison, sqnrDb } from './analyze/index.js';
 export { evaluate, paired95, placeLabel, tally, topClasses, wilson95 } from './evaluate/index.js';

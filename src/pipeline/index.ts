@@ -21,6 +21,8 @@ export { loadModel, loadQuantizedModel } from './load-model.js';
 export type { FloatModel, Model, ProgramModel, QuantizedModel } from './load-model.js';
 export { chooseTarget, programOf } from './choose-program.js';
 export type { ProgressListener } from './progress.js';
+export { proveModel } from './prove.js';
+export type { ProveModelOptions } from './prove.js';
 export { quantizeInMemory, quantizeModel } from './quantize.js';
 export type { QuantizeModelOptions, QuantizedResult } from './quantize.js';
 export { runModel } from './run.js';

@@ -11,6 +11,7 @@ import type {
   DumpMatch,
 } from '../analyze/index.js';
 import type { Accuracy } from '../evaluate/index.js';
+import type { Certificate } from '../prove/index.js';
 import type { SchemeChoice } from '../quantize/choose-schemes.js';
 import type { TargetConstraints } from '../targets/target.js';
 
@@ -248,6 +249,16 @@ export interface EvaluateDocument extends PreprocessFacts, Accuracy {
   readonly resumedFrom: number;
   /** What the importer left out of the file. */
   readonly notes: readonly string[];
+}
+
+export interface ProveDocument extends Certificate {
+  readonly model: string;
+  readonly target: string;
+  /** How well the target's profile is known. */
+  readonly evidence: 'verified' | 'source' | 'unverified';
+  /** What the importer left out of the file. */
+  readonly notes: readonly string[];
+  readonly seconds: number;
 }
 
 export interface TargetFacts {

@@ -9,6 +9,7 @@ import { demoCommand } from './demo.js';
 import { diffCommand } from './diff.js';
 import { evaluateCommand } from './evaluate.js';
 import { inspectCommand } from './inspect.js';
+import { proveCommand } from './prove.js';
 import { quantizeCommand } from './quantize.js';
 import { runCommand } from './run.js';
 import { targetsCommand } from './targets.js';
@@ -25,6 +26,7 @@ export const commands: readonly CommandSpec[] = [
   compareDumpCommand,
   evaluateCommand,
   benchCommand,
+  proveCommand,
   targetsCommand,
   demoCommand,
 ];

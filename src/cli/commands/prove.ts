@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+import { exitCodes, proveModel } from '../../index.js';
+import { proveText } from '../../report/index.js';
+import { defineCommand } from '../command.js';
+import { model, target } from '../options.js';
+
+export const proveCommand = defineCommand({
+  name: 'prove',
+  summary: 'range certificate: no accumulator can overflow, or a counterexample',
+  positionals: ['model'],
+  options: { model, target },
+  run: async (options, { print }) => {
+    const document = await proveModel(options);
+    print(document, proveText);
+    return document.ok ? exitCodes.ok : exitCodes.checkFailed;
+  },
+});

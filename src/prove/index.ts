@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+export { codeIntervals } from './intervals.js';
+export type { Interval } from './intervals.js';
+export { sumBounds } from './conv-bounds.js';
+export type { Extreme, SumBounds } from './conv-bounds.js';
+export { bitsFor, prove } from './prove.js';
+export type { Certificate, LayerProof } from './prove.js';
