@@ -59,6 +59,8 @@ own way. So single codes differ by design and the differences go on through the 
 images on which the two classes have the same code in one of the two results. "1 step": at most one step
 apart in both. "nearest": the same file under the target \`onnxruntime\`, float32 scales and half to even as
 there, where it can represent it: only sums next to ties should then start to differ. Distances are of the output codes, in steps.
+"integer form": what \`convert --form integer\` makes of the file for its target, in onnxruntime the same way; it
+holds the target's own arithmetic, so no code should differ.
 
 Of the images that disagree most are at ties. How codes come to differ is not settled for every row: the
 last table counts them layer by layer.

@@ -6,7 +6,7 @@ const { readFileSync } = require('node:fs');
 const ort = require('onnxruntime-node');
 
 const { Engine, loadQuantizedModel, placeLabel } = require('../../dist/index.js');
-const { programOf, quantizeInput } = require('../../dist/index.js');
+const { programOf, quantizeInput, writeInteger } = require('../../dist/index.js');
 const { imagesFor } = require('./images.cjs');
 
 /** The file in integers with onnxruntime's own scales and rounding; undefined where it has no such form. */
@@ -31,6 +31,18 @@ async function openTheirs(file, { channels, height, width }) {
   };
 }
 
+/** The target's program as integer operators, in onnxruntime without optimizations: codes. */
+async function openIntegerForm(program) {
+  const options = { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1 };
+  const session = await ort.InferenceSession.create(writeInteger(program), options);
+  const { channels, height, width } = program.tensors[program.input];
+  const codes = session.outputNames.find((name) => name.endsWith('_codes'));
+  return async (input) => {
+    const tensor = new ort.Tensor('float32', input, [1, channels, height, width]);
+    return (await session.run({ [session.inputNames[0]]: tensor }))[codes].data;
+  };
+}
+
 /** How far apart two classes are in both results, in codes. */
 function disagreement(name, own, theirs, ownTop, theirTop) {
   const margins = [own[ownTop] - own[theirTop], theirs[theirTop] - theirs[ownTop]];
@@ -43,6 +55,8 @@ async function main([file, folder, preset, limit]) {
   const engine = Engine.load(program, { threads: 1 });
   const nearest = openNearest(model);
   const run = await openTheirs(file, program.tensors[program.input]);
+  const runInteger = await openIntegerForm(program);
+  const integer = { agreeing: 0, differing: 0 };
   const output = program.tensors[program.outputs[0]];
   const disagreeing = [];
   let [images, hits, theirHits, codes, differing, sum, largest] = [0, 0, 0, 0, 0, 0, 0];
@@ -63,6 +77,9 @@ async function main([file, folder, preset, limit]) {
       const like = (await nearest.run(pixels)).outputs[0].data;
       agreeingNearest += placeLabel(like, label).top === other.top;
     }
+    const integers = await runInteger(input);
+    integer.agreeing += placeLabel(integers, label).top === mine.top;
+    integer.differing += own.filter((code, i) => code !== integers[i]).length;
     codes += own.length;
     own.forEach((code, i) => {
       const distance = Math.abs(code - theirs[i]);
@@ -83,6 +100,7 @@ async function main([file, folder, preset, limit]) {
       theirTop1: percent(theirHits),
     },
     agreeingNearest: nearest ? agreeingNearest : null,
+    integer,
     output: { dtype: output.dtype, codes, differing, mean: sum / codes, largest },
     disagreeing,
   };

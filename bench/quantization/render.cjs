@@ -64,7 +64,7 @@ function renderAccuracy(rows) {
 function renderAgreement(rows) {
   const header = [
     ...['net', 'flags', 'images', 'agree', '%', 'goal 99 %', 'at ties', '1 step', 'further'],
-    'nearest',
+    ...['nearest', 'integer form', 'its codes differing'],
     ...['top-1', 'theirs', 'codes differing', 'mean', 'largest', 'calibration', 'commit'],
   ];
   const body = rows.map((row) => {
@@ -72,10 +72,12 @@ function renderAgreement(rows) {
     const tied = disagreeing.filter((one) => one.tied);
     const close = disagreeing.filter((one) => !one.tied && Math.max(...one.margins) <= 1);
     const share = (100 * agreeing) / images;
+    const { integer = { agreeing: 'not run', differing: '' } } = row;
     return [
       ...[net, flags, images, agreeing, share.toFixed(2), share >= 99 ? 'reached' : '**missed**'],
       ...[tied.length, close.length, disagreeing.length - tied.length - close.length],
       row.agreeingNearest === undefined ? 'not run' : (row.agreeingNearest ?? 'no such form'),
+      ...[integer.agreeing, integer.differing],
       ...[row.top1.toFixed(2), row.theirTop1.toFixed(2)],
       `${((100 * output.differing) / output.codes).toFixed(1)} %`,
       ...[output.mean.toFixed(3), `${output.largest} (${output.dtype})`, calibration, commit],
