@@ -2,7 +2,7 @@
 // What each step of quantization is worth: the best recipe less one step or with another method, and the
 // naive one with one more, by `ablation` in cases/quantization.json. Results:
 // results/quantization/ablation.json and .md.
-//   node bench/ablation.cjs [--sets LIST] [--only TEXT] [--calibration N] [--fresh] [--render]
+//   node bench/ablation.cjs [--sets LIST] [--only TEXT] [--skip TEXT] [--calibration N] [--fresh] [--render]
 // Sets: nips17 and left-out, which choices may be made on, and val or val:N (the first N images); default
 // nips17,val:200. Rows that have them already are kept, unless --fresh. Needs a build and LASTBIT_DATA.
 const { writeFileSync } = require('node:fs');
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
   options: {
     sets: { type: 'string', default: 'nips17,val:200' },
     only: { type: 'string', default: '' },
+    skip: { type: 'string', default: '' },
     calibration: { type: 'string', default: '48' },
     fresh: { type: 'boolean', default: false },
     render: { type: 'boolean', default: false },
