@@ -36,7 +36,7 @@ export interface Gram {
   readonly imageReal: Float64Array;
 }
 
-/** Adds up a Gram, image by image; memory does not grow with their number. */
+/** Adds up a Gram, image by image; of each only two means a term are kept. */
 export interface GramSum {
   /**
    * @param quantized [channels, height, width]

@@ -28,9 +28,8 @@ interface Terms {
 }
 
 /**
- * Bounds on every sum that an output channel's accumulator holds. With `when = end` there is one sum, which is
- * all there is to hold; otherwise bounds hold for partial sums in any order, with or without the bias. Terms at
- * the border, and those of a partial sum that are still to come, are 0.
+ * Bounds on every sum that an output channel's accumulator holds: the last one with `when = end`, otherwise all
+ * partial ones in the program's order. A term that the border can leave out may also be 0.
  */
 export function sumBounds(
   op: ConvOp,
@@ -39,20 +38,33 @@ export function sumBounds(
   channel: number,
 ): SumBounds {
   const terms = termsOf(op, input, codes, channel);
-  const missing = op.accumulator.when === 'each' || op.pads.some((pad) => pad > 0);
-  let [min, max] = [0, 0];
-  for (let term = 0; term < terms.count; term++) {
-    const [low, high] = productEnds(terms, term);
-    min += missing ? Math.min(low, 0) : low;
-    max += missing ? Math.max(high, 0) : high;
-  }
-  const bias = op.bias[channel]!;
-  return op.accumulator.when === 'end'
-    ? { min: min + bias, max: max + bias }
-    : { min: min + Math.min(bias, 0), max: max + Math.max(bias, 0) };
+  const missing = op.pads.some((pad) => pad > 0);
+  const ends = Array.from({ length: terms.count }, (_, term) => productEnds(terms, term));
+  const least = ends.map(([low]) => (missing ? Math.min(low, 0) : low));
+  const greatest = ends.map(([, high]) => (missing ? Math.max(high, 0) : high));
+  return {
+    min: heldSums(op, channel, least).reduce((a, b) => Math.min(a, b)),
+    max: heldSums(op, channel, greatest).reduce((a, b) => Math.max(a, b)),
+  };
 }
 
-/** The codes that bring the greatest (or least) sum of a channel over a window inside the image, bias included. */
+/** What the accumulator holds, one after the other, while it adds these products. */
+function heldSums(
+  { accumulator: { when, biasFirst }, bias }: ConvOp,
+  channel: number,
+  products: readonly number[],
+): readonly number[] {
+  let sum = biasFirst ? bias[channel]! : 0;
+  const held = [sum];
+  for (const product of products) held.push((sum += product));
+  if (!biasFirst) held.push(sum + bias[channel]!);
+  return when === 'each' ? held : held.slice(-1);
+}
+
+/**
+ * The codes that bring a channel the greatest (or least) products over a window inside the image, and the greatest
+ * (least) sum that its accumulator holds then.
+ */
 export function extremeOf(
   op: ConvOp,
   input: ProgramTensor,
@@ -61,12 +73,15 @@ export function extremeOf(
   side: 'least' | 'greatest',
 ): Extreme {
   const terms = termsOf(op, input, codes, channel);
-  const chosen = Int32Array.from({ length: terms.count }, (_, term) => {
+  const chosen = Array.from({ length: terms.count }, (_, term) => {
     const rising = terms.weight(term) >= 0;
     return (side === 'greatest') === rising ? terms.greatest(term) : terms.least(term);
   });
-  const value = chosen.reduce((sum, x, term) => sum + x * terms.weight(term), op.bias[channel]!);
-  return { channel, value, codes: Array.from(chosen, (x) => x + input.zeroPoint) };
+  const products = chosen.map((x, term) => x * terms.weight(term));
+  const value = heldSums(op, channel, products).reduce((a, b) =>
+    side === 'greatest' ? Math.max(a, b) : Math.min(a, b),
+  );
+  return { channel, value, codes: chosen.map((x) => x + input.zeroPoint) };
 }
 
 function productEnds(terms: Terms, term: number): readonly [number, number] {

@@ -20,7 +20,7 @@ export interface LayerProof {
   readonly overflow?: Accumulator['overflow'];
   /** Pairs of products that saturate to 16 bits: what they reach. */
   readonly pairs?: SumBounds & { readonly ok: boolean };
-  /** Input codes that leave the range; an operation that reads them before it would show it. */
+  /** Codes that leave the range when the operation reads them; absent where only bounds do (border windows). */
   readonly counterexample?: Extreme;
 }
 
@@ -69,23 +69,26 @@ function convProof(op: ConvOp, input: ProgramTensor, codes: Interval): LayerProo
     ...{ name: op.name, op: op.op, ...sums, ok: sums.ok && pairsFit },
     overflow: accumulator.overflow,
     ...(pairs && { pairs: { ...pairs, ok: pairsFit } }),
-    ...(sums.ok ? {} : { counterexample: worst(op, input, codes, bounds) }),
+    ...(sums.ok ? {} : counterexampleOf(op, input, codes, bounds)),
   };
 }
 
-/** The sum that leaves the range furthest, and the codes that make it. */
-function worst(
+/** The sum that leaves the range furthest, and the codes that make it, if codes inside the image do. */
+function counterexampleOf(
   op: ConvOp,
   input: ProgramTensor,
   codes: Interval,
   bounds: readonly SumBounds[],
-): Extreme {
+): Pick<LayerProof, 'counterexample'> {
   const { min, max } = hull(bounds);
   const side = max >= -min ? 'greatest' : 'least';
   const channel = bounds.findIndex((one) =>
     side === 'greatest' ? one.max === max : one.min === min,
   );
-  return extremeOf(op, input, codes, channel, side);
+  const counterexample = extremeOf(op, input, codes, channel, side);
+  const { bits, overflow } = op.accumulator;
+  const { value } = counterexample;
+  return verdict({ min: value, max: value }, bits, overflow).ok ? {} : { counterexample };
 }
 
 /** Sums of other operations; undefined where none are kept in an integer register. */

@@ -175,6 +175,38 @@ test('an accumulator of the bits needed never traps, one bit less does', () => {
   expect(traps).toBeGreaterThan(10);
 });
 
+test('sums that overflow on the way: shown where the order of the program makes them', () => {
+  // 3 x 100 x 127 = 38100 leaves 16 bits; a bias of -20000 brings the last sum back.
+  const input: ProgramTensor = {
+    ...{ name: 'x', dtype: 's8', height: 1, width: 1, channels: 3, zeroPoint: 0, scale: 1 },
+  };
+  const program = (biasFirst: boolean): Program =>
+    alone(
+      {
+        ...{ op: 'conv', name: 'sum', inputs: [0], output: 1, kernel: [1, 1], strides: [1, 1] },
+        ...{ dilations: [1, 1], pads: [0, 0, 0, 0], groups: 1, weightType: 's8' },
+        weights: Int8Array.of(100, 100, 100),
+        weightZeroPoints: Int32Array.of(0),
+        bias: Int32Array.of(-20000),
+        accumulator: { bits: 16, overflow: 'trap', when: 'each', products: 'exact', biasFirst },
+        requant: { kind: 'none' },
+        clamp: { lo: Int32Array.of(0), hi: Int32Array.of(0) },
+      },
+      input,
+      { bits: 16, overflow: 'trap', when: 'each', biasFirst },
+    );
+  const last = prove(program(false)).layers[0]!;
+  // The least is -38400, then less the bias.
+  expect(last).toMatchObject({ ok: false, accMin: -58400, accMax: 38100 });
+  for (const biasFirst of [false, true]) {
+    const { counterexample } = prove(program(biasFirst)).layers[0]!;
+    const run = interpret(program(biasFirst), Int8Array.from(counterexample!.codes));
+    expect(run.trap).toBeDefined();
+  }
+  // With the bias first nothing is ever above 18100.
+  expect(prove(program(true)).layers[0]).toMatchObject({ accMin: -58400, accMax: 18100 });
+});
+
 test('the engine computes the same bounds for itself, from whole types and for partial sums', () => {
   let layers = 0;
   for (const seed of seeds) {
@@ -186,7 +218,10 @@ test('the engine computes the same bounds for itself, from whole types and for p
       const [lo, hi] = codeRange[input.dtype].map((code) =>
         new Int32Array(input.channels).fill(code),
       );
-      const each: ConvOp = { ...op, accumulator: { ...op.accumulator, when: 'each' } };
+      const each: ConvOp = {
+        ...op,
+        accumulator: { ...op.accumulator, when: 'each', biasFirst: false },
+      };
       const bounds = [...op.bias.keys()].map((c) =>
         sumBounds(each, input, { lo: lo!, hi: hi! }, c),
       );
