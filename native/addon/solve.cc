@@ -92,7 +92,6 @@ class GramSumObject : public Napi::ObjectWrap<GramSumObject> {
     result["covariance"] = to_array(env, gram.covariance);
     result["cross"] = to_array(env, gram.cross);
     result["meanQuantized"] = to_array(env, gram.mean_quantized);
-    result["meanReal"] = to_array(env, gram.mean_real);
     result["imageQuantized"] = to_array(env, gram.image_quantized);
     result["imageReal"] = to_array(env, gram.image_real);
     return result;

@@ -174,12 +174,12 @@ Gram GramSum::result() const {
   gram.covariance.resize(groups * terms * terms);
   if (wants_cross_) gram.cross.resize(groups * terms * terms);
   gram.mean_quantized = mean_of(sum_quantized_, groups * terms, inverse);
-  gram.mean_real = mean_of(sum_real_, groups * terms, inverse);
+  const std::vector<double> mean_real = mean_of(sum_real_, groups * terms, inverse);
   gram.image_quantized = image_means(sum_quantized_, counts_);
   gram.image_real = image_means(sum_real_, counts_);
   for (size_t g = 0; g < groups; ++g) {
     const double* mean_q = gram.mean_quantized.data() + g * terms;
-    const double* mean_r = gram.mean_real.data() + g * terms;
+    const double* mean_r = mean_real.data() + g * terms;
     std::vector<double> covariance(terms * terms);
     for (size_t i = 0; i < terms; ++i) {
       for (size_t j = 0; j < terms; ++j) {

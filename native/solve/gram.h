@@ -32,7 +32,6 @@ struct Gram {
   std::vector<double> covariance;      // [groups][terms][terms], of the quantized inputs
   std::vector<double> cross;           // [groups][terms real][terms quantized], or empty
   std::vector<double> mean_quantized;  // [groups][terms]
-  std::vector<double> mean_real;       // [groups][terms]
   // Means over the positions of each image, [images][groups][terms].
   std::vector<double> image_quantized, image_real;
 };

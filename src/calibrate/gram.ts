@@ -29,8 +29,6 @@ export interface Gram {
   readonly cross: Float64Array;
   /** [groups, terms] */
   readonly meanQuantized: Float64Array;
-  /** [groups, terms] */
-  readonly meanReal: Float64Array;
   /** Means over the positions of each image, [images, groups, terms]. */
   readonly imageQuantized: Float64Array;
   readonly imageReal: Float64Array;

@@ -102,7 +102,6 @@ function inRealUnits(gram: Gram, scale: number): Gram {
     covariance: gram.covariance.map((value) => value * scale * scale),
     cross: gram.cross.map((value) => value * scale),
     meanQuantized: gram.meanQuantized.map((value) => value * scale),
-    meanReal: gram.meanReal,
     imageQuantized: gram.imageQuantized.map((value) => value * scale),
     imageReal: gram.imageReal,
   };
