@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch net -> ONNX opset 13 with batch norms as nodes, readable names and lastbit's metadata."""
 
+import inspect
 import io
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import torch
 from torch import nn
 
 OPSET = 13
+# From 2.5 on PyTorch has two exporters; names of modules and unfolded norms are the older one's.
+CLASSIC_EXPORTER = (
+    {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+)
 METADATA = {"lastbit.preprocess": "tf", "lastbit.data": "Fashion-MNIST 28x28, zero-padded to 32x32"}
 
 
@@ -17,7 +22,9 @@ def _readable(name: str) -> str:
     return name[1:].replace("_output_0", "") if name.startswith("/") else name
 
 
-def export_onnx(net: nn.Module, name: str, file: Path) -> None:
+def export_onnx(
+    net: nn.Module, name: str, file: Path, metadata: "dict[str, str]" = METADATA
+) -> None:
     """Input `input` f32 [1,3,32,32], output `logits` f32 [1,10]; no softmax."""
     exported = io.BytesIO()
     torch.onnx.export(
@@ -30,6 +37,7 @@ def export_onnx(net: nn.Module, name: str, file: Path) -> None:
         # PRESERVE keeps eval mode and leaves convolution and batch norm apart.
         training=torch.onnx.TrainingMode.PRESERVE,
         do_constant_folding=False,
+        **CLASSIC_EXPORTER,
     )
     model = onnx.load_from_string(exported.getvalue())
     model.graph.name = name
@@ -39,7 +47,7 @@ def export_onnx(net: nn.Module, name: str, file: Path) -> None:
         node.output[:] = [_readable(value) for value in node.output]
     for value in model.graph.value_info:
         value.name = _readable(value.name)
-    for key, value in METADATA.items():
+    for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model, full_check=True)
     kinds = [node.op_type for node in model.graph.node]
