@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cpu.h"
-#include "kernels/aligned.h"
+#include "memory/aligned.h"
 #include "kernels/check.h"
 #include "kernels/conv/conv_ref.h"
 #include "kernels/conv/fast_conv.h"

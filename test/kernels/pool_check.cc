@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/aligned.h"
+#include "memory/aligned.h"
 #include "kernels/check.h"
 #include "kernels/pool/global_pool.h"
 #include "kernels/pool/pool_ref.h"

@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/aligned.h"
+#include "memory/aligned.h"
 #include "kernels/requant/epilogue.h"
 
 namespace lastbit {

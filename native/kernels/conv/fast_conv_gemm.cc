@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/aligned.h"
+#include "memory/aligned.h"
 #include "kernels/conv/fast_conv_plan.h"
 #include "kernels/conv/pair_panels.h"
 #include "kernels/conv/panel_widths.h"
