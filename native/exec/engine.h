@@ -12,10 +12,10 @@
 
 #include "exec/plan.h"
 #include "exec/step.h"
-#include "threads/thread_pool.h"
 #include "kernels/input/input.h"
 #include "program/program.h"
 #include "program/ranges.h"
+#include "threads/thread_pool.h"
 
 namespace lastbit::exec {
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include "threads/thread_pool.h"
 #include "solve/search.h"
+#include "threads/thread_pool.h"
 
 namespace lastbit::solve {
 namespace {

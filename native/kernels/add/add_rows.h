@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Additions as row kernels: by vectors where a variant computes the form exactly, else by a table of
-// all pairs of 8-bit codes, else by the definition.
+// Additions as row kernels: by vectors where a variant computes the form exactly, else by a table
+// of all pairs of 8-bit codes, else by the definition.
 #pragma once
 #include <cstdint>
 #include <memory>

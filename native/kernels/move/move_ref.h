@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definitions of the operations that move codes and compute nothing: types, and so the offsets of
-// stored codes, of all sides are equal.
+// The definitions of the operations that move codes and compute nothing: types, and so the offsets
+// of stored codes, of all sides are equal.
 #pragma once
 #include <cstddef>
 #include <memory>
