@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "exec/split.h"
+#include "threads/split.h"
 
 namespace lastbit::exec {
 namespace {
@@ -89,15 +89,15 @@ void Context::copy_out(const Job& job, uint32_t tensor) const {
 }
 
 // False where a real is no number.
-bool Context::take_input(const Input& input, ThreadPool* pool) {
+bool Context::take_input(const Input& input, threads::ThreadPool* pool) {
   const Program& program = model_.program();
   const Image& image = images_[program.input];
   const int32_t zero_point = program.tensors[program.input].zero_point;
   std::atomic<bool> numbers{true};
-  const int32_t tasks = pool == nullptr ? 1 : split(image.height, threads_);
+  const int32_t tasks = pool == nullptr ? 1 : threads::split(image.height, threads_);
   const auto rows = [&](int32_t task, int32_t) {
-    const int32_t begin = part_begin(image.height, task, tasks);
-    const int32_t end = part_begin(image.height, task + 1, tasks);
+    const int32_t begin = threads::part_begin(image.height, task, tasks);
+    const int32_t end = threads::part_begin(image.height, task + 1, tasks);
     fill_halo(image, zero_point, task, tasks);
     if (input.codes != nullptr) {
       copy_in(static_cast<const uint8_t*>(input.codes), begin, end, image);
@@ -115,12 +115,12 @@ bool Context::take_input(const Input& input, ThreadPool* pool) {
   return numbers.load(std::memory_order_relaxed);
 }
 
-bool Context::run_step(size_t i, ThreadPool* pool, Outcome* outcome) {
+bool Context::run_step(size_t i, threads::ThreadPool* pool, Outcome* outcome) {
   const Step& step = *model_.steps()[i];
   const program::Op& op = model_.program().ops[i];
   const Image& output = images_[op.output];
   const int32_t zero_point = model_.program().tensors[op.output].zero_point;
-  const StepImages images{inputs_[i].data(), &output};
+  const OpImages images{inputs_[i].data(), &output};
   const int32_t tasks = tasks_[i];
   const auto task = [&](int32_t task, int32_t thread) {
     uint8_t* scratch = scratch_.data() + model_.scratch_bytes() * static_cast<size_t>(thread);
@@ -145,7 +145,7 @@ bool Context::run_step(size_t i, ThreadPool* pool, Outcome* outcome) {
   return true;
 }
 
-Outcome Context::run(const Job& job, ThreadPool* pool) {
+Outcome Context::run(const Job& job, threads::ThreadPool* pool) {
   const Program& program = model_.program();
   Outcome outcome;
   outcome.not_a_number = !take_input(job.input, pool);

@@ -12,10 +12,10 @@
 
 #include "exec/plan.h"
 #include "exec/step.h"
-#include "exec/thread_pool.h"
 #include "kernels/input/input.h"
 #include "program/program.h"
 #include "program/ranges.h"
+#include "threads/thread_pool.h"
 
 namespace lastbit::exec {
 
@@ -93,11 +93,11 @@ class Context {
 
   // Runs on `pool`, which has as many threads, or on the caller alone if it is null. Allocates
   // nothing.
-  Outcome run(const Job& job, ThreadPool* pool);
+  Outcome run(const Job& job, threads::ThreadPool* pool);
 
  private:
-  bool take_input(const Input& input, ThreadPool* pool);
-  bool run_step(size_t i, ThreadPool* pool, Outcome* outcome);
+  bool take_input(const Input& input, threads::ThreadPool* pool);
+  bool run_step(size_t i, threads::ThreadPool* pool, Outcome* outcome);
   void copy_out(const Job& job, uint32_t tensor) const;
 
   const Model& model_;
@@ -125,7 +125,7 @@ class Engine {
 
  private:
   Model model_;
-  ThreadPool pool_;
+  threads::ThreadPool pool_;
   std::mutex mutex_;
   Context context_;
   std::vector<std::unique_ptr<Context>> single_;  // by thread, made at the first run_many

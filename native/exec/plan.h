@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/view.h"
+#include "memory/view.h"
 #include "program/program.h"
 
 namespace lastbit::exec {
@@ -20,7 +20,7 @@ struct Placement {
 
 struct Plan {
   std::vector<Placement> tensors;  // as in the program
-  // All offsets, plus 64 readable bytes after the last one (kernels/view.h).
+  // All offsets, plus 64 readable bytes after the last one (memory/view.h).
   size_t arena_bytes = 0;
 };
 

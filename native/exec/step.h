@@ -7,17 +7,11 @@
 #include <memory>
 
 #include "kernels/conv/conv_ref.h"
-#include "kernels/image.h"
+#include "kernels/row_kernel.h"
 #include "program/program.h"
 #include "program/ranges.h"
 
 namespace lastbit::exec {
-
-// What one call of Step::run reads and writes: images in the order of the operation's inputs.
-struct StepImages {
-  const Image* const* inputs;
-  const Image* output;
-};
 
 class Step {
  public:
@@ -35,7 +29,7 @@ class Step {
   virtual int32_t task_count(int32_t threads) const = 0;
   // Does task `task` of `tasks`. Sets trap->element, which is -1 at first, if an accumulator
   // trapped. Lower tasks hold lower elements.
-  virtual void run(const StepImages& images, int32_t task, int32_t tasks, uint8_t* scratch,
+  virtual void run(const OpImages& images, int32_t task, int32_t tasks, uint8_t* scratch,
                    TrapSite* trap) const = 0;
 };
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "threads/split.h"
+
 namespace lastbit {
 
 using program::CodeType;
@@ -84,8 +86,8 @@ void fill_halo(const Image& image, int32_t zero_point, int32_t part, int32_t par
   const size_t right = static_cast<size_t>(h.right) * static_cast<size_t>(image.channels);
   // Memory is [top rows][left, row 0, right][left, row 1, right]...[bottom rows], so the right edge
   // of a row and the left edge of the next one are one run.
-  const int32_t begin = part_begin(image.height, part, parts);
-  const int32_t end = part_begin(image.height, part + 1, parts);
+  const int32_t begin = threads::part_begin(image.height, part, parts);
+  const int32_t end = threads::part_begin(image.height, part + 1, parts);
   const int32_t last = image.height - 1;
   if (part == 0) {
     std::memset(image.row(-h.top) - left, value, static_cast<size_t>(h.top) * row + left);

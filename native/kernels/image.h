@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a reference kernel sees an activation of any type. 8-bit codes are stored as kernels/view.h
+// How a reference kernel sees an activation of any type. 8-bit codes are stored as memory/view.h
 // says (u8, s8 offset by 128); s16 and s32 are stored as they are.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/view.h"
+#include "memory/view.h"
 #include "program/program.h"
 
 namespace lastbit {

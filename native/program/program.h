@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "kernels/view.h"
+#include "memory/view.h"
 #include "numeric/round.h"
 #include "numeric/saturate.h"
 
@@ -30,7 +30,7 @@ constexpr size_t code_bytes(CodeType t) {
 }
 constexpr bool is_8_bit(CodeType t) { return t == CodeType::u8 || t == CodeType::s8; }
 
-// What is added to a code of an 8-bit tensor to get the stored u8 of kernels/view.h: 0 or 128.
+// What is added to a code of an 8-bit tensor to get the stored u8 of memory/view.h: 0 or 128.
 constexpr int32_t stored_offset(CodeType t) { return t == CodeType::s8 ? 128 : 0; }
 
 // height, width, channels are in [1, 65536], codes() <= 2^28; zero_point is a code of the type.

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "exec/thread_pool.h"
+#include "threads/thread_pool.h"
 
 namespace lastbit::solve {
 
@@ -60,7 +60,7 @@ class GramSum {
   double* image_sums(std::vector<double>& sums);
 
   Geometry geometry_;
-  exec::ThreadPool pool_;
+  threads::ThreadPool pool_;
   bool wants_cross_;
   std::vector<size_t> counts_;  // positions of each image
   std::vector<double> squares_, cross_;

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include "exec/thread_pool.h"
 #include "solve/search.h"
+#include "threads/thread_pool.h"
 
 namespace lastbit::solve {
 namespace {
@@ -240,7 +240,7 @@ class Rounding {
   const Layer& layer_;
   const Grid& grid_;
   RoundingOptions options_;
-  exec::ThreadPool pool_;
+  threads::ThreadPool pool_;
   bool per_channel_ = false;
   std::vector<Task> tasks_;
   std::vector<Quadratic> quadratics_;

@@ -99,6 +99,7 @@ void check_conv(Check& check);
 void bench_conv(Check& check);
 void check_add(Check& check);
 void check_pool(Check& check);
+void check_rows(Check& check);
 void bench_add(Check& check);
 
 }  // namespace lastbit::check

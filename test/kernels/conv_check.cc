@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "cpu.h"
-#include "kernels/aligned.h"
 #include "kernels/check.h"
 #include "kernels/conv/conv_ref.h"
 #include "kernels/conv/fast_conv.h"
 #include "kernels/image.h"
 #include "kernels/staged.h"
+#include "memory/aligned.h"
 #include "program/ranges.h"
 
 namespace lastbit::check {

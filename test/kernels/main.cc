@@ -57,5 +57,6 @@ int main(int count, char** words) {
   lastbit::check::check_conv(check);
   lastbit::check::check_add(check);
   lastbit::check::check_pool(check);
+  lastbit::check::check_rows(check);
   return check.report() ? 0 : 1;
 }

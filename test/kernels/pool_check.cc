@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/aligned.h"
 #include "kernels/check.h"
 #include "kernels/pool/global_pool.h"
 #include "kernels/pool/pool_ref.h"
 #include "kernels/staged.h"
+#include "memory/aligned.h"
 
 namespace lastbit::check {
 namespace {

@@ -241,7 +241,7 @@ TEST(Image, HaloIsFilledAroundTheImageAndNowhereElse) {
 TEST(ThreadPool, EachThreadBeginsWithItsOwnPart) {
   using Clock = std::chrono::steady_clock;
   constexpr int32_t threads = 3, tasks = 12;
-  exec::ThreadPool pool(threads);
+  threads::ThreadPool pool(threads);
   std::atomic<int32_t> first[threads], arrived{0};
   for (auto& task : first) task = -1;
   pool.run(tasks, [&](int32_t task, int32_t thread) {
@@ -259,7 +259,7 @@ TEST(ThreadPool, EachThreadBeginsWithItsOwnPart) {
 // A worker that loses its core in the middle of a task: the caller waits once, then leaves it out.
 TEST(ThreadPool, LateWorkerRests) {
   using Clock = std::chrono::steady_clock;
-  exec::ThreadPool pool(2);
+  threads::ThreadPool pool(2);
   std::atomic<int32_t> helped{0};
   const auto round = [&](std::chrono::milliseconds delay) {
     std::atomic<bool> joined{false};
@@ -286,7 +286,7 @@ TEST(ThreadPool, LateWorkerRests) {
 }
 
 TEST(ThreadPool, RunsEachTaskOnce) {
-  exec::ThreadPool pool(4);
+  threads::ThreadPool pool(4);
   for (int round = 0; round < 2000; ++round) {
     const int32_t tasks = 1 + round % 37;
     std::vector<std::atomic<int>> counts(static_cast<size_t>(tasks));

@@ -11,8 +11,8 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/aligned.h"
 #include "kernels/requant/epilogue.h"
+#include "memory/aligned.h"
 
 namespace lastbit {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "kernels/view.h"
+#include "memory/view.h"
 #include "program/ranges.h"
 
 namespace lastbit {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "kernels/aligned.h"
 #include "kernels/conv/fast_conv_plan.h"
 #include "kernels/conv/raw_finish.h"
 #include "kernels/dwconv/dwconv.h"
+#include "memory/aligned.h"
 
 namespace lastbit {
 namespace {

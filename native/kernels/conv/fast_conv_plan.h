@@ -9,7 +9,7 @@
 #include "kernels/requant/epilogue.h"
 #include "kernels/requant/floor_f32.h"
 #include "kernels/requant/lane_steps.h"
-#include "kernels/uninitialized.h"
+#include "memory/uninitialized.h"
 #include "program/program.h"
 
 namespace lastbit {

@@ -19,37 +19,48 @@
 
 namespace lastbit {
 
+// What one tile is made of.
 struct TileArgs {
-  const uint8_t* a = nullptr;  // operands of the first row, 4 bytes for each group of terms
-  ptrdiff_t a_stride = 0;      // bytes to the next row
-  const uint8_t* b = nullptr;
-  size_t groups = 0;                    // k / terms, rounded up
-  const int32_t* bias = nullptr;        // one per channel of the panel, in lane order
-  const int32_t* row_terms = nullptr;   // added to every channel of a row; may be null
-  const int32_t* parameters = nullptr;  // form_slots(form) vectors for each vector of channels
-  const uint8_t* lo = nullptr;  // one vector of bytes each, in channel order, repeated where
-  const uint8_t* hi = nullptr;  // the panel is shorter; with 3 vectors: of 2, then of the third
-  bool clamps = true;           // whether they change anything that saturating to u8 does not
-  uint8_t* c = nullptr;         // Form::raw: int32 accumulators in lane order
-  ptrdiff_t c_stride = 0;       // bytes
-  int32_t channels = 0;         // of the panel that exist; only kernels that store_part look at it
-  // Groups of operands that are multiplied once more, by weights that follow the others: what the
-  // few weights that leave s8 have too much. Bytes from the row's first operand.
-  const int32_t* extras = nullptr;
-  size_t extra_count = 0;
-  // With pairs only. A vector of s16, all 2^prescale of the form (other kernels have that in their
-  // weights); how the panel is packed.
-  const int32_t* ones = nullptr;
-  const PairPanel* pairs = nullptr;
-  // For shapes that take fewer rows. Row `wrap` begins the next image row, and so does every
-  // `width`th after it: each is `gap` bytes further.
-  int32_t rows = 0;
-  int32_t wrap = INT32_MAX, width = 0;
-  ptrdiff_t gap = 0;
-  // For kernels with most_step: the groups are so many times so many; and with a RunState: its
-  // memory.
-  int32_t steps = 0, step = 0;
-  uint8_t* state = nullptr;
+  // Activations: rows of operands, 4 bytes for each group of terms.
+  struct Rows {
+    const uint8_t* data = nullptr;   // the first row's
+    ptrdiff_t stride = 0;            // bytes to the next row
+    const int32_t* terms = nullptr;  // added to every channel of a row; may be null
+    int32_t count = 0;               // for shapes that take fewer rows
+  } rows;
+  // Packed weights of some output channels and what becomes of their sums.
+  struct Panel {
+    const uint8_t* weights = nullptr;
+    size_t groups = 0;                    // k / terms, rounded up
+    const int32_t* bias = nullptr;        // one per channel, in lane order
+    const int32_t* parameters = nullptr;  // form_slots(form) vectors for each vector of channels
+    const uint8_t* lo = nullptr;  // one vector of bytes each, in channel order, repeated where the
+    const uint8_t* hi = nullptr;  // panel is shorter; with 3 vectors: of 2, then of the third
+    bool clamps = true;           // whether they change anything that saturating to u8 does not
+    int32_t channels = 0;         // that exist; only kernels that store_part look at it
+    // Groups of operands that are multiplied once more, by weights that follow the others: what the
+    // few weights that leave s8 have too much. Bytes from the row's first operand.
+    const int32_t* extras = nullptr;
+    size_t extra_count = 0;
+    // With pairs only. A vector of s16, all 2^prescale of the form (other kernels have that in
+    // their weights); how the panel is packed.
+    const int32_t* ones = nullptr;
+    const PairPanel* pairs = nullptr;
+  } panel;
+  struct Output {
+    uint8_t* data = nullptr;  // Form::raw: int32 accumulators in lane order
+    ptrdiff_t stride = 0;     // bytes
+    // For shapes that take fewer rows. Row `wrap` begins the next image row, and so does every
+    // `width`th after it: each is `gap` bytes further.
+    int32_t wrap = INT32_MAX, width = 0;
+    ptrdiff_t gap = 0;
+  } out;
+  // For kernels with most_step: the groups are `steps` times `step_groups`; and with a RunState:
+  // its memory.
+  struct Amx {
+    int32_t steps = 0, step_groups = 0;
+    uint8_t* state = nullptr;
+  } amx;
 };
 using Tile = void (*)(const TileArgs&);
 
@@ -82,15 +93,18 @@ using RowSums = void (*)(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t
 // Reorders the weights of one packed panel, where the instructions want another order.
 using Repack = void (*)(uint8_t* weights, size_t groups, int32_t vectors);
 
+// One variant: what its tiles want to be fed, and by what. gemm_kernel of gemm/tile.inc fills in
+// what every variant has; the others are named one by one.
 struct GemmKernel {
-  const char* name;
-  int32_t lanes;
-  int32_t terms;            // products of one dot product: 2 (s16 operands) or 4 (u8 x s8)
-  int32_t operand_bytes;    // 2 or 1; with 1, activations are read in place where they lie right
-  const TileShape* shapes;  // by falling rows; the first of each `vectors` is the main one
-  int32_t shape_count;
-  Gather gather;
-  RowSums row_sums;
+  const char* name = nullptr;
+  int32_t lanes = 0;
+  int32_t terms = 0;          // products of one dot product: 2 (s16 operands) or 4 (u8 x s8)
+  int32_t operand_bytes = 0;  // 2 or 1; with 1, activations are read in place where they lie right
+  const TileShape* shapes =
+      nullptr;  // by falling rows; the first of each `vectors` is the main one
+  int32_t shape_count = 0;
+  Gather gather = nullptr;
+  RowSums row_sums = nullptr;     // may be null where operands have 2 bytes
   int32_t activation_offset = 0;  // what the tiles subtract from activations; part of the bias
   Repack repack = nullptr;        // may be null
   // Not null: panels are packed as pairs, and tiles take any number of rows up to their shape's.
@@ -98,13 +112,13 @@ struct GemmKernel {
   // For layers that pairs do not suit, or with fewer groups than least_groups; of equal
   // most_prescale.
   const GemmKernel* instead = nullptr;
+  size_t least_groups = 0;
   // Not null: tiles have Form::floor_f32; this serves its proof.
   RemaindersOf remainders = nullptr;
   int32_t most_prescale = no_high_forms;
-  bool stores_part =
-      false;  // tiles write in place even where the panel's last channels do not exist
+  // Tiles write in place even where the panel's last channels do not exist.
+  bool stores_part = false;
   bool takes_extras = false;
-  size_t least_groups = 0;
   int32_t most_step = 1;            // groups that one instruction takes at most; see padded_groups
   const RunState* state = nullptr;  // may be null
   // The tiles of a slice should all have the same number of rows; the last ones may do some again.

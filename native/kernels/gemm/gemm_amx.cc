@@ -26,7 +26,9 @@ namespace {
 const TileShape shapes[] = {amx_tile_shape<2>(), amx_tile_shape<1>(), tile_shape<1, 4>(),
                             tile_shape<1, 2>(), tile_shape<1, 1>()};
 
-constexpr GemmKernel of_amx(GemmKernel kernel) {
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_u8s8_amx", shapes);
+  kernel.row_sums = row_sums;
   kernel.remainders = remainders_avx512;
   kernel.stores_part = true;
   kernel.takes_extras = true;
@@ -40,8 +42,7 @@ constexpr GemmKernel of_amx(GemmKernel kernel) {
 }
 }  // namespace
 
-const GemmKernel gemm_u8s8_amx = of_amx(
-    {"gemm_u8s8_amx", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 5, gather, row_sums});
+const GemmKernel gemm_u8s8_amx = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -21,22 +21,15 @@ namespace {
 const TileShape shapes[] = {tile_shape<4, 3>(), tile_shape<2, 3>(), tile_shape<1, 3>(),
                             tile_shape<6, 2>(), tile_shape<4, 2>(), tile_shape<2, 2>(),
                             tile_shape<1, 2>(), tile_shape<1, 4>()};
+
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_s16_avx2", shapes);
+  kernel.most_prescale = s16_prescale;
+  return kernel;
+}
 }  // namespace
 
-const GemmKernel gemm_s16_avx2 = {"gemm_s16_avx2",
-                                  Arch::lanes,
-                                  Arch::terms,
-                                  Arch::operand_bytes,
-                                  shapes,
-                                  8,
-                                  gather,
-                                  nullptr,
-                                  0,
-                                  nullptr,
-                                  nullptr,
-                                  nullptr,
-                                  nullptr,
-                                  s16_prescale};
+const GemmKernel gemm_s16_avx2 = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -23,22 +23,17 @@ namespace {
 // Parts of 3 rows of three vectors: 9 accumulators, the ones, a row's operands, two of its groups
 // broadcast and two sums. Of two vectors, 4 rows: 8 accumulators.
 const TileShape shapes[] = {pair_tile_shape<12, 3>(), pair_tile_shape<12, 2>()};
+
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_u8s8_avx2", shapes);
+  kernel.pairs = &pair_search;
+  kernel.instead = &gemm_s16_avx2;
+  kernel.most_prescale = s16_prescale;
+  return kernel;
+}
 }  // namespace
 
-const GemmKernel gemm_u8s8_avx2 = {"gemm_u8s8_avx2",
-                                   Arch::lanes,
-                                   Arch::terms,
-                                   Arch::operand_bytes,
-                                   shapes,
-                                   2,
-                                   gather,
-                                   nullptr,
-                                   0,
-                                   nullptr,
-                                   &pair_search,
-                                   &gemm_s16_avx2,
-                                   nullptr,
-                                   s16_prescale};
+const GemmKernel gemm_u8s8_avx2 = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

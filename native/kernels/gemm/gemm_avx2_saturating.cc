@@ -22,14 +22,7 @@ const TileShape shapes[] = {tile_shape<4, 2>(), tile_shape<2, 2>(), tile_shape<1
                             tile_shape<1, 4>()};
 }  // namespace
 
-const GemmKernel gemm_saturating_avx2 = {"gemm_saturating_avx2",
-                                         Arch::lanes,
-                                         Arch::terms,
-                                         Arch::operand_bytes,
-                                         shapes,
-                                         4,
-                                         gather,
-                                         nullptr};
+const GemmKernel gemm_saturating_avx2 = gemm_kernel("gemm_saturating_avx2", shapes);
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

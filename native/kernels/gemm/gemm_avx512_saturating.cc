@@ -23,16 +23,15 @@ const TileShape shapes[] = {tile_shape<12, 2>(), tile_shape<12, 1>(), tile_shape
                             tile_shape<2, 2>(),  tile_shape<2, 1>(),  tile_shape<1, 4>(),
                             tile_shape<1, 2>(),  tile_shape<1, 1>()};
 
-constexpr GemmKernel of_avx512(GemmKernel kernel) {
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_saturating_avx512", shapes);
   kernel.remainders = remainders_avx512;
   kernel.stores_part = true;
   return kernel;
 }
 }  // namespace
 
-const GemmKernel gemm_saturating_avx512 =
-    of_avx512({"gemm_saturating_avx512", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 11,
-               gather, nullptr});
+const GemmKernel gemm_saturating_avx512 = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

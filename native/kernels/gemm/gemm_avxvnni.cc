@@ -35,16 +35,15 @@ void row_sums(const uint8_t* a, ptrdiff_t a_stride, size_t k, int32_t rows, int3
 // 12 accumulators, 2 vectors of weights and a broadcast: 15 of 16 registers.
 const TileShape shapes[] = {tile_shape<6, 2>(), tile_shape<3, 2>(), tile_shape<1, 2>(),
                             tile_shape<1, 4>()};
+
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_u8s8_avxvnni", shapes);
+  kernel.row_sums = row_sums;
+  return kernel;
+}
 }  // namespace
 
-const GemmKernel gemm_u8s8_avxvnni = {"gemm_u8s8_avxvnni",
-                                      Arch::lanes,
-                                      Arch::terms,
-                                      Arch::operand_bytes,
-                                      shapes,
-                                      4,
-                                      gather,
-                                      row_sums};
+const GemmKernel gemm_u8s8_avxvnni = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

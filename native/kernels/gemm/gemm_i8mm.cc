@@ -23,11 +23,16 @@ namespace {
 // products to spare the tiles that cross image rows some copying: dearer.
 const TileShape shapes[] = {tile_shape<8, 2>(), tile_shape<4, 2>(), tile_shape<2, 2>(),
                             tile_shape<1, 2>(), tile_shape<1, 4>()};
+
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_u8s8_i8mm", shapes);
+  kernel.row_sums = row_sums;
+  kernel.repack = repack;
+  return kernel;
+}
 }  // namespace
 
-const GemmKernel gemm_u8s8_i8mm = {
-    "gemm_u8s8_i8mm", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 5, gather,
-    row_sums,         0,           repack};
+const GemmKernel gemm_u8s8_i8mm = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -21,14 +21,7 @@ const TileShape shapes[] = {tile_shape<7, 2>(), tile_shape<4, 2>(), tile_shape<2
                             tile_shape<1, 2>(), tile_shape<1, 4>()};
 }  // namespace
 
-const GemmKernel gemm_saturating_neon = {"gemm_saturating_neon",
-                                         Arch::lanes,
-                                         Arch::terms,
-                                         Arch::operand_bytes,
-                                         shapes,
-                                         5,
-                                         gather,
-                                         nullptr};
+const GemmKernel gemm_saturating_neon = gemm_kernel("gemm_saturating_neon", shapes);
 
 }  // namespace lastbit
 #endif

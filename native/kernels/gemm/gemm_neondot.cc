@@ -22,11 +22,16 @@ namespace {
 // 14 accumulators, 7 registers of activations; 7 rows divide the image widths 112, 56, 28, 14, 7.
 const TileShape shapes[] = {tile_shape<7, 2>(), tile_shape<4, 2>(), tile_shape<2, 2>(),
                             tile_shape<1, 2>(), tile_shape<1, 4>()};
+
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_s8_neondot", shapes);
+  kernel.row_sums = row_sums;
+  kernel.activation_offset = 128;
+  return kernel;
+}
 }  // namespace
 
-const GemmKernel gemm_s8_neondot = {
-    "gemm_s8_neondot", Arch::lanes, Arch::terms, Arch::operand_bytes, shapes, 5, gather,
-    row_sums,          128,         nullptr};
+const GemmKernel gemm_s8_neondot = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

@@ -20,22 +20,15 @@ namespace {
 // 12 accumulators, 2 vectors of weights, a broadcast and a product: all 16 registers.
 const TileShape shapes[] = {tile_shape<6, 2>(), tile_shape<3, 2>(), tile_shape<1, 2>(),
                             tile_shape<1, 4>()};
+
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_s16_sse41", shapes);
+  kernel.most_prescale = s16_prescale;
+  return kernel;
+}
 }  // namespace
 
-const GemmKernel gemm_s16_sse41 = {"gemm_s16_sse41",
-                                   Arch::lanes,
-                                   Arch::terms,
-                                   Arch::operand_bytes,
-                                   shapes,
-                                   4,
-                                   gather,
-                                   nullptr,
-                                   0,
-                                   nullptr,
-                                   nullptr,
-                                   nullptr,
-                                   nullptr,
-                                   s16_prescale};
+const GemmKernel gemm_s16_sse41 = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

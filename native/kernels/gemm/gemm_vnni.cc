@@ -27,7 +27,9 @@ const TileShape shapes[] = {tile_shape<14, 2>(), tile_shape<14, 1>(), tile_shape
                             tile_shape<4, 4>(),  tile_shape<4, 2>(),  tile_shape<2, 2>(),
                             tile_shape<2, 1>(),  tile_shape<1, 4>(),  tile_shape<1, 2>()};
 
-constexpr GemmKernel of_avx512(GemmKernel kernel) {
+constexpr GemmKernel make_kernel() {
+  GemmKernel kernel = gemm_kernel("gemm_u8s8_vnni", shapes);
+  kernel.row_sums = row_sums;
   kernel.remainders = remainders_avx512;
   kernel.stores_part = true;
   kernel.takes_extras = true;
@@ -35,8 +37,7 @@ constexpr GemmKernel of_avx512(GemmKernel kernel) {
 }
 }  // namespace
 
-const GemmKernel gemm_u8s8_vnni = of_avx512({"gemm_u8s8_vnni", Arch::lanes, Arch::terms,
-                                             Arch::operand_bytes, shapes, 12, gather, row_sums});
+const GemmKernel gemm_u8s8_vnni = make_kernel();
 
 }  // namespace lastbit
 #include "kernels/isa/end.inc"

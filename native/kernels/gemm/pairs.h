@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/uninitialized.h"
+#include "memory/uninitialized.h"
 
 namespace lastbit {
 

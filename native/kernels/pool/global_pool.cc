@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/aligned.h"
+#include "memory/aligned.h"
 #include "numeric/saturate.h"
 
 namespace lastbit {

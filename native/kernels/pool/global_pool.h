@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "kernels/requant/finish.h"
-#include "kernels/view.h"
+#include "memory/view.h"
 #include "program/program.h"
 
 namespace lastbit {

@@ -160,4 +160,57 @@ void max_pool_ref(const program::MaxPool& pool, const Image& in, const Image& ou
   store_codes(out.type, rows.out, out.row_codes(), out.row(y));
 }
 
+namespace {
+
+class AveragePoolRef final : public RowKernel {
+ public:
+  AveragePoolRef(const AveragePool& pool, const program::Tensor& input,
+                 const program::Tensor& output)
+      : pool_(pool),
+        finish_(pool.requant, pool.clamp, output.zero_point),
+        input_(input),
+        output_(output) {}
+  const char* name() const override { return "average_pool_ref"; }
+  size_t scratch_bytes() const override { return pool_scratch_bytes(input_, output_); }
+  void row(const OpImages& images, int32_t y, uint8_t* scratch) const override {
+    average_pool_ref(pool_, finish_, input_, output_, *images.inputs[0], *images.output, y,
+                     scratch);
+  }
+
+ private:
+  AveragePool pool_;
+  Finish finish_;
+  program::Tensor input_, output_;
+};
+
+class MaxPoolRef final : public RowKernel {
+ public:
+  MaxPoolRef(const program::MaxPool& pool, const program::Tensor& input,
+             const program::Tensor& output)
+      : pool_(pool), scratch_bytes_(pool_scratch_bytes(input, output)) {}
+  const char* name() const override { return "max_pool_ref"; }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
+  void row(const OpImages& images, int32_t y, uint8_t* scratch) const override {
+    max_pool_ref(pool_, *images.inputs[0], *images.output, y, scratch);
+  }
+
+ private:
+  program::MaxPool pool_;
+  size_t scratch_bytes_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowKernel> make_average_pool_ref(const AveragePool& pool,
+                                                 const program::Tensor& input,
+                                                 const program::Tensor& output) {
+  return std::make_unique<AveragePoolRef>(pool, input, output);
+}
+
+std::unique_ptr<RowKernel> make_max_pool_ref(const program::MaxPool& pool,
+                                             const program::Tensor& input,
+                                             const program::Tensor& output) {
+  return std::make_unique<MaxPoolRef>(pool, input, output);
+}
+
 }  // namespace lastbit

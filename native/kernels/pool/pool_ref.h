@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definitions of average and max pooling, one output row at a time.
+// The definitions of average and max pooling.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
-#include "kernels/image.h"
 #include "kernels/requant/finish.h"
+#include "kernels/row_kernel.h"
 #include "program/program.h"
 
 namespace lastbit {
@@ -19,5 +20,13 @@ void average_pool_ref(const program::AveragePool& pool, const Finish& finish,
                       const Image& out, int32_t y, uint8_t* scratch);
 void max_pool_ref(const program::MaxPool& pool, const Image& in, const Image& out, int32_t y,
                   uint8_t* scratch);
+
+// The same as row kernels.
+std::unique_ptr<RowKernel> make_average_pool_ref(const program::AveragePool& pool,
+                                                 const program::Tensor& input,
+                                                 const program::Tensor& output);
+std::unique_ptr<RowKernel> make_max_pool_ref(const program::MaxPool& pool,
+                                             const program::Tensor& input,
+                                             const program::Tensor& output);
 
 }  // namespace lastbit

@@ -100,4 +100,35 @@ void SoftmaxRef::run(const int32_t* x, size_t channels, int32_t* y) const {
   std::visit([&](const auto& form) { fill(form, x, channels, max, y); }, softmax_.form);
 }
 
+namespace {
+
+class SoftmaxRows final : public RowKernel {
+ public:
+  SoftmaxRows(const program::Softmax& softmax, const Tensor& output)
+      : softmax_(softmax, output), output_(output) {}
+  const char* name() const override { return "softmax_ref"; }
+  size_t scratch_bytes() const override { return 2 * row_scratch(output_); }
+  void row(const OpImages& images, int32_t y, uint8_t* scratch) const override {
+    const Image &in = *images.inputs[0], &out = *images.output;
+    const auto channels = static_cast<size_t>(out.channels);
+    auto* x = reinterpret_cast<int32_t*>(scratch);
+    auto* codes = reinterpret_cast<int32_t*>(scratch + row_scratch(output_));
+    load_codes(in.type, in.row(y), in.row_codes(), x);
+    for (size_t at = 0; at < out.row_codes(); at += channels) {
+      softmax_.run(x + at, channels, codes + at);
+    }
+    store_codes(out.type, codes, out.row_codes(), out.row(y));
+  }
+
+ private:
+  SoftmaxRef softmax_;
+  Tensor output_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowKernel> make_softmax_ref(const program::Softmax& softmax, const Tensor& output) {
+  return std::make_unique<SoftmaxRows>(softmax, output);
+}
+
 }  // namespace lastbit

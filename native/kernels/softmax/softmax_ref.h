@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definition of `softmax`, over the channels of one pixel.
+// The definition of `softmax`, over the channels of each pixel.
 #pragma once
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
+#include "kernels/row_kernel.h"
 #include "program/program.h"
 
 namespace lastbit {
@@ -29,5 +31,8 @@ class SoftmaxRef {
   // gemmlowp: exp(-d) for each difference d = max - x that counts, -1 for the others.
   std::array<int32_t, 256> exp_{};
 };
+
+std::unique_ptr<RowKernel> make_softmax_ref(const program::Softmax& softmax,
+                                            const program::Tensor& output);
 
 }  // namespace lastbit

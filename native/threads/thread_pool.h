@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-namespace lastbit::exec {
+namespace lastbit::threads {
 
 class ThreadPool {
  public:
@@ -91,4 +91,4 @@ class ThreadPool {
   Clock::time_point alone_until_;
 };
 
-}  // namespace lastbit::exec
+}  // namespace lastbit::threads

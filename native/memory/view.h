@@ -26,9 +26,4 @@ struct View {
   Pads halo;
 };
 
-// Where part `part` of `parts` of `count` things begins.
-constexpr int32_t part_begin(int32_t count, int32_t part, int32_t parts) {
-  return static_cast<int32_t>(int64_t{count} * part / parts);
-}
-
 }  // namespace lastbit

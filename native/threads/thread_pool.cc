@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exec/thread_pool.h"
+#include "threads/thread_pool.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #endif
 
-namespace lastbit::exec {
+namespace lastbit::threads {
 namespace {
 
 // Waits between layers are microseconds long; a worker that has seen nothing for this many pauses
@@ -181,4 +181,4 @@ uint32_t ThreadPool::wait_for_job(uint32_t last) {
   return job_.load();
 }
 
-}  // namespace lastbit::exec
+}  // namespace lastbit::threads
