@@ -20,3 +20,4 @@ export { remember } from './remember.js';
 export { fileSource, folderSource, itemSource, labelledSource, withLabel } from './source.js';
 export type { FolderOptions, LabelledOptions, LoadedSource, SourceItem } from './source.js';
 export { requireFree, writeFileAtomic } from './write-file.js';
+export { lockFolder } from './lock-folder.js';

@@ -9,7 +9,7 @@ import { fromPixels } from './load-sample.js';
 import type { NpyArray } from './npy.js';
 import { readNpy } from './npy.js';
 import type { LabelledOptions, LoadedSource } from './source.js';
-import { itemSource, withLabel } from './source.js';
+import { hashOf, itemSource, withLabel } from './source.js';
 
 /**
  * A source over one packed file; sample i is named `<file>#<i>`.
@@ -33,10 +33,12 @@ export function packedSource(
     const label =
       classes &&
       offsetLabel({ file: name, label: classes[i]! }, options.labelOffset, options.classes);
+    const own = data.subarray(i * size, (i + 1) * size);
     return {
       name,
+      content: () => hashOf(own),
       load: () => {
-        const pixels = { height, width, channels, data: data.subarray(i * size, (i + 1) * size) };
+        const pixels = { height, width, channels, data: own };
         const sample = fromPixels(pixels, options, name, images);
         return Promise.resolve(label === undefined ? sample : withLabel(sample, label));
       },

@@ -27,6 +27,7 @@ export function remember(source: LoadedSource, budget = budgetBytes): LoadedSour
     }
   };
   return {
+    items: source.items,
     count: source.count,
     skip: (count) => source.skip(count),
     [Symbol.asyncIterator]: iterate,

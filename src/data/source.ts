@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { SampleSource } from '../graph/samples.js';
@@ -12,6 +14,7 @@ export interface LoadedSource extends SampleSource {
   [Symbol.asyncIterator](): AsyncIterator<LoadedSample>;
   /** The same without the first `count`. */
   skip(count: number): LoadedSource;
+  readonly items: readonly SourceItem[];
 }
 
 export interface FolderOptions extends LoadOptions {
@@ -28,6 +31,8 @@ export interface LabelledOptions extends FolderOptions {
 export interface SourceItem {
   readonly name: string;
   readonly load: () => Promise<LoadedSample>;
+  /** sha256 of the bytes that it is made from, hex. */
+  readonly content: () => string;
 }
 
 /** Decoding runs on other threads; a few images ahead keep the network busy. */
@@ -40,13 +45,19 @@ const ahead = 4;
 export function folderSource(folder: string, options: FolderOptions): LoadedSource {
   const names = findInputFiles(folder).slice(0, options.limit);
   return itemSource(
-    names.map((name) => ({ name, load: () => loadSample(join(folder, name), options, name) })),
+    names.map((name) => ({
+      name,
+      load: () => loadSample(join(folder, name), options, name),
+      content: () => hashOfFile(join(folder, name)),
+    })),
   );
 }
 
 /** One file. */
 export function fileSource(file: string, options: LoadOptions): LoadedSource {
-  return itemSource([{ name: file, load: () => loadSample(file, options) }]);
+  return itemSource([
+    { name: file, load: () => loadSample(file, options), content: () => hashOfFile(file) },
+  ]);
 }
 
 /**
@@ -65,7 +76,7 @@ export function labelledSource(
       const label = offsetLabel(entry, options.labelOffset, options.classes);
       const load = async (): Promise<LoadedSample> =>
         withLabel(await loadSample(join(folder, entry.file), options, entry.file), label);
-      return { name: entry.file, load };
+      return { name: entry.file, load, content: () => hashOfFile(join(folder, entry.file)) };
     }),
   );
 }
@@ -73,10 +84,20 @@ export function labelledSource(
 /** A source over items that are loaded when their turn comes. */
 export function itemSource(items: readonly SourceItem[]): LoadedSource {
   return {
+    items,
     count: items.length,
     skip: (count) => itemSource(items.slice(count)),
     [Symbol.asyncIterator]: () => loadAhead(items),
   };
+}
+
+/** sha256 of bytes, hex. */
+export function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function hashOfFile(file: string): string {
+  return hashOf(readFileSync(file));
 }
 
 /** The same sample with its class; a getter stays a getter. */

@@ -42,7 +42,10 @@ export async function evaluate(options: EvaluateOptions): Promise<ImageOutcome[]
       if (next.done === true) return;
       const sample = next.value;
       const at = taken++;
-      outcomes[at] = await outcomeOf(sample, predict, float);
+      const outcome = await outcomeOf(sample, predict, float);
+      outcomes[at] = progress.isKept
+        ? { ...outcome, sha256: samples.items[at]!.content() }
+        : outcome;
       finished++;
       onImage?.(finished, samples.count, sample);
       if (Date.now() - savedAt > saveEveryMs) {

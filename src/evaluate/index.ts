@@ -4,7 +4,7 @@ export type { EvaluateOptions, Predict } from './evaluate.js';
 export { paired95, wilson95 } from './intervals.js';
 export type { Interval, Paired } from './intervals.js';
 export { openProgress, unsavedProgress } from './progress.js';
-export type { Progress } from './progress.js';
+export type { Progress, RunFacts } from './progress.js';
 export { energyOf, tally } from './tally.js';
 export type { Accuracy, Energy, ImageOutcome } from './tally.js';
 export { placeLabel, topClasses } from './top-k.js';

@@ -13,6 +13,8 @@ export interface Energy {
 export interface ImageOutcome {
   readonly name: string;
   readonly label: number;
+  /** sha256 of the image's bytes where the outcome is kept for a later run. */
+  readonly sha256?: string;
   readonly quantized: Placement;
   readonly float?: Placement;
   /** Float scores, and what the quantized ones differ by. */

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 
 import { requireFree, resolveLabelOffset, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
-import type { Predict, Progress } from '../evaluate/index.js';
+import type { Predict, Progress, RunFacts } from '../evaluate/index.js';
 import { evaluate, openProgress, tally, unsavedProgress } from '../evaluate/index.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { FloatRunner } from '../graph/graph.js';
+import { writeOnnx } from '../onnx/writer.js';
 import { encode } from '../program/encode.js';
 import type { CodeTensor } from '../program/executor.js';
 import type { Program } from '../program/program.js';
@@ -24,6 +25,7 @@ import { loadFloatModel, loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { classesOf } from './run.js';
 import { evidenceOf } from './target-choice.js';
+import { version } from './version.js';
 
 export interface EvaluateModelOptions extends Omit<InputOptions, 'input'> {
   /** Any quantized model. */
@@ -71,11 +73,15 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     labelOffset,
     classes,
   });
-  const progress = progressOf(options, program, reference, labelOffset);
+  const progress = openRunProgress(options, inputs, () =>
+    factsOf(options, program, reference, presetOf(model), labelOffset),
+  );
   const threads = Math.min(options.threads ?? availableParallelism(), inputs.source.count);
-  const workers = openWorkers(program, inputs, threads);
-  const runner = reference && (await openFloatRunner(reference.graph, [], { threads: 1 }));
+  let workers: SampleExecutor[] = [];
+  let runner: FloatRunner | undefined;
   try {
+    workers = openWorkers(program, inputs, threads);
+    runner = reference && (await openFloatRunner(reference.graph, [], { threads: 1 }));
     const started = performance.now();
     const outcomes = await evaluate({
       samples: inputs.source,
@@ -108,6 +114,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
   } finally {
     for (const worker of workers) worker.close();
     await runner?.close();
+    progress.close();
   }
 }
 
@@ -152,28 +159,39 @@ function requireSameInput(program: Program, reference: FloatModel | undefined): 
   );
 }
 
-/** Progress is tied to whatever decides an outcome; the number of images does not. */
-function progressOf(
+function openRunProgress(
   options: EvaluateModelOptions,
-  program: Program,
-  reference: FloatModel | undefined,
-  labelOffset: number,
+  inputs: InputReader,
+  facts: () => RunFacts,
 ): Progress {
-  const { out, resume = false, overwrite = false, preprocess, geometry, inputKind } = options;
+  const { out, resume = false, overwrite = false } = options;
   if (out === undefined) {
     if (!resume) return unsavedProgress;
     throw new UsageError('missing-option', '--resume', 'needs --out DIR, where the progress is');
   }
   if (!resume) requireFree(join(out, 'result.json'), overwrite);
-  const facts = {
+  return openProgress(out, facts(), inputs.source, { resume, overwrite });
+}
+
+/** What an outcome depends on besides its image; whole files count by content, not by name. */
+function factsOf(
+  options: EvaluateModelOptions,
+  program: Program,
+  reference: FloatModel | undefined,
+  preset: string | undefined,
+  labelOffset: number,
+): RunFacts {
+  const { labels, preprocess, geometry, inputKind } = options;
+  return {
     program: sha256(encode(program)),
-    float: reference && sha256(readFileSync(reference.file)),
-    images: options.images,
-    labels: sha256(readFileSync(options.labels!)),
+    // The graph as it was read, so that weights in other files count as well.
+    float: reference === undefined ? null : sha256(writeOnnx(reference.graph)),
+    target: program.target,
+    labels: sha256(readFileSync(labels!)),
     labelOffset,
-    preprocess,
-    geometry,
-    inputKind,
+    preprocess: preprocess ?? preset ?? null,
+    geometry: geometry ?? 'auto',
+    inputKind: inputKind ?? 'auto',
+    version,
   };
-  return openProgress(out, sha256(JSON.stringify(facts)), { resume, overwrite });
 }

@@ -8,6 +8,7 @@ describe('remember', () => {
     const source = itemSource(
       loads.map((_, i) => ({
         name: `image ${i}`,
+        content: () => String(i),
         load: () => {
           loads[i]!++;
           return Promise.resolve({

@@ -257,6 +257,7 @@ describe('loading ahead', () => {
     let most = 0;
     const items = Array.from({ length: 40 }, (_, i) => ({
       name: String(i),
+      content: () => '',
       load: async (): Promise<LoadedSample> => {
         most = Math.max(most, ++loading);
         await new Promise((resolve) => setTimeout(resolve, (i * 7) % 5));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,6 +20,7 @@ const source = (count: number): LoadedSource =>
   itemSource(
     Array.from({ length: count }, (_, i) => ({
       name: `image ${i}`,
+      content: () => `content ${i}`,
       load: () =>
         Promise.resolve({ name: `image ${i}`, input: Float32Array.of(i), label: i % 10, how: '' }),
     })),
@@ -48,21 +49,23 @@ test('gives the same outcomes with any number of workers', async () => {
 });
 
 test('continues after a crash and ends as if nothing had happened', async () => {
-  const open = (resume: boolean, fingerprint = 'a') =>
-    openProgress(folder, fingerprint, { resume, overwrite: false });
+  const open = (resume: boolean, model = 'a') =>
+    openProgress(folder, { model }, source(40), { resume, overwrite: false });
   const failing: Predict = (sample) => {
     if (sample.name === 'image 20') throw new Error('power cut');
     return predict(sample);
   };
+  const first = open(false);
   const interrupted = evaluate({
     samples: source(40),
     quantized: [failing, failing],
-    progress: open(false),
+    progress: first,
   });
   await expect(interrupted).rejects.toThrow('power cut');
+  first.close();
   const saved = open(true);
   expect(saved.done.length).toBe(20);
-  expect(readdirSync(folder)).toEqual(['progress.json']);
+  expect(readdirSync(folder).sort()).toEqual(['.lock', 'progress.json']);
 
   const seen: string[] = [];
   const counted: Predict = (sample) => {
@@ -76,37 +79,90 @@ test('continues after a crash and ends as if nothing had happened', async () => 
     quantized: [predict],
     progress: unsavedProgress,
   });
-  expect(rest).toEqual(whole);
+  // What is kept names each image's content besides.
+  expect(rest).toEqual(whole.map((outcome, i) => ({ ...outcome, sha256: `content ${i}` })));
 
+  saved.close();
   expect(() => open(false)).toThrow('[progress-exists]');
   expect(() => open(true, 'b')).toThrow('[progress-differs]');
-  expect(openProgress(folder, 'b', { resume: false, overwrite: true }).done).toEqual([]);
+  const fresh = openProgress(folder, { model: 'b' }, source(40), {
+    resume: false,
+    overwrite: true,
+  });
+  expect(fresh.done).toEqual([]);
+  fresh.close();
   const file = join(folder, 'progress.json');
   writeFileSync(file, readFileSync(file, 'utf8').slice(0, 100));
   expect(() => open(true)).toThrow('[bad-progress]');
 });
 
 test('resumes with fewer images than were done', async () => {
-  const options = { resume: true, overwrite: false };
-  await evaluate({
-    samples: source(9),
-    quantized: [predict],
-    progress: openProgress(folder, 'a', options),
-  });
-  const fewer = {
-    samples: source(4),
-    quantized: [predict],
-    progress: openProgress(folder, 'a', options),
+  const run = async (count: number) => {
+    const samples = source(count);
+    const progress = openProgress(folder, { model: 'a' }, samples, {
+      resume: true,
+      overwrite: false,
+    });
+    const outcomes = await evaluate({ samples, quantized: [predict], progress });
+    progress.close();
+    return outcomes;
   };
-  expect((await evaluate(fewer)).length).toBe(4);
-  expect(openProgress(folder, 'a', options).done.length).toBe(9);
-  expect(existsSync(join(folder, 'progress.json'))).toBe(true);
+  await run(9);
+  expect((await run(4)).length).toBe(4);
+  const kept = openProgress(folder, { model: 'a' }, source(9), { resume: true, overwrite: false });
+  expect(kept.done.length).toBe(9);
+});
+
+test('names every fact and the images that differ from those of the run before', async () => {
+  const options = { resume: true, overwrite: false };
+  const facts = { model: 'a', labels: 'l', geometry: null };
+  const samples = source(9);
+  const progress = openProgress(folder, facts, samples, options);
+  await evaluate({ samples, quantized: [predict], progress });
+  progress.close();
+  const changed = (other: object, images = samples) => {
+    expect(() => openProgress(folder, { ...facts, ...other }, images, options)).toThrow(
+      '[progress-differs]',
+    );
+    try {
+      openProgress(folder, { ...facts, ...other }, images, options);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  expect(changed({ model: 'b' })).toContain('(model: a, now b)');
+  expect(changed({ labels: null, geometry: 3 })).toContain(
+    '(labels: l, now none; geometry: none, now 3)',
+  );
+  expect(changed({ more: 1 })).toContain('(more: none, now 1)');
+  const swapped = itemSource(
+    samples.items.map((item, i) => (i === 5 ? { ...item, content: () => 'another' } : item)),
+  );
+  expect(changed({}, swapped)).toContain('(changed images: image 5)');
+  const renamed = itemSource(samples.items.map((item) => ({ ...item, name: `new ${item.name}` })));
+  expect(changed({}, renamed)).toContain('image 0, image 1, image 2 and 6 more');
+});
+
+test('a folder in use is refused, one that a dead process left is not', () => {
+  const options = { resume: true, overwrite: false };
+  const open = () => openProgress(folder, {}, source(1), options);
+  const first = open();
+  expect(open).toThrow(`[in-use] ${folder}: process ${process.pid}`);
+  first.close();
+  // The greatest id that Linux gives is 2^22.
+  writeFileSync(join(folder, '.lock'), String(2 ** 22 + 1));
+  open().close();
+  writeFileSync(join(folder, '.lock'), '');
+  open().close();
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test('an image without a label is an error that names it', async () => {
   const samples = itemSource([
     {
       name: 'x.png',
+      content: () => '',
       load: () => Promise.resolve({ name: 'x.png', input: new Float32Array(1), how: '' }),
     },
   ]);
