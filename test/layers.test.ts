@@ -9,6 +9,7 @@ const source = join(__dirname, '../src');
 /** Folders (or single files) of src/, lowest first; those of one line do not know each other. */
 const ranks: readonly (readonly string[])[] = [
   ['errors'],
+  ['numeric'],
   ['graph'],
   ['onnx', 'tflite', 'passes', 'targets', 'data'],
   ['float', 'calibrate'],

@@ -2,9 +2,11 @@
 // A quantized network, independent of any target: integer weights, and real scales and zero
 // points exactly as a file stores them. No multipliers and no shifts: those are a target's
 // business and appear when the graph is lowered. Layout as in graph.ts (NCHW, OIHW).
+import type { CodeType } from '../numeric/code-types.js';
 import type { Clamp, Pads, Pair, Shape, Window } from './graph.js';
 
-export type QuantDType = 'u8' | 's8' | 's16' | 's32';
+/** The type of an activation's codes. */
+export type QuantDType = CodeType;
 
 /** An activation: real = scale * (code - zeroPoint). */
 export interface QuantValue {

@@ -9,7 +9,8 @@ import type {
   QuantPool,
   QuantValue,
 } from '../graph/quant-graph.js';
-import { codeLimits, sameQuantization } from '../graph/quant-types.js';
+import { sameQuantization } from '../graph/quant-types.js';
+import { codeLimits } from '../numeric/code-types.js';
 import { encodeModel } from './encode.js';
 import type { OnnxAttribute, OnnxModel } from './model.js';
 import { parametersOf } from './quantized-write/activations.js';

@@ -9,8 +9,8 @@ import type {
   QuantValue,
   QuantWeight,
 } from '../../src/graph/quant-graph.js';
-import { bitsOfType, codeLimits } from '../../src/graph/quant-types.js';
 import { windowPositions } from '../../src/graph/window.js';
+import { bitsOfType, codeLimits } from '../../src/numeric/code-types.js';
 
 /** A small deterministic source of numbers, so that one seed names one network. */
 export class Dice {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Codes } from '../../src/numeric/code-types.js';
+import { fixedPointBig } from '../../src/numeric/requant.js';
 import { checkProgram } from '../../src/program/check.js';
-import type { Codes } from '../../src/program/executor.js';
 import { interpret } from '../../src/program/interpret.js';
 import {
   type Accumulator,
@@ -12,9 +13,8 @@ import {
   type ProgramTensor,
   type Requant,
 } from '../../src/program/program.js';
-import { fixedPointBig } from '../../src/program/rounding.js';
-import { Random } from './random.js';
 import { randomCodes, randomProgram } from './random-program.js';
+import { Random } from './random.js';
 
 const plain: Accumulator = {
   bits: 32,

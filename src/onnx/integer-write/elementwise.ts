@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // program/NOTES.md, "add" and "mul".
-import { fmaF32 } from '../../program/float32.js';
-import { type AddForm, type AddOp, type MulOp, codeRange } from '../../program/program.js';
-import { roundHalfEven } from '../../program/rounding.js';
+import { codeLimits, codeArrays } from '../../numeric/code-types.js';
+import { fmaF32 } from '../../numeric/float32.js';
+import { roundHalfEven } from '../../numeric/round.js';
+import { type AddForm, type AddOp, type MulOp } from '../../program/program.js';
 import { vectorOf } from './bounds.js';
 import { roundFloats, storeFloats } from './floats.js';
 import {
@@ -163,11 +164,10 @@ function fusedTable(
   { lo, hi }: AddOp['clamp'],
   { dtype, zeroPoint }: CodesTensor,
 ): Uint8Array | Int8Array | Int16Array | Int32Array {
-  const arrays = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
   const inner = fmaF32(scaleA, a.zeroPoint, Math.fround(scaleB * b.zeroPoint));
   const fix = Math.fround(zeroPoint - inner);
-  const [leastA, leastB] = [codeRange[a.dtype][0], codeRange[b.dtype][0]];
-  return new arrays[dtype](65536).map((_, i) => {
+  const [leastA, leastB] = [codeLimits(a.dtype)[0], codeLimits(b.dtype)[0]];
+  return new codeArrays[dtype](65536).map((_, i) => {
     const rest = fmaF32((i & 255) + leastB, scaleB, fix);
     const code = roundHalfEven(fmaF32((i >> 8) + leastA, scaleA, rest));
     return Math.min(Math.max(code, lo[0]!), hi[0]!);

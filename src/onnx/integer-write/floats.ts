@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rounding of float32 and float64 tensors, by operators that are exact or round once.
-import type { CodeClamp, FloatRule } from '../../program/program.js';
+import type { FloatRule } from '../../numeric/round.js';
+import type { CodeClamp } from '../../program/program.js';
 import type { CodesTensor, Steps } from './steps.js';
 
 export interface Floats {

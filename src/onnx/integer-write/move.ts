@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // program/NOTES.md, "concat", "pad", "reshape", "lut" and "splice". The program's order of codes is
 // NHWC, the file's NCHW.
+import { codeLimits, codeArrays } from '../../numeric/code-types.js';
 import type { LutOp, PadOp, SpliceOp } from '../../program/program.js';
-import { codeRange } from '../../program/program.js';
 import { attribute } from '../quantized-write/file.js';
 import type { CodesTensor, Steps } from './steps.js';
 
@@ -47,7 +47,7 @@ export function writeLut(
   input: CodesTensor,
   output: CodesTensor,
 ): void {
-  const least = steps.constant('s32', [], Int32Array.of(-codeRange[input.dtype][0]));
+  const least = steps.constant('s32', [], Int32Array.of(-codeLimits(input.dtype)[0]));
   const index = steps.node('Add', [steps.cast(input.tensor, 's32'), least]);
   const stored = steps.constant(output.dtype, [table.length], codesOf(table, output));
   steps.node('Gather', [stored, index], {}, output.tensor);
@@ -57,8 +57,7 @@ function codesOf(
   values: ArrayLike<number>,
   { dtype }: CodesTensor,
 ): Uint8Array | Int8Array | Int16Array | Int32Array {
-  const arrays = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
-  return arrays[dtype].from(values);
+  return codeArrays[dtype].from(values);
 }
 
 /** By a mask; one pixel of it is enough where pixels hold whole periods. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // program/NOTES.md, "averagePool" and "maxPool".
-import { forEachPixel } from '../../program/interpret/window.js';
 import type { AverageForm, AveragePoolOp, MaxPoolOp } from '../../program/program.js';
+import { forEachPixel } from '../../program/window.js';
 import { attribute } from '../quantized-write/file.js';
 import { larger } from './bounds.js';
 import { roundFloats, storeFloats } from './floats.js';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // program/NOTES.md, "Requantization": from an accumulator to the codes of an output.
-import { type CodeClamp, type Requant, codeRange } from '../../program/program.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import { type CodeClamp, type Requant } from '../../program/program.js';
 import { vectorOf } from './bounds.js';
 import { roundFloats, storeFloats } from './floats.js';
 import { type Integers, plus, settle, store, within } from './integers.js';
@@ -97,6 +98,6 @@ function finishFloats(
 
 /** The clamp that only the type sets. */
 export function wholeRange({ dtype }: CodesTensor): CodeClamp {
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   return { lo: Int32Array.of(least), hi: Int32Array.of(greatest) };
 }

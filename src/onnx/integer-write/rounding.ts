@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // program/NOTES.md, "Rounding rules": (p + R) >> s for every rule. Shifts may differ by channel.
-import type { FixedRule, RoundRule } from '../../program/program.js';
-import { fixedPointBig, roundShiftBig } from '../../program/rounding.js';
+import { type FixedRule, fixedPointBig } from '../../numeric/requant.js';
+import { type RoundRule, roundShiftBig } from '../../numeric/round.js';
 import { type Vector, entry, mapEnds } from './bounds.js';
 import {
   type Integers,

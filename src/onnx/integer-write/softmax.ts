@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // program/NOTES.md, "softmax": over the channels of each pixel. Every function of one difference
 // from the maximum is a table; what is left is one sum, its reciprocal and a product.
-import { expOnNegativeValues, rdbpot, srdhm } from '../../program/interpret/gemmlowp.js';
+import { expOnNegativeValues, rdbpot, srdhm } from '../../numeric/gemmlowp.js';
 import type { SoftmaxForm, SoftmaxOp } from '../../program/program.js';
 import { attribute } from '../quantized-write/file.js';
 import type { Vector } from './bounds.js';

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ONNX nodes that one operation of a program becomes.
 import { ModelError } from '../../errors.js';
-import { codeRange, type CodeType, type ProgramTensor } from '../../program/program.js';
+import { codeLimits, type CodeType } from '../../numeric/code-types.js';
+import { type ProgramTensor } from '../../program/program.js';
 import { dataTypeOf } from '../dtypes.js';
 import type { OnnxAttribute, OnnxData, OnnxDType } from '../model.js';
 import { type QdqFile, attribute } from '../quantized-write/file.js';
@@ -112,6 +113,6 @@ export function channelShape(entries: number): readonly number[] {
 
 /** Least and greatest code of a type. */
 export function rangeOf(dtype: CodeType): Interval {
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   return [BigInt(least), BigInt(greatest)];
 }

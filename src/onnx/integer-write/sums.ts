@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums of products over windows, exact: ConvInteger on bytes.
-import type { WindowShape } from '../../program/interpret/window.js';
-import { codeRange } from '../../program/program.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import type { WindowShape } from '../../program/window.js';
 import { attribute } from '../quantized-write/file.js';
 import { type Bounds, type Interval, larger } from './bounds.js';
 import { type ByteArray, type ByteTensor, codeBytes, weightBytes } from './digits.js';
@@ -98,7 +98,7 @@ function requireInt32(steps: Steps, { bytes, zeroPoint }: ByteArray, perChannel:
 
 /** What the sums of each channel can be, for all images. */
 export function sumBounds(input: CodesTensor, zeroPoint: number, weights: Weights): Bounds {
-  const [lo, hi] = codeRange[input.dtype].map((code) => code - zeroPoint) as [number, number];
+  const [lo, hi] = codeLimits(input.dtype).map((code) => code - zeroPoint) as [number, number];
   const perChannel = weights.values.length / weights.channels;
   return Array.from({ length: weights.channels }, (_, o): Interval => {
     let [least, greatest] = [0, 0];

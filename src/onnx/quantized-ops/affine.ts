@@ -2,9 +2,9 @@
 // Add, Sub, Mul and Div of a quantized value and float constants: gain * x + shift per channel, as a
 // depthwise 1 x 1 convolution.
 import type { QuantConv, QuantValue } from '../../graph/quant-graph.js';
+import { roundHalfEven } from '../../numeric/round.js';
 import type { OnnxNode } from '../model.js';
 import { perChannel } from './bounds.js';
-import { roundHalfEven } from './conv-layer.js';
 import type { ImportState } from './state.js';
 
 /** What a chain of such operators does to a value. */

@@ -3,10 +3,12 @@
 import type { Shape } from '../../graph/graph.js';
 import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
 import { windowPositions } from '../../graph/window.js';
+import { clampInteger, codeLimits } from '../../numeric/code-types.js';
+import { roundHalfEven } from '../../numeric/round.js';
 import type { OnnxNode } from '../model.js';
-import { gridOf } from './weight-grid.js';
 import { type ConstantCodes, storageOf } from './quantization.js';
 import type { ImportState, Pending } from './state.js';
+import { gridOf } from './weight-grid.js';
 
 /** A convolution whose output is not quantized yet. */
 export type ConvLayer = Omit<QuantConv, 'op' | 'output' | 'clamp'>;
@@ -173,16 +175,7 @@ export function biasCodes(
 }
 
 function saturate(x: number): number {
-  return Math.min(Math.max(x, -2147483648), 2147483647);
-}
-
-/** Nearest integer, ties to even. */
-export function roundHalfEven(x: number): number {
-  const down = Math.floor(x);
-  const rest = x - down;
-  if (rest < 0.5) return down;
-  if (rest > 0.5) return down + 1;
-  return down % 2 === 0 ? down : down + 1;
+  return clampInteger(x, ...codeLimits('s32'));
 }
 
 /** [1,O,H,W] of a convolution, or undefined where its window does not fit. */

@@ -2,8 +2,9 @@
 // QuantizeLinear and DequantizeLinear: on activations they bound a layer, on constants they are
 // part of it.
 import { sameQuantization } from '../../graph/quant-types.js';
+import { codeArrays, codeLimits, clampInteger } from '../../numeric/code-types.js';
+import { roundHalfEven } from '../../numeric/round.js';
 import type { OnnxDType, OnnxNode, OnnxTensor } from '../model.js';
-import { roundHalfEven } from './conv-layer.js';
 import { headNote } from './input-head.js';
 import {
   type Parameters,
@@ -154,19 +155,14 @@ function quantizeConstant(
   if (codes === undefined) return undefined;
   const { scales, zeroPoints } = codes;
   const inner = tensor.shape.slice(codes.axis + 1).reduce((a, b) => a * b, 1);
-  const [lo, hi] =
-    stored.dtype === 'u8'
-      ? [0, 2 ** stored.bits - 1]
-      : [-(2 ** (stored.bits - 1)), 2 ** (stored.bits - 1) - 1];
+  const [min, max] = codeLimits(stored.dtype, stored.bits);
   const quantized = Array.from(tensor.data, (x, i) => {
     const channel = Math.floor(i / inner);
     const c = scales.length === 1 ? 0 : channel % scales.length;
     const zero = zeroPoints[zeroPoints.length === 1 ? 0 : c]!;
-    const code = roundHalfEven(Math.fround(x / scales[c]!)) + zero;
-    return Math.min(Math.max(code, lo), hi);
+    return clampInteger(roundHalfEven(Math.fround(x / scales[c]!)) + zero, min, max);
   });
-  const holder = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array };
-  return { ...codes, data: holder[stored.dtype].from(quantized) };
+  return { ...codes, data: codeArrays[stored.dtype].from(quantized) };
 }
 
 function isBlocked(state: ImportState, node: OnnxNode): boolean {

@@ -4,7 +4,8 @@
 import type { Clamp, Shape } from '../../graph/graph.js';
 import { Problems } from '../../graph/problems.js';
 import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
-import { bitsOfType, sameQuantization } from '../../graph/quant-types.js';
+import { sameQuantization } from '../../graph/quant-types.js';
+import { bitsOfType } from '../../numeric/code-types.js';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../model.js';
 import type { FileFacts } from '../quantized-metadata.js';
 import type { Affine } from './affine.js';

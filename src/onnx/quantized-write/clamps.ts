@@ -2,7 +2,7 @@
 // Clamps of a layer, and the limits of narrow codes, as Relu, Clip or Max and Min.
 import type { Clamp } from '../../graph/graph.js';
 import type { QuantValue } from '../../graph/quant-graph.js';
-import { codeLimits } from '../../graph/quant-types.js';
+import { codeLimits } from '../../numeric/code-types.js';
 import type { QdqFile } from './file.js';
 import type { Stage } from './writer.js';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The frame of a quantized file: quantized input, layers, dequantized outputs, metadata.
 import type { QuantGraph, QuantNode, QuantValue } from '../../graph/quant-graph.js';
-import { bitsOfType } from '../../graph/quant-types.js';
+import { bitsOfType } from '../../numeric/code-types.js';
 import type { OnnxModel, OnnxTensor } from '../model.js';
 import { type FileFacts, formatFacts } from '../quantized-metadata.js';
 import { dequantize, quantize } from './activations.js';

@@ -2,7 +2,7 @@
 // What the parts of a quantized file's writer share: its state, and questions about the graph.
 import { ModelError } from '../../errors.js';
 import type { QuantConv, QuantGraph, QuantNode, QuantValue } from '../../graph/quant-graph.js';
-import { bitsOfType } from '../../graph/quant-types.js';
+import { bitsOfType } from '../../numeric/code-types.js';
 import type { OnnxAttribute } from '../model.js';
 import type { QdqFile } from './file.js';
 

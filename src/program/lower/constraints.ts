@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantGraph, QuantValue } from '../../graph/quant-graph.js';
+import { exponentOf } from '../../numeric/multipliers.js';
 import type { TargetSpec } from '../../targets/target.js';
 import { isLast } from './last.js';
-import { exponentOf } from './multipliers.js';
 import { namesIn } from './named-layers.js';
 import { imageOf } from './state.js';
 import type { Violations } from './violations.js';

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import { scaleProduct } from '../../numeric/multipliers.js';
 import type { Recipe, RecipeKind, ScaleCode } from '../../targets/target.js';
-import {
-  codeRange,
-  type Accumulator,
-  type CodeClamp,
-  type ConvOp,
-  type Requant,
-} from '../program.js';
+import { type Accumulator, type CodeClamp, type ConvOp, type Requant } from '../program.js';
 import { alignBias } from './bias.js';
 import { codeClamp } from './clamp.js';
 import type { Refuse } from './layer.js';
-import { scaleProduct } from './multipliers.js';
-import { requantOf } from './requant.js';
 import { namesIn } from './named-layers.js';
-import { addsBias } from './staged.js';
 import { recipeOf } from './recipe.js';
+import { requantOf } from './requant.js';
 import { isReordered, rowOf } from './row.js';
+import { addsBias } from './staged.js';
 import { imageOf, type LoweringState } from './state.js';
 import { channelRuns, writeInVectors } from './vectors.js';
 
@@ -190,7 +185,7 @@ function isConstant({ weight, group }: QuantConv, factors: readonly number[]): b
 /** The greatest magnitude of a sum of products in any channel. */
 function reach({ data, shape, zeroPoints }: QuantWeight, input: QuantValue): number {
   if (input.dtype === 's32') return 2 ** 31;
-  const [least, greatest] = codeRange[input.dtype];
+  const [least, greatest] = codeLimits(input.dtype);
   const farthest = Math.max(input.zeroPoint - least, greatest - input.zeroPoint);
   const size = data.length / shape[0]!;
   let most = 0;

@@ -5,7 +5,7 @@ import type { Clamp, Shape } from '../../graph/graph.js';
 import { Problems } from '../../graph/problems.js';
 import { constantLike } from '../../graph/quant-constant.js';
 import type { QuantDType, QuantNode, QuantValue } from '../../graph/quant-graph.js';
-import { bitsOfType, codeLimits } from '../../graph/quant-types.js';
+import { bitsOfType, codeLimits } from '../../numeric/code-types.js';
 import type { TfliteModel, TfliteOperator, TfliteTensor } from '../reader.js';
 
 /** Reads one operator: adds its layers, or reports why it cannot. */

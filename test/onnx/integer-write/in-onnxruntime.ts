@@ -5,7 +5,8 @@ import * as ort from 'onnxruntime-node';
 import { encodeModel } from '../../../src/onnx/encode.js';
 import { toIntegerModel } from '../../../src/onnx/integer-write/write.js';
 import type { OnnxModel } from '../../../src/onnx/model.js';
-import type { Codes, RunResult } from '../../../src/program/executor.js';
+import type { Codes } from '../../../src/numeric/code-types.js';
+import type { RunResult } from '../../../src/program/executor.js';
 import { interpret } from '../../../src/program/interpret.js';
 import type { Program } from '../../../src/program/program.js';
 

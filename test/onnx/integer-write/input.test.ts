@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file quantizes a real input as the target does: ties, the floats beside them, and infinities.
+import type { CodeType } from '../../../src/numeric/code-types.js';
 import { encodeModel } from '../../../src/onnx/encode.js';
 import { toIntegerModel } from '../../../src/onnx/integer-write/write.js';
 import { quantizeInput } from '../../../src/program/input.js';
-import type { CodeType, InputQuantization, Program } from '../../../src/program/program.js';
+import type { InputQuantization, Program } from '../../../src/program/program.js';
 import { openSession, run } from './in-onnxruntime.js';
 import { layersOf } from './small-programs.js';
 

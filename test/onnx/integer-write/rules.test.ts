@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each rule on every code of a type: ties of both signs, saturation at both ends.
-import { floatRules } from '../../../src/program/format.js';
+import { fixedRules } from '../../../src/numeric/requant.js';
+import { floatRules, roundRules } from '../../../src/numeric/round.js';
 import type { Requant } from '../../../src/program/program.js';
-import { fixedRules, roundRules } from '../../../src/program/rounding.js';
 import { compareInOnnxruntime } from './in-onnxruntime.js';
 import { layersOf, plain, type Layer } from './small-programs.js';
 

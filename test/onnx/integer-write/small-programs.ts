@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs in few words: convolutions side by side on one input.
+import { codeLimits, type CodeType } from '../../../src/numeric/code-types.js';
 import {
-  codeRange,
   type Accumulator,
-  type CodeType,
   type ConvOp,
   type Program,
   type ProgramTensor,
@@ -51,7 +50,7 @@ export function layersOf(
 
 function convOf(layer: Layer, output: number): ConvOp {
   const { name, dtype = 's8', ...given } = layer;
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   return {
     op: 'conv',
     name,

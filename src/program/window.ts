@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Pads, Pair, ProgramTensor } from '../program.js';
+import type { Pads, Pair, ProgramTensor } from './program.js';
 
 export interface WindowShape {
   readonly kernel: Pair;

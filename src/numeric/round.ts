@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// NOTES.md, "Rounding rules": the one place in TypeScript where rounding is spelled out.
-// Each function exists twice: on BigInt, which is the definition, and on numbers, which is the same
-// while every intermediate stays below 2^53 and calls the definition where it would not.
-import type { FixedRule, FloatRule, RoundRule } from './program.js';
+// Rounding: the one place in TypeScript where it is spelled out, as native/numeric/round.h is in C++.
+// Each rule is defined to the last bit in program/NOTES.md, "Rounding rules". Shifts exist twice: on
+// BigInt, which is the definition, and on numbers, which is the same while every intermediate stays
+// below 2^53 and calls the definition where it would not.
 
 /** The plain rules in the order of their numbers in a file. */
-export const roundRules: readonly RoundRule[] = [
+export const roundRules = [
   'floor',
   'ceil',
   'trunc0',
@@ -15,13 +15,43 @@ export const roundRules: readonly RoundRule[] = [
   'halfToZero',
   'halfEven',
   'halfOdd',
-];
+] as const;
 
-/** The plain rules and the two double roundings, in the order of their numbers in a file. */
-export const fixedRules: readonly FixedRule[] = [...roundRules, 'gemmlowp2', 'ruyx86'];
+/** A rule for any integer divided by a power of two. */
+export type RoundRule = (typeof roundRules)[number];
+
+/** Rules for a float32, in the order of their numbers in a file. */
+export const floatRules = ['halfEven', 'halfAway', 'halfUp', 'addHalfFloor'] as const;
+
+/** Rounding of a float32 to an integer; `addHalfFloor` is floor(f32(v + 0.5)). */
+export type FloatRule = (typeof floatRules)[number];
+
+/** Rules for a quotient of integers, in the order of their numbers in a file. */
+export const divideRules = ['halfAway', 'halfUp', 'trunc0'] as const;
+
+/** Rounding of a sum of codes divided by their number. */
+export type DivideRule = (typeof divideRules)[number];
+
+/** Rules for a real to its nearest integer, in the order of their numbers in a file. */
+export const nearestRules = ['halfAway', 'halfEven'] as const;
+
+/** Rounding of a real, such as a pixel or a bound over its scale, to the nearest code. */
+export type NearestRule = (typeof nearestRules)[number];
+
+/** Rules for a float32 share of a softmax, in the order of their numbers in a file. */
+export const tableRules = ['halfAway', 'truncHalf'] as const;
+
+/** Rounding of a value that is not negative; `truncHalf` is trunc(f32(v + 0.5)). */
+export type TableRule = (typeof tableRules)[number];
+
+/** Rules for a real factor that becomes the integer of a register. */
+export const encodeRules = ['floor', 'halfAway', 'halfEven'] as const;
+
+/** How a real factor becomes the integer of a register. */
+export type EncodeRule = (typeof encodeRules)[number];
 
 /** Largest magnitude for which sums of two values are exact in a number. */
-const exact = 2 ** 52;
+export const exactSums = 2 ** 52;
 
 /**
  * p / 2^s under a rule.
@@ -58,25 +88,9 @@ function plainAddend(p: bigint, s: bigint, rule: RoundRule): bigint {
   }
 }
 
-/**
- * a * m / 2^s under a rule.
- *
- * @param a the accumulator; at most 32 bits for the two double roundings
- * @param m 0 to 2^31 - 1
- * @param s 1 to 62
- */
-export function fixedPointBig(a: bigint, m: bigint, s: number, rule: FixedRule): bigint {
-  const p = a * m;
-  if (rule !== 'gemmlowp2' && rule !== 'ruyx86') return roundShiftBig(p, s, rule);
-  const half = 1n << BigInt(s - 1);
-  const negative = rule === 'gemmlowp2' && a < 0n;
-  const first = s > 31 ? (negative ? -(1n << 30n) : 1n << 30n) : 0n;
-  return (p + half + first) >> BigInt(s);
-}
-
 /** {@link roundShiftBig} on numbers; |p| below 2^53. Results beyond 2^53 are rounded to a number. */
 export function roundShift(p: number, s: number, rule: RoundRule): number {
-  if (Math.abs(p) > exact || s > 51) return Number(roundShiftBig(BigInt(p), s, rule));
+  if (Math.abs(p) > exactSums || s > 51) return Number(roundShiftBig(BigInt(p), s, rule));
   const one = 2 ** s;
   const half = one / 2;
   switch (rule) {
@@ -103,17 +117,6 @@ export function roundShift(p: number, s: number, rule: RoundRule): number {
 
 function parity(x: number): number {
   return Math.abs(x % 2);
-}
-
-/** {@link fixedPointBig} on numbers; |a| below 2^53. Results beyond 2^53 are rounded to a number. */
-export function fixedPoint(a: number, m: number, s: number, rule: FixedRule): number {
-  const p = a * m;
-  if (Math.abs(p) > exact || s > 51) {
-    return Number(fixedPointBig(BigInt(a), BigInt(m), s, rule));
-  }
-  if (rule !== 'gemmlowp2' && rule !== 'ruyx86') return roundShift(p, s, rule);
-  const first = s > 31 ? (rule === 'gemmlowp2' && a < 0 ? -(2 ** 30) : 2 ** 30) : 0;
-  return Math.floor((p + 2 ** (s - 1) + first) / 2 ** s);
 }
 
 /** RNE(x): nearest integer, ties to even. Exact for every finite number. */
@@ -145,4 +148,19 @@ export function roundFloat(x: number, rule: FloatRule): number {
     case 'addHalfFloor':
       return Math.floor(Math.fround(x + 0.5));
   }
+}
+
+/** A real to the nearest integer by a named rule. Exact for every finite number. */
+export function roundNearest(x: number, rule: NearestRule): number {
+  return rule === 'halfAway' ? roundHalfAway(x) : roundHalfEven(x);
+}
+
+/** A float32 that is not negative to an integer by a named rule. */
+export function roundTable(x: number, rule: TableRule): number {
+  return rule === 'halfAway' ? roundHalfAway(x) : Math.trunc(Math.fround(x + 0.5));
+}
+
+/** A real factor, times a power of two, to the integer of a register by a named rule. */
+export function roundEncoded(x: number, rule: EncodeRule): number {
+  return rule === 'floor' ? Math.floor(x) : roundNearest(x, rule);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// NOTES.md, "Fixed-point functions": the parts of gemmlowp's fixedpoint/fixedpoint.h that softmax
+// program/NOTES.md, "Fixed-point functions": the parts of gemmlowp's fixedpoint/fixedpoint.h that softmax
 // needs. All values are raw int32.
-import { roundShift } from '../rounding.js';
+import { clampInteger, codeLimits } from './code-types.js';
+import { roundShift } from './round.js';
 
-const int32 = { least: -(2 ** 31), greatest: 2 ** 31 - 1 } as const;
+const [minInt32, maxInt32] = codeLimits('s32');
 
 function saturate(x: number): number {
-  return Math.min(Math.max(x, int32.least), int32.greatest);
+  return clampInteger(x, minInt32, maxInt32);
 }
 
 /** SaturatingRoundingDoublingHighMul: floor((a * b + 2^30) / 2^31), the one overflow saturated. */
@@ -15,8 +16,8 @@ export function srdhm(a: number, b: number): number {
 }
 
 function saturateBig(x: bigint): bigint {
-  const greatest = BigInt(int32.greatest);
-  return x > greatest ? greatest : x;
+  const max = BigInt(maxInt32);
+  return x > max ? max : x;
 }
 
 /** RoundingDivideByPOT: x / 2^k, ties away from zero. */
@@ -41,7 +42,7 @@ const powersOfE = [1672461947, 1302514674, 790015084, 290630308, 39332535, 72040
 
 /** exp(a) for a <= 0. @param a Q5.26 @returns Q0.31 */
 export function expOnNegativeValues(a: number): number {
-  if (a === 0) return int32.greatest;
+  if (a === 0) return maxInt32;
   const quarter = 2 ** 24;
   const inQuarter = (a & (quarter - 1)) - quarter;
   let result = expOnSmallInterval(inQuarter * 2 ** 5);
@@ -54,7 +55,7 @@ export function expOnNegativeValues(a: number): number {
 
 /** 1 / (1 + a) for a in [0, 1): three Newton steps. @param a Q0.31 @returns Q0.31 */
 export function oneOverOnePlus(a: number): number {
-  const half = Math.floor((a + int32.greatest + 1) / 2); // of the denominator
+  const half = Math.floor((a + maxInt32 + 1) / 2); // of the denominator
   let x = 1515870810 + srdhm(half, -1010580540); // 48/17 - 32/17 * half, Q2.29
   for (let step = 0; step < 3; ++step) {
     const remaining = 2 ** 29 - srdhm(half, x);

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { bigToF32, fmaF32 } from '../../src/program/float32.js';
-import type { RoundRule } from '../../src/program/program.js';
+import { fixedPoint, fixedPointBig, fixedRules } from '../../src/numeric/requant.js';
 import {
-  fixedPoint,
-  fixedPointBig,
-  fixedRules,
+  type FloatRule,
+  type RoundRule,
+  type TableRule,
+  divideRules,
+  floatRules,
+  nearestRules,
+  roundEncoded,
+  roundFloat,
   roundHalfAway,
   roundHalfEven,
+  roundNearest,
   roundRules,
   roundShift,
   roundShiftBig,
-} from '../../src/program/rounding.js';
+  roundTable,
+  tableRules,
+} from '../../src/numeric/round.js';
 
 const notes = readFileSync(join(__dirname, '../../src/program/NOTES.md'), 'utf8');
 
@@ -143,75 +150,60 @@ describe('rounding rules', () => {
   });
 });
 
-/** A number as an exact multiple of 2^-1100. */
-function asFraction(x: number): bigint {
-  const bits = new BigUint64Array(Float64Array.of(x).buffer)[0]!;
-  const exponent = (bits >> 52n) & 2047n;
-  const fraction = bits & (2n ** 52n - 1n);
-  const magnitude =
-    exponent === 0n ? fraction << 26n : (fraction + 2n ** 52n) << (exponent - 1n + 26n);
-  return x < 0 ? -magnitude : magnitude;
-}
+describe('named rules for reals', () => {
+  // Just below 1/2 in float32: its float32 sum with 1/2 is 1, its real sum is not.
+  const belowHalf = Math.fround(0.5 - 2 ** -25);
+  const values = [-2.5, -1.5, -0.5, belowHalf, 0.5, 1.5, 2.5, 2 ** 23 + 1];
+  const large = 2 ** 23 + 1;
 
-/** The f32 nearest to an exact fraction of 2^-1100, ties to even, by searching its neighbours. */
-function nearestF32(exact: bigint, near: number): number {
-  const bits = new Uint32Array(1);
-  const value = new Float32Array(bits.buffer);
-  value[0] = near;
-  const centre = bits[0]!;
-  const candidates = [-2, -1, 0, 1, 2].map((step) => {
-    bits[0] = centre + step;
-    return { value: value[0]!, even: bits[0] % 2 === 0 };
-  });
-  const distance = (x: number): bigint => {
-    const d = asFraction(x) - exact;
-    return d < 0n ? -d : d;
-  };
-  return candidates.reduce((best, c) => {
-    const [d, least] = [distance(c.value), distance(best.value)];
-    return d < least || (d === least && c.even) ? c : best;
-  }).value;
-}
-
-describe('float32', () => {
-  const floats = fc.float({ min: -1e6, max: 1e6, noNaN: true }).filter((x) => Math.abs(x) > 1e-6);
-
-  test('fma rounds once', () => {
-    fc.assert(
-      fc.property(floats, floats, fc.oneof(floats, fc.constant(0)), (a, b, c) => {
-        // a * b is exact in a double; the sum is exact in fractions.
-        const exact = asFraction(a * b) + asFraction(c);
-        const result = fmaF32(a, b, c);
-        if (exact !== 0n) expect(result).toBe(nearestF32(exact, result));
-      }),
-      { numRuns: 1000 },
-    );
+  test.each<[FloatRule, number[]]>([
+    ['halfEven', [-2, -2, 0, 0, 0, 2, 2, large]],
+    ['halfAway', [-3, -2, -1, 0, 1, 2, 3, large]],
+    ['halfUp', [-2, -1, 0, 0, 1, 2, 3, large]],
+    // The float32 sum 2^23 + 1.5 is a tie between 2^23 + 1 and 2^23 + 2.
+    ['addHalfFloor', [-2, -1, 0, 1, 1, 2, 3, large + 1]],
+  ])('a float32 by %s', (rule, results) => {
+    expect(values.map((x) => roundFloat(x, rule) + 0)).toEqual(results);
   });
 
-  test('fma differs from two roundings, and from rounding a double sum, where it must', () => {
-    // (1 + 2^-23)^2 - (1 + 2^-22) = 2^-46: lost when the product is rounded first.
-    const a = 1 + 2 ** -23;
-    expect(fmaF32(a, a, -(1 + 2 ** -22))).toBe(2 ** -46);
+  test.each<[TableRule, number[]]>([
+    ['halfAway', [0, 1, 2, 3, large]],
+    ['truncHalf', [1, 1, 2, 3, large + 1]],
+  ])('a share of a softmax by %s', (rule, results) => {
+    expect(values.slice(3).map((x) => roundTable(x, rule))).toEqual(results);
   });
 
-  test('fma is right where a double sum rounds onto a tie', () => {
-    // a * b = 2^-24 - 2^-54: just below the tie, and the double sum drops the 2^-54.
-    const [a, b, c] = [2 ** -12 * (1 + 2 ** -15), 2 ** -12 * (1 - 2 ** -15), 1 + 2 ** -23] as const;
-    expect(Math.fround(a * b + c)).toBe(1 + 2 ** -22);
-    expect(fmaF32(a, b, c)).toBe(1 + 2 ** -23);
-    expect(fmaF32(-a, b, -c)).toBe(-1 - 2 ** -23);
+  test('the nearest integer, and the integer of a register', () => {
+    const ties = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5];
+    const by = (round: (x: number) => number) => ties.map((x) => round(x) + 0);
+    const [away, even] = [
+      [-3, -2, -1, 1, 2, 3],
+      [-2, -2, 0, 0, 2, 2],
+    ];
+    expect(by((x) => roundNearest(x, 'halfAway'))).toEqual(away);
+    expect(by((x) => roundNearest(x, 'halfEven'))).toEqual(even);
+    expect(by((x) => roundEncoded(x, 'halfAway'))).toEqual(away);
+    expect(by((x) => roundEncoded(x, 'halfEven'))).toEqual(even);
+    expect(by((x) => roundEncoded(x, 'floor'))).toEqual([-3, -2, -1, 0, 1, 2]);
   });
 
-  test('an integer of 64 bits rounds to f32 once', () => {
-    // 2^62 + 2^38 is a tie of f32; the 1 above it is lost in a double.
-    expect(bigToF32(2n ** 62n + 2n ** 38n)).toBe(2 ** 62);
-    expect(bigToF32(2n ** 62n + 2n ** 38n + 1n)).toBe(2 ** 62 + 2 ** 39);
-    expect(bigToF32(-(2n ** 62n) - 2n ** 38n - 1n)).toBe(-(2 ** 62) - 2 ** 39);
-    fc.assert(
-      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (a) => {
-        const result = bigToF32(a);
-        if (a !== 0n) expect(result).toBe(nearestF32(a << 1100n, result));
-      }),
-    );
+  test('the lists are in the order of their numbers in a file', () => {
+    const listed = (rules: readonly string[]) => `(${rules.join(', ')})`;
+    for (const rules of [floatRules, divideRules, nearestRules, tableRules]) {
+      expect(notes).toContain(listed(rules));
+    }
   });
+});
+
+test('no other file of src/ defines a rounding or the limits of a type', () => {
+  const source = join(__dirname, '../../src');
+  const definitions = /function (roundHalf\w*|codeLimits|frexp)\b/;
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const defining = files.filter((name) =>
+    definitions.test(readFileSync(join(source, name), 'utf8')),
+  );
+  expect(defining.filter((name) => !name.startsWith('numeric/'))).toEqual([]);
+  expect(defining.length).toBeGreaterThan(0);
 });

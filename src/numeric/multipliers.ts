@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // From real factors to multipliers and shifts. Formulas: TensorFlow Lite's quantization_util.cc
 // (QuantizeMultiplier), XNNPACK's requantization.h (the bits of a float32 scale).
-import type { ScaleProduct } from '../../targets/target.js';
-import { roundHalfAway } from '../rounding.js';
-import { frexp } from './frexp.js';
+import { roundHalfAway } from './round.js';
 
-export { frexp };
+/** Ways to form (input scale x weight scale / output scale), the steps of some code in C. */
+export const scaleProducts = [
+  /** f64(si) * f64(sw) / f64(so) */
+  'f64',
+  /** f64(f32(si * sw)) / f64(so) */
+  'f32ThenF64',
+  /** f32(f32(si * sw) / so) */
+  'f32',
+  /** f32(f32(si / so) * sw) */
+  'f32Ratio',
+] as const;
+
+/** One of {@link scaleProducts}. */
+export type ScaleProduct = (typeof scaleProducts)[number];
 
 const f32 = Math.fround;
 
@@ -13,6 +24,15 @@ const f32 = Math.fround;
 export interface Multiplier {
   readonly multiplier: number;
   readonly shift: number;
+}
+
+/** q in [0.5, 1) and e with value = q * 2^e, as C's frexp; `value` positive, finite and normal. */
+export function frexp(value: number): readonly [q: number, e: number] {
+  let e = Math.floor(Math.log2(value)) + 1;
+  // log2 may round to the next integer; scaling by powers of two is exact.
+  if (value / 2 ** e >= 1) ++e;
+  if (value / 2 ** e < 0.5) --e;
+  return [value / 2 ** e, e];
 }
 
 /**

@@ -2,15 +2,10 @@
 // The fixed-point functions against gemmlowp itself: values from test/oracles/gemmlowp.cc.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  expOnNegativeValues,
-  oneOverOnePlus,
-  rdbpot,
-  srdhm,
-} from '../../src/program/interpret/gemmlowp.js';
+import { expOnNegativeValues, oneOverOnePlus, rdbpot, srdhm } from '../../src/numeric/gemmlowp.js';
+import { fixedPoint, fixedPointBig } from '../../src/numeric/requant.js';
 import { softmax } from '../../src/program/interpret/softmax.js';
 import type { ProgramTensor, SoftmaxOp } from '../../src/program/program.js';
-import { fixedPoint, fixedPointBig } from '../../src/program/rounding.js';
 
 type Rows = readonly (readonly number[])[];
 
