@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatFactors, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
-import { UsageError } from '../errors.js';
 import { nativeSolver } from '../engine/solver.js';
+import { UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
-import { writeQdq } from '../onnx/qdq-write.js';
-import { writeQop } from '../onnx/qop-write.js';
+import { writeQdq } from '../onnx/write/qdq.js';
+import { writeQop } from '../onnx/write/qop.js';
 import { lower } from '../program/lower.js';
 import type { SchemeChoice } from '../quantize/choose-schemes.js';
 import { quantizeMixed } from '../quantize/quantize-mixed.js';

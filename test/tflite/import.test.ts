@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ModelError } from '../../src/errors.js';
 import type { QuantConv, QuantGraph } from '../../src/graph/quant-graph.js';
-import { writeQdq } from '../../src/onnx/qdq-write.js';
-import { importQuantized } from '../../src/onnx/quantized-import.js';
-import { readOnnx } from '../../src/onnx/reader.js';
+import { readOnnx } from '../../src/onnx/file/reader.js';
+import { importQuantized } from '../../src/onnx/quantized/import.js';
+import { writeQdq } from '../../src/onnx/write/qdq.js';
 import { lower } from '../../src/program/lower.js';
 import { findTarget } from '../../src/targets/index.js';
 import { importTflite } from '../../src/tflite/import.js';

@@ -130,7 +130,7 @@ function pool(op: 'AveragePool' | 'MaxPool'): ReadOperator {
       badShapes(state, operator, input, output);
       return;
     }
-    if (!keepsCodes(state, operator, input, output)) return;
+    if (!requireSameCodes(state, operator, input, output)) return;
     const { strides, pads } = window;
     state.add(operator, output, {
       op,
@@ -150,7 +150,7 @@ export const averagePool = pool('AveragePool');
 export const maxPool = pool('MaxPool');
 
 /** TFLite's pools and shape operators never rescale. */
-function keepsCodes(
+function requireSameCodes(
   state: TfliteState,
   operator: TfliteOperator,
   input: QuantValue,
@@ -249,7 +249,7 @@ export const reshape: ReadOperator = (state, operator) => {
     badShapes(state, operator, input, output);
     return;
   }
-  if (!keepsCodes(state, operator, input, output)) return;
+  if (!requireSameCodes(state, operator, input, output)) return;
   const same = input.shape.join() === output.shape.join();
   if (!same && !(isRowLike(input) && isRowLike(output))) {
     // NHWC and NCHW flatten an image in different orders; only a fully connected layer can tell.
@@ -269,7 +269,7 @@ function isRowLike({ shape }: QuantValue): boolean {
 
 /** SoftmaxOptions: beta 0. Along the last dimension, which is the channels'. */
 export const softmax: ReadOperator = (state, operator) => {
-  if (endsInFloat(state, operator)) return;
+  if (leaveOutTail(state, operator)) return;
   const input = state.activation(operator, 0);
   const output = input && state.output(operator);
   if (input === undefined || output === undefined) return;
@@ -287,7 +287,7 @@ export const softmax: ReadOperator = (state, operator) => {
 };
 
 /** A float operator after the last DEQUANTIZE is left out, with a note. */
-function endsInFloat(state: TfliteState, operator: TfliteOperator): boolean {
+function leaveOutTail(state: TfliteState, operator: TfliteOperator): boolean {
   const held = state.dequantizedValue(operator.inputs[0] ?? -1);
   if (held === undefined) return false;
   state.notes.push(
@@ -323,7 +323,7 @@ export const pad: ReadOperator = (state, operator) => {
     badShapes(state, operator, input, output);
     return;
   }
-  if (!keepsCodes(state, operator, input, output)) return;
+  if (!requireSameCodes(state, operator, input, output)) return;
   const name = state.layerName(output.name);
   state.add(operator, output, {
     op: 'Pad',
@@ -366,7 +366,7 @@ export const concatenation: ReadOperator = (state, operator) => {
 
 function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
   return (state, operator) => {
-    if (op === 'Sigmoid' && endsInFloat(state, operator)) return;
+    if (op === 'Sigmoid' && leaveOutTail(state, operator)) return;
     const input = state.activation(operator, 0);
     const output = input && state.output(operator);
     if (input === undefined || output === undefined) return;
