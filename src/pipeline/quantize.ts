@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { formatFactors, sizeOfQuantGraph } from '../analyze/index.js';
+import { movedChannels, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { nativeSolver } from '../engine/solver.js';
 import { UsageError } from '../errors.js';
@@ -98,7 +98,7 @@ export async function quantizeInMemory(
     ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),
   });
   const facts = calibration.facts();
-  const factors = formatFactors(channelFactors);
+  const factors = movedChannels(channelFactors);
   const described: QuantGraph = {
     ...quantGraph,
     metadata: {
@@ -106,7 +106,7 @@ export async function quantizeInMemory(
       target: target.id,
       calibration: calibration.id(),
       version,
-      ...(factors === undefined ? {} : { channelFactors: factors }),
+      ...(factors.size === 0 ? {} : { channelFactors: factors }),
       ...(facts.preprocess === null ? {} : { preprocess: facts.preprocess }),
     },
   };

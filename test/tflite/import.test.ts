@@ -180,12 +180,15 @@ describe('uint8 weights whose scale names another dimension than 0', () => {
   test('no other target minds', () => {
     expect(lower(layer(3), findTarget('tflite-u8')).ops).toHaveLength(1);
     expect(lower(layer(0), findTarget('xnnpack')).ops).toHaveLength(1);
-    expect(layer(0).metadata).toEqual({});
+    expect(layer(0).nodes[0]).not.toHaveProperty('oddWeightAxis');
   });
 
-  test('damaged metadata are one error', () => {
-    const graph = { ...layer(3), metadata: { oddWeightAxes: '{"y"' } };
-    expect(() => lower(graph, findTarget('xnnpack'))).toThrow(/oddWeightAxes.*JSON list/);
+  test('they travel through ONNX as a list of layers, and a damaged one is one error', () => {
+    expect(layer(3).nodes[0]).toMatchObject({ oddWeightAxis: true });
+    const model = readOnnx(writeQdq(layer(3)));
+    expect(model.metadata.get('lastbit.oddWeightAxes')).toBe('["y"]');
+    const metadata = new Map(model.metadata).set('lastbit.oddWeightAxes', '{"y": 1}');
+    expect(() => importQuantized({ ...model, metadata })).toThrow(/oddWeightAxes.*JSON list/);
   });
 });
 

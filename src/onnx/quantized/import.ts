@@ -58,20 +58,13 @@ export function importQuantized(file: OnnxModel): QuantGraph {
   const outputs = state.problems.any
     ? []
     : model.graph.outputs.map((out) => readOutput(state, out));
-  state.problems.throwIfAny();
-  return {
+  return state.finish({
     name: model.graph.name,
     input: state.input,
-    outputs: outputs.filter((name) => name !== undefined),
-    values: state.values,
-    nodes: state.nodes,
-    metadata: {
-      ...state.facts.metadata,
-      ...(state.inFloat.length > 0 ? { floatLayers: JSON.stringify(state.inFloat) } : {}),
-    },
+    outputs,
+    metadata: state.facts.metadata,
     origin: state.facts.origin ?? form,
-    ...(state.notes.length > 0 ? { notes: state.notes } : {}),
-  };
+  });
 }
 
 function readInput(state: ImportState): void {
@@ -199,14 +192,12 @@ function readOutput(state: ImportState, { name }: OnnxValueInfo): string | undef
     );
     return undefined;
   }
-  state.problems.add('bad-output', `output "${name}"`, 'no quantized layer makes it');
+  state.missingOutput(name);
   return undefined;
 }
 
 function cutTail(state: ImportState, node: string, value: string): string {
-  state.notes.push(
-    `float node "${node}" after the last quantized value is left out: the output is "${value}"`,
-  );
+  state.noteTail(`node "${node}"`, value);
   return value;
 }
 

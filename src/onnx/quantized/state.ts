@@ -2,11 +2,11 @@
 // What is known about the values of a quantized ONNX file while its nodes are read in order, and
 // the quantized graph that grows from them.
 import type { Clamp, Shape } from '../../graph/graph.js';
-import { Problems } from '../../graph/problems.js';
+import { QuantAssembly } from '../../graph/quant-assembly.js';
 import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import { bitsOfType } from '../../numeric/code-types.js';
-import type { FileFacts } from '../file/metadata.js';
+import { type FileFacts, withMarks } from '../file/metadata.js';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../file/model.js';
 import { sameClamp } from './clamp-bounds.js';
 import type { Known, Pending, Quantization } from './known.js';
@@ -14,24 +14,18 @@ import type { Known, Pending, Quantization } from './known.js';
 /** Reads one operator: sets what is known of its outputs, or reports why it cannot. */
 export type ReadOperator = (state: ImportState, node: OnnxNode) => void;
 
-export class ImportState {
-  readonly problems = new Problems();
-  readonly values = new Map<string, QuantValue>();
-  readonly nodes: QuantNode[] = [];
-  readonly notes: string[] = [];
-  /** Layers that onnxruntime has no integer kernel for. */
-  readonly inFloat: string[] = [];
+export class ImportState extends QuantAssembly {
   /** Name of the network's input. */
   input = '';
   private readonly known = new Map<string, Known>();
   private readonly consumers = new Map<string, OnnxNode[]>();
   private readonly outputs: ReadonlySet<string>;
-  private readonly layers = new Set<string>();
 
   constructor(
     readonly model: OnnxModel,
     readonly facts: FileFacts,
   ) {
+    super();
     for (const node of model.graph.nodes) {
       for (const input of node.inputs) {
         const list = this.consumers.get(input) ?? [];
@@ -92,18 +86,14 @@ export class ImportState {
     return this.claimLayer(wanted);
   }
 
-  claimLayer(wanted: string): string {
-    let name = wanted;
-    for (let n = 2; this.layers.has(name); n++) name = `${wanted}#${n}`;
-    this.layers.add(name);
-    return name;
-  }
-
-  /** Adds a layer, with the clamp that the metadata says its saturation stands for. */
-  add(node: QuantNode): void {
+  /**
+   * Adds a layer, with what the metadata says of it: marks, and the clamp that its saturation stands
+   * for.
+   */
+  override add(node: QuantNode): void {
     const clamp = this.facts.clamps.get(node.name);
     const takes = clamp !== undefined && clampingOps.has(node.op) && !('clamp' in node);
-    this.nodes.push(takes ? ({ ...node, clamp } as QuantNode) : node);
+    super.add(withMarks(takes ? ({ ...node, clamp } as QuantNode) : node, this.facts.marks));
   }
 
   addValue(value: QuantValue): QuantValue {

@@ -3,7 +3,7 @@
 import type { QuantGraph, QuantNode, QuantValue } from '../../graph/quant-graph.js';
 import { bitsOfType } from '../../numeric/code-types.js';
 import { OnnxBuilder } from '../file/builder.js';
-import { type FileFacts, formatFacts } from '../file/metadata.js';
+import { type FileFacts, formatFacts, marksOf } from '../file/metadata.js';
 import type { OnnxModel, OnnxTensor } from '../file/model.js';
 import { dequantize, quantize } from './activations.js';
 import { isStandardHardSwish } from './float-layer.js';
@@ -64,6 +64,7 @@ function factsOf(graph: QuantGraph) {
   return {
     metadata: graph.metadata,
     origin: graph.origin,
+    marks: marksOf(graph.nodes),
     activationBits: new Map(
       [...graph.values.values()].filter(isNarrow).map(({ name, bits }) => [name, bits]),
     ),

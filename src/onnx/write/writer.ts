@@ -16,7 +16,7 @@ export interface Stage {
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
 }
 
-/** What both quantized forms of a file (qdq-write.ts, qop-write.ts) are written with. */
+/** What both quantized forms of a file (qdq.ts, qop.ts) are written with. */
 export interface Writer {
   readonly graph: QuantGraph;
   readonly file: OnnxBuilder;

@@ -7,7 +7,6 @@ import { type Accumulator, type CodeClamp, type ConvOp, type Requant } from '../
 import { alignBias } from './bias.js';
 import { codeClamp } from './clamp.js';
 import type { Refuse } from './layer.js';
-import { namesIn } from './named-layers.js';
 import { recipeOf } from './recipe.js';
 import { requantOf } from './requant.js';
 import { isReordered, rowOf } from './row.js';
@@ -116,12 +115,11 @@ function arePaired({ weight }: QuantConv, input: QuantValue): boolean {
   return input.dtype === 'u8' && weight.dtype === 's8';
 }
 
-function convKind({ graph }: LoweringState, node: QuantConv): RecipeKind | 'conv' {
+function convKind(node: QuantConv): RecipeKind | 'conv' {
   if (node.fullyConnected) {
     return node.weight.scales.length === 1 ? 'fullyConnectedPerTensor' : 'fullyConnected';
   }
-  const named = namesIn(graph.metadata, 'oneChannelDepthwise').includes(node.name);
-  return named || isDepthwise(node) ? 'depthwise' : 'conv';
+  return node.oneChannelDepthwise || isDepthwise(node) ? 'depthwise' : 'conv';
 }
 
 function isDepthwise({ group, weight }: QuantConv): boolean {
@@ -135,7 +133,7 @@ function isOneToOne({ group, weight }: QuantConv): boolean {
 
 function recipe(state: LoweringState, node: QuantConv): Recipe {
   const { dtype } = state.value(node.inputs[0]!);
-  return recipeOf(state.target.arithmetic, convKind(state, node), node.weight.dtype, dtype);
+  return recipeOf(state.target.arithmetic, convKind(node), node.weight.dtype, dtype);
 }
 
 function convRequant(

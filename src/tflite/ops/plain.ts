@@ -37,9 +37,9 @@ function elementwise(op: 'Add' | 'Mul', negate = false): ReadOperator {
       );
       return;
     }
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op,
-      name: state.layerName(output.name),
+      name: state.claimLayer(output.name),
       inputs: inputs.map((input) => input.name),
       output: output.name,
       ...clamp,
@@ -93,7 +93,7 @@ function negated(state: TfliteState, operator: TfliteOperator, value: QuantValue
   const mirrored = dtype === 'u8' ? 255 - zeroPoint : dtype === 's8' ? -1 - zeroPoint : -zeroPoint;
   const result = { ...image, name: label, zeroPoint: mirrored };
   const layer = pointwise(
-    state.layerName(label),
+    state.claimLayer(label),
     image,
     label,
     { outputs: channels, group: channels },
@@ -104,7 +104,7 @@ function negated(state: TfliteState, operator: TfliteOperator, value: QuantValue
   const row = { ...result, name: `${label}/row`, shape: value.shape };
   state.addInner(row, {
     op: 'Reshape',
-    name: state.layerName(row.name),
+    name: state.claimLayer(row.name),
     inputs: [label],
     output: row.name,
   });
@@ -132,9 +132,9 @@ function pool(op: 'AveragePool' | 'MaxPool'): ReadOperator {
     }
     if (!requireSameCodes(state, operator, input, output)) return;
     const { strides, pads } = window;
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op,
-      name: state.layerName(output.name),
+      name: state.claimLayer(output.name),
       inputs: [input.name],
       output: output.name,
       kernel,
@@ -198,9 +198,9 @@ export const mean: ReadOperator = (state, operator) => {
     );
     return;
   }
-  const name = state.layerName(output.name);
+  const name = state.claimLayer(output.name);
   if (output.shape.length === 4) {
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op: 'GlobalAveragePool',
       name,
       inputs: [input.name],
@@ -209,12 +209,12 @@ export const mean: ReadOperator = (state, operator) => {
     return;
   }
   const image = { ...output, name: `${output.name}/image`, shape: [1, channels, 1, 1] };
-  state.rowMeans.push(name);
   state.addInner(image, {
     op: 'GlobalAveragePool',
     name,
     inputs: [input.name],
     output: image.name,
+    rowMean: true,
   });
   addReshape(state, operator, image, output);
 };
@@ -225,9 +225,9 @@ function addReshape(
   input: QuantValue,
   output: QuantValue,
 ): void {
-  state.add(operator, output, {
+  state.addOutput(operator, output, {
     op: 'Reshape',
-    name: state.layerName(output.name),
+    name: state.claimLayer(output.name),
     inputs: [input.name],
     output: output.name,
   });
@@ -277,9 +277,9 @@ export const softmax: ReadOperator = (state, operator) => {
     badShapes(state, operator, input, output);
     return;
   }
-  state.add(operator, output, {
+  state.addOutput(operator, output, {
     op: 'Softmax',
-    name: state.layerName(output.name),
+    name: state.claimLayer(output.name),
     inputs: [input.name],
     output: output.name,
     beta: operator.options?.float32(0) ?? 0,
@@ -290,9 +290,7 @@ export const softmax: ReadOperator = (state, operator) => {
 function leaveOutTail(state: TfliteState, operator: TfliteOperator): boolean {
   const held = state.dequantizedValue(operator.inputs[0] ?? -1);
   if (held === undefined) return false;
-  state.notes.push(
-    `float ${state.describe(operator)} after the last quantized value is left out: the output is "${held}"`,
-  );
+  state.noteTail(state.describe(operator), held);
   state.dequantize(operator.outputs[0]!, held);
   return true;
 }
@@ -324,8 +322,8 @@ export const pad: ReadOperator = (state, operator) => {
     return;
   }
   if (!requireSameCodes(state, operator, input, output)) return;
-  const name = state.layerName(output.name);
-  state.add(operator, output, {
+  const name = state.claimLayer(output.name);
+  state.addOutput(operator, output, {
     op: 'Pad',
     name,
     inputs: [input.name],
@@ -356,9 +354,9 @@ export const concatenation: ReadOperator = (state, operator) => {
     );
     return;
   }
-  state.add(operator, output, {
+  state.addOutput(operator, output, {
     op: 'Concat',
-    name: state.layerName(output.name),
+    name: state.claimLayer(output.name),
     inputs: known.map((input) => input.name),
     output: output.name,
   });
@@ -374,9 +372,9 @@ function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
       badShapes(state, operator, input, output);
       return;
     }
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op,
-      name: state.layerName(output.name),
+      name: state.claimLayer(output.name),
       inputs: [input.name],
       output: output.name,
       ...(clamp === undefined ? {} : { clamp }),

@@ -117,11 +117,11 @@ function pendAffine(state: ImportState, node: OnnxNode, affine: Affine): void {
     takesClamp: true,
     affine,
     emit: (output, clamp) => {
-      state.inFloat.push(name);
       const [from, to] = asImages(state, input, output, name);
       state.add({
         ...convolution(name, from, affine),
         output: to.name,
+        floatKernel: true,
         ...(clamp === undefined ? {} : { clamp }),
       });
       if (to !== output) addReshape(state, to, output);

@@ -172,7 +172,7 @@ export function constantOperand(
     return undefined;
   }
   const name = state.claimLayer(tensor);
-  const made = constantLike(like, {
+  const layers = constantLike(like, {
     name,
     dtype,
     bits,
@@ -180,9 +180,7 @@ export function constantOperand(
     zeroPoint: zeroPoints[0]!,
     codes: values,
   });
-  for (const layer of made.nodes) state.add(layer);
-  for (const value of made.values) state.values.set(value.name, value);
-  return made.values.at(-1);
+  return state.addConstant(layers);
 }
 
 /** Equal shapes, or one operand [1,C,1,1] of a product, which is then the second. */

@@ -90,8 +90,13 @@ export const globalAveragePool: ReadOperator = (state, node) => {
     shape: [1, input.shape[1]!, 1, 1],
     takesClamp: false,
     emit: (value) => {
-      if (node.op === 'ReduceMean') state.inFloat.push(name);
-      state.add({ op: 'GlobalAveragePool', name, inputs: [input.name], output: value.name });
+      state.add({
+        op: 'GlobalAveragePool',
+        name,
+        inputs: [input.name],
+        output: value.name,
+        ...(node.op === 'ReduceMean' ? { floatKernel: true } : {}),
+      });
     },
   });
 };
@@ -121,13 +126,18 @@ export const reduceMean: ReadOperator = (state, node) => {
     shape: [1, channels],
     takesClamp: false,
     emit: (value) => {
-      state.inFloat.push(name);
       const image = state.addValue({
         ...value,
         name: `${value.name}/image`,
         shape: [1, channels, 1, 1],
       });
-      state.add({ op: 'GlobalAveragePool', name, inputs: [input.name], output: image.name });
+      state.add({
+        op: 'GlobalAveragePool',
+        name,
+        inputs: [input.name],
+        output: image.name,
+        floatKernel: true,
+      });
       state.add({
         op: 'Reshape',
         name: state.claimLayer(`${name}/reshape`),

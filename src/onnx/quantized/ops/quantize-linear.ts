@@ -43,7 +43,7 @@ export const quantizeLinear: ReadOperator = (state, node) => {
       return;
     }
     state.makeValue(state.input, known.shape, quantization);
-    if (known.head !== undefined) state.notes.push(headNote(state.input, known.head));
+    if (known.head !== undefined) state.note(headNote(state.input, known.head));
     state.set(output, { kind: 'codes', value: state.input });
     return;
   }

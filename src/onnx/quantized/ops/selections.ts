@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that take some of an image's channels, as 1 x 1 convolutions.
 import type { QuantValue } from '../../../graph/quant-graph.js';
-import { pointwise } from '../../../graph/quant-select.js';
+import { channelSelection } from '../../../graph/quant-select.js';
 import type { OnnxNode } from '../../file/model.js';
 import { intOf, intsOf } from '../attributes.js';
 import { type ReadOperator, type ImportState } from '../state.js';
@@ -19,15 +19,7 @@ function select(
   const one = { ...node, outputs: [output] };
   const name = state.claimLayer(node.outputs.length === 1 && node.name !== '' ? node.name : output);
   const [, , height, width] = input.shape as [number, number, number, number];
-  const make = (to: string) =>
-    pointwise(
-      name,
-      input,
-      to,
-      { outputs: count, group: 1 },
-      (o, i) => (i === first + o ? 1 : 0),
-      false,
-    );
+  const make = (to: string) => channelSelection(name, input, to, [first, count], false);
   pendMove(state, one, input.name, [1, count, height, width], make, name);
 }
 
