@@ -3,7 +3,7 @@
 import { codeLimits, codeArrays } from '../numeric/code-types.js';
 import { fmaF32 } from '../numeric/float32.js';
 import { roundHalfEven } from '../numeric/round.js';
-import { type AddForm, type AddOp, type MulOp } from '../program/program.js';
+import type { AddForm, AddOp, MulOp } from '../program/program.js';
 import { vectorOf } from './bounds.js';
 import { roundFloats, storeFloats } from './floats.js';
 import {

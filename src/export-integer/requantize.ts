@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // program/NOTES.md, "Requantization": from an accumulator to the codes of an output.
 import { codeLimits } from '../numeric/code-types.js';
-import { type CodeClamp, type Requant } from '../program/program.js';
+import type { CodeClamp, Requant } from '../program/program.js';
 import { vectorOf } from './bounds.js';
 import { roundFloats, storeFloats } from './floats.js';
 import { type Integers, plus, settle, store, within } from './integers.js';

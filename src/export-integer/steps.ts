@@ -5,7 +5,7 @@ import { codeLimits, type CodeType } from '../numeric/code-types.js';
 import { type OnnxBuilder, attribute } from '../onnx/file/builder.js';
 import { dataTypeOf } from '../onnx/file/dtypes.js';
 import type { OnnxAttribute, OnnxData, OnnxDType } from '../onnx/file/model.js';
-import { type ProgramTensor } from '../program/program.js';
+import type { ProgramTensor } from '../program/program.js';
 import type { Interval, Vector } from './bounds.js';
 
 /** Codes of a tensor of the program: an ONNX tensor [1, C, H, W] of the codes' own type. */

@@ -16,16 +16,16 @@ import {
   type Range,
 } from './check/place.js';
 import { checkAveragePool, checkMaxPool } from './check/pool.js';
-import {
-  type ConcatOp,
-  type Op,
-  type PadOp,
-  type Pair,
-  type Program,
-  type ProgramTensor,
-  type SoftmaxForm,
-  type SoftmaxOp,
-  type SpliceOp,
+import type {
+  ConcatOp,
+  Op,
+  PadOp,
+  Pair,
+  Program,
+  ProgramTensor,
+  SoftmaxForm,
+  SoftmaxOp,
+  SpliceOp,
 } from './program.js';
 import { windowOutput, type WindowShape } from './window.js';
 

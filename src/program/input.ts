@@ -4,7 +4,7 @@ import { ModelError, UsageError } from '../errors.js';
 import { type Codes, codeLimits } from '../numeric/code-types.js';
 import { roundNearest } from '../numeric/round.js';
 import { allocate } from './interpret.js';
-import { type Program } from './program.js';
+import type { Program } from './program.js';
 
 const f32 = Math.fround;
 

@@ -8,7 +8,7 @@ import { conv, type TrapSite } from './interpret/conv.js';
 import { concat, lut, pad, splice } from './interpret/move.js';
 import { averagePool, maxPool } from './interpret/pool.js';
 import { softmax } from './interpret/softmax.js';
-import { type Op, type Program, type ProgramTensor } from './program.js';
+import type { Op, Program, ProgramTensor } from './program.js';
 
 /**
  * Runs a program that `decode` or `lower` made.

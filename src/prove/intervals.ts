@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { codeLimits } from '../numeric/code-types.js';
 import { entry } from '../program/per-channel.js';
-import { type Op, type Program, type ProgramTensor } from '../program/program.js';
+import type { Op, Program, ProgramTensor } from '../program/program.js';
 
 /** The codes that each channel of a tensor can hold, both ends included. */
 export interface Interval {

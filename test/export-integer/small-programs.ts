@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs in few words: convolutions side by side on one input.
 import { codeLimits, type CodeType } from '../../src/numeric/code-types.js';
-import {
-  type Accumulator,
-  type ConvOp,
-  type Program,
-  type ProgramTensor,
-} from '../../src/program/program.js';
+import type { Accumulator, ConvOp, Program, ProgramTensor } from '../../src/program/program.js';
 
 export const plain: Accumulator = {
   bits: 32,

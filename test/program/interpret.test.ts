@@ -3,15 +3,15 @@ import type { Codes } from '../../src/numeric/code-types.js';
 import { fixedPointBig } from '../../src/numeric/requant.js';
 import { checkProgram } from '../../src/program/check.js';
 import { interpret } from '../../src/program/interpret.js';
-import {
-  type Accumulator,
-  type AddForm,
-  type AverageForm,
-  type ConvOp,
-  type Op,
-  type Program,
-  type ProgramTensor,
-  type Requant,
+import type {
+  Accumulator,
+  AddForm,
+  AverageForm,
+  ConvOp,
+  Op,
+  Program,
+  ProgramTensor,
+  Requant,
 } from '../../src/program/program.js';
 import { randomCodes, randomProgram } from './random-program.js';
 import { Random } from './random.js';

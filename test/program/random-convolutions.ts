@@ -2,12 +2,7 @@
 // Random convolutions, and the operands that other operations make by them.
 import { codeLimits, type CodeType } from '../../src/numeric/code-types.js';
 import type { Interval } from '../../src/program/check/stages.js';
-import {
-  type Accumulator,
-  type ConvOp,
-  type Pair,
-  type ProgramTensor,
-} from '../../src/program/program.js';
+import type { Accumulator, ConvOp, Pair, ProgramTensor } from '../../src/program/program.js';
 import { windowOutput } from '../../src/program/window.js';
 import { RandomTensors, type CodeSize, type PoolWindow } from './random-tensors.js';
 

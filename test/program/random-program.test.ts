@@ -7,7 +7,7 @@ import { decode } from '../../src/program/decode.js';
 import { encode } from '../../src/program/encode.js';
 import type { RunResult } from '../../src/program/executor.js';
 import { interpret } from '../../src/program/interpret.js';
-import { type AddForm, type Op, type Program } from '../../src/program/program.js';
+import type { AddForm, Op, Program } from '../../src/program/program.js';
 import { randomCodes, randomProgram } from './random-program.js';
 
 const seeds = Array.from({ length: 400 }, (_, i) => i + 1);

@@ -3,13 +3,7 @@
 // form of the specification, with ties, saturation and extreme constants where they are likely.
 import { type Codes, codeLimits } from '../../src/numeric/code-types.js';
 import { allocate } from '../../src/program/interpret.js';
-import {
-  type Op,
-  type Pads,
-  type Program,
-  type ProgramTensor,
-  type SoftmaxForm,
-} from '../../src/program/program.js';
+import type { Op, Pads, Program, ProgramTensor, SoftmaxForm } from '../../src/program/program.js';
 import { RandomSums } from './random-sums.js';
 import type { CodeSize, RandomProgramOptions } from './random-tensors.js';
 import { Random } from './random.js';

@@ -3,7 +3,7 @@
 import { codeLimits, type CodeType } from '../../src/numeric/code-types.js';
 import { fixedRules } from '../../src/numeric/requant.js';
 import { roundRules } from '../../src/numeric/round.js';
-import { type AddForm, type ProgramTensor } from '../../src/program/program.js';
+import type { AddForm, ProgramTensor } from '../../src/program/program.js';
 import { RandomPools } from './random-pools.js';
 
 /** A program with additions and products as well. */

@@ -4,14 +4,14 @@ import { codeLimits, type CodeType } from '../../src/numeric/code-types.js';
 import { fixedRules } from '../../src/numeric/requant.js';
 import { floatRules, roundRules } from '../../src/numeric/round.js';
 import type { Interval } from '../../src/program/check/stages.js';
-import {
-  type Accumulator,
-  type CodeClamp,
-  type Op,
-  type Pads,
-  type Pair,
-  type ProgramTensor,
-  type Requant,
+import type {
+  Accumulator,
+  CodeClamp,
+  Op,
+  Pads,
+  Pair,
+  ProgramTensor,
+  Requant,
 } from '../../src/program/program.js';
 import { randomStages } from './random-stages.js';
 import type { Random } from './random.js';

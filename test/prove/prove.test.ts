@@ -8,12 +8,7 @@ import { lower } from '../../src/program/lower.js';
 import { findTarget } from '../../src/targets/index.js';
 import { type Codes, codeLimits } from '../../src/numeric/code-types.js';
 import { allocate, interpret } from '../../src/program/interpret.js';
-import {
-  type Accumulator,
-  type ConvOp,
-  type Program,
-  type ProgramTensor,
-} from '../../src/program/program.js';
+import type { Accumulator, ConvOp, Program, ProgramTensor } from '../../src/program/program.js';
 import { bitsFor, codeIntervals, prove, sumBounds, type Interval } from '../../src/prove/index.js';
 import { extremeOf } from '../../src/prove/conv-bounds.js';
 import { randomCodes, randomProgram } from '../program/random-program.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { codeLimits } from '../../numeric/code-types.js';
-import { type ConvOp } from '../program.js';
+import type { ConvOp } from '../program.js';
 import { windowOutput } from '../window.js';
 import { centred, int32, maxSide, requireShape, type Context } from './place.js';
 import { checkClamp, checkRequant, type Accumulators } from './requant.js';

@@ -2,7 +2,7 @@
 // What the checks of programs share: how a fault is reported, and the tensors of an operation.
 import { ModelError } from '../../errors.js';
 import { codeLimits } from '../../numeric/code-types.js';
-import { type ProgramTensor } from '../program.js';
+import type { ProgramTensor } from '../program.js';
 
 /** Codes, biases and accumulators of 32 bits. */
 export const int32: Range = codeLimits('s32');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { codeLimits } from '../../numeric/code-types.js';
-import { type CodeClamp, type Requant } from '../program.js';
+import type { CodeClamp, Requant } from '../program.js';
 import { int32, moderate, positive, type Context } from './place.js';
 import { checkStages, type Interval } from './stages.js';
 

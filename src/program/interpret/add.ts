@@ -4,7 +4,7 @@ import { type Codes, codeLimits } from '../../numeric/code-types.js';
 import { fmaF32 } from '../../numeric/float32.js';
 import { fixedPoint } from '../../numeric/requant.js';
 import { roundHalfEven, roundShift } from '../../numeric/round.js';
-import { type AddForm, type AddOp, type MulOp, type ProgramTensor } from '../program.js';
+import type { AddForm, AddOp, MulOp, ProgramTensor } from '../program.js';
 import { clamper, finisher, requantizer } from './finish.js';
 
 const f32 = Math.fround;

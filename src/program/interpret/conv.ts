@@ -2,7 +2,7 @@
 // NOTES.md, "conv".
 import { type Codes, codeLimits } from '../../numeric/code-types.js';
 import { entry } from '../per-channel.js';
-import { type Accumulator, type ConvOp, type ProgramTensor } from '../program.js';
+import type { Accumulator, ConvOp, ProgramTensor } from '../program.js';
 import { forEachPixel } from '../window.js';
 import { finisher, type Integer } from './finish.js';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "concat", "pad", "reshape", "lut" and "splice": operations that compute nothing.
 import { type Codes, codeLimits } from '../../numeric/code-types.js';
-import { type LutOp, type PadOp, type ProgramTensor, type SpliceOp } from '../program.js';
+import type { LutOp, PadOp, ProgramTensor, SpliceOp } from '../program.js';
 
 export function concat(
   inputs: readonly ProgramTensor[],

@@ -3,7 +3,7 @@
 import { type Codes, codeLimits } from '../../numeric/code-types.js';
 import { expOnNegativeValues, oneOverOnePlus, rdbpot, srdhm } from '../../numeric/gemmlowp.js';
 import { roundTable } from '../../numeric/round.js';
-import { type ProgramTensor, type SoftmaxForm, type SoftmaxOp } from '../program.js';
+import type { ProgramTensor, SoftmaxForm, SoftmaxOp } from '../program.js';
 
 const f32 = Math.fround;
 

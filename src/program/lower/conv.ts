@@ -3,7 +3,7 @@ import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph
 import { codeLimits } from '../../numeric/code-types.js';
 import { scaleProduct } from '../../numeric/multipliers.js';
 import type { Recipe, RecipeKind, ScaleCode } from '../../targets/target.js';
-import { type Accumulator, type CodeClamp, type ConvOp, type Requant } from '../program.js';
+import type { Accumulator, CodeClamp, ConvOp, Requant } from '../program.js';
 import { alignBias } from './bias.js';
 import { codeClamp } from './clamp.js';
 import type { Refuse } from './layer.js';

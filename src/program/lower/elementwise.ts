@@ -11,7 +11,7 @@ import {
 import { type FixedRule, fixedPoint } from '../../numeric/requant.js';
 import { roundHalfEven } from '../../numeric/round.js';
 import type { TargetArithmetic } from '../../targets/target.js';
-import { type AddForm, type AddOp, type CodeClamp, type Requant } from '../program.js';
+import type { AddForm, AddOp, CodeClamp, Requant } from '../program.js';
 import { codeClamp } from './clamp.js';
 import { recipeOf } from './recipe.js';
 import { requantOf } from './requant.js';

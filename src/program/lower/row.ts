@@ -2,7 +2,7 @@
 // A flattened image as a row in NCHW order, for sums whose result depends on the order of terms.
 import type { QuantConv, QuantValue } from '../../graph/quant-graph.js';
 import { codeLimits } from '../../numeric/code-types.js';
-import { type ConvOp } from '../program.js';
+import type { ConvOp } from '../program.js';
 import { imageOf, type LoweringState } from './state.js';
 
 /** Selecting n positions takes n x n weights; more than these are refused. */

@@ -5,7 +5,7 @@ import { quantizeMultiplier } from '../../numeric/multipliers.js';
 import { fixedPoint } from '../../numeric/requant.js';
 import { roundHalfAway } from '../../numeric/round.js';
 import type { TableSoftmax, WideSoftmax } from '../../targets/target.js';
-import { type SoftmaxForm } from '../program.js';
+import type { SoftmaxForm } from '../program.js';
 import { isLast } from './last.js';
 import type { LoweringState } from './state.js';
 

@@ -8,7 +8,7 @@ import { fixedPoint } from '../../numeric/requant.js';
 import { roundHalfAway, roundHalfEven, roundShift } from '../../numeric/round.js';
 import type { RequantizeForm } from '../../targets/target.js';
 import { requantizer } from '../interpret/finish.js';
-import { type Requant } from '../program.js';
+import type { Requant } from '../program.js';
 import { codeClamp } from './clamp.js';
 import { requantOf } from './requant.js';
 import { limitsOf, type LoweringState } from './state.js';

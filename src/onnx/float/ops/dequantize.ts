@@ -4,7 +4,7 @@
 import type { Shape, Tensor } from '../../../graph/graph.js';
 import { elementCount, f32Tensor, sameShape } from '../../../graph/tensors.js';
 import type { Attributes } from '../attributes.js';
-import { type Evaluate, type NodeContext } from '../context.js';
+import type { Evaluate, NodeContext } from '../context.js';
 import { Unsupported } from '../problems.js';
 
 /** f32((code - zero point) * scale), (10, 13, 19, 21, 23, 24); rounded once. */

@@ -6,7 +6,7 @@ import { floatOf } from '../attributes.js';
 import { lower, raise } from '../clamp-bounds.js';
 import type { Pending } from '../known.js';
 import { perChannel } from '../per-channel.js';
-import { type ReadOperator, type ImportState } from '../state.js';
+import type { ReadOperator, ImportState } from '../state.js';
 import { pendUnary } from './unary.js';
 
 type Bound = (clamp: Clamp | undefined) => Clamp | undefined;

@@ -3,8 +3,8 @@
 import type { QuantValue } from '../../../graph/quant-graph.js';
 import type { OnnxNode } from '../../file/model.js';
 import { floatOf, intOf } from '../attributes.js';
-import { type ConvLayer } from '../known.js';
-import { type ReadOperator, type ImportState } from '../state.js';
+import type { ConvLayer } from '../known.js';
+import type { ReadOperator, ImportState } from '../state.js';
 import { pendConv, readBias, readWeight } from './conv-layer.js';
 import { positions, readWindow } from './window.js';
 

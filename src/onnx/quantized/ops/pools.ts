@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantNode } from '../../../graph/quant-graph.js';
-import { type OnnxNode } from '../../file/model.js';
+import type { OnnxNode } from '../../file/model.js';
 import { intOf, intsOf } from '../attributes.js';
-import { type ReadOperator, type ImportState } from '../state.js';
+import type { ReadOperator, ImportState } from '../state.js';
 import { positions, readWindow } from './window.js';
 
 /** Window and output shape of a pool; undefined where they do not fit, which is reported. */

@@ -6,9 +6,9 @@ import type { QuantNode, QuantValue, QuantWeight } from '../../../graph/quant-gr
 import { sameQuantization } from '../../../graph/quant-types.js';
 import type { OnnxNode } from '../../file/model.js';
 import { floatOf, intOf } from '../attributes.js';
-import { type ConvLayer, type ConstantCodes, type Quantization } from '../known.js';
+import type { ConvLayer, ConstantCodes, Quantization } from '../known.js';
 import { activationParameters, constantCodes, readParameters } from '../parameters.js';
-import { type ReadOperator, type ImportState } from '../state.js';
+import type { ReadOperator, ImportState } from '../state.js';
 import { checkOperands, constantOperand } from './arithmetic.js';
 import { type WeightLayout, arrange, convPending, readBias } from './conv-layer.js';
 import { acceptsRow, convGeometry, rowLayer } from './linear.js';

@@ -7,7 +7,7 @@ import { roundHalfEven } from '../../../numeric/round.js';
 import type { OnnxDType, OnnxNode, OnnxTensor } from '../../file/model.js';
 import { intOf } from '../attributes.js';
 import { headNote } from '../input-head.js';
-import { type Quantization } from '../known.js';
+import type { Quantization } from '../known.js';
 import {
   type Parameters,
   activationParameters,
@@ -15,7 +15,7 @@ import {
   readParameters,
   storageOf,
 } from '../parameters.js';
-import { type ReadOperator, type ImportState } from '../state.js';
+import type { ReadOperator, ImportState } from '../state.js';
 
 export const quantizeLinear: ReadOperator = (state, node) => {
   if (refuseBlocks(state, node)) return;

@@ -4,7 +4,7 @@ import type { QuantValue } from '../../../graph/quant-graph.js';
 import { channelSelection } from '../../../graph/quant-select.js';
 import type { OnnxNode } from '../../file/model.js';
 import { intOf, intsOf } from '../attributes.js';
-import { type ReadOperator, type ImportState } from '../state.js';
+import type { ReadOperator, ImportState } from '../state.js';
 import { pendMove } from './pools.js';
 
 /** Makes output `position` of the node from `count` channels of `input`, from `first` on. */

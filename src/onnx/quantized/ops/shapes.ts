@@ -6,7 +6,7 @@ import { sameQuantization } from '../../../graph/quant-types.js';
 import type { OnnxNode } from '../../file/model.js';
 import { floatOf, intOf, intsOf, stringOf } from '../attributes.js';
 import type { Pending } from '../known.js';
-import { type ReadOperator, type ImportState } from '../state.js';
+import type { ReadOperator, ImportState } from '../state.js';
 import { pendMove, settleCodes } from './pools.js';
 
 type Reshaped = (state: ImportState, node: OnnxNode, from: Shape) => Shape | undefined;
