@@ -1,90 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-// The import order of the source folders. A folder imports itself and folders before it, never one
-// of its own rank or after it.
-import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+// The order of the source folders. A folder knows itself and folders before it, never one of its own
+// rank or after it.
+import {
+  type Arrow,
+  arrowsFrom,
+  arrowsOf,
+  circles,
+  faults,
+  filesOf,
+  layerOf,
+  native,
+  source,
+} from './layering.js';
 
-const source = join(__dirname, '../src');
+describe.each([
+  ['src', source],
+  ['native', native],
+])('%s', (_, layering) => {
+  test('every folder has its place in the order', () => {
+    const known = new Set(layering.ranks.flat());
+    const layers = new Set(filesOf(layering).map((file) => layerOf(layering, file)));
+    expect([...layers].filter((layer) => !known.has(layer))).toEqual([]);
+  });
 
-/** Folders (or single files) of src/, lowest first; those of one line do not know each other. */
-const ranks: readonly (readonly string[])[] = [
-  ['errors'],
-  ['graph'],
-  ['onnx', 'tflite', 'passes', 'targets', 'data'],
-  ['float', 'calibrate'],
-  ['quantize'],
-  ['program'],
-  ['prove', 'engine', 'onnx/integer-write'],
-  ['analyze'],
-  ['golden', 'evaluate', 'bench'],
-  ['report'],
-  ['pipeline'],
-  ['index'],
-  ['cli'],
-];
+  test('files name what is below them only', () => {
+    expect(faults(layering, arrowsOf(layering))).toEqual([]);
+  });
 
-const rankOf = new Map(ranks.flatMap((names, rank) => names.map((name) => [name, rank] as const)));
-
-interface Arrow {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
-
-/** The first folder of a path, or the first two where these have a place of their own. */
-function layerOf(file: string): string {
-  const [first, second] = relative(source, file).split('/');
-  const inner = `${first!}/${second ?? ''}`;
-  return rankOf.has(inner) ? inner : first!.replace(/\.(js|ts)$/, '');
-}
-
-/** Import, export-from, dynamic import and require of relative paths. */
-function arrowsOf(file: string, text: string): Arrow[] {
-  const specifiers = [...text.matchAll(/(?:from|import|require)\s*\(?\s*'(\.[^']+)'/g)];
-  return specifiers.map(([, path]) => ({
-    file: relative(source, file),
-    from: layerOf(file),
-    to: layerOf(join(dirname(file), path!)),
-  }));
-}
-
-function faults(arrows: readonly Arrow[]): string[] {
-  return arrows
-    .filter(({ from, to }) => from !== to && !(rankOf.get(to)! < rankOf.get(from)!))
-    .map(({ file, to }) => `${file} imports ${to}`);
-}
-
-const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
-  .map((name) => join(source, name));
-
-test('every folder of src/ has its place in the order', () => {
-  const unknown = new Set(files.map(layerOf).filter((layer) => !rankOf.has(layer)));
-  expect([...unknown]).toEqual([]);
+  test('no files name each other in a circle', () => {
+    expect(circles(arrowsOf(layering))).toEqual([]);
+  });
 });
 
-test('imports point downward only', () => {
-  const arrows = files.flatMap((file) => arrowsOf(file, readFileSync(file, 'utf8')));
-  // Fewer would mean that the pattern above no longer finds them.
-  expect(arrows.length).toBeGreaterThan(files.length);
-  expect(faults(arrows)).toEqual([]);
+test('imports and includes are found', () => {
+  expect(arrowsOf(source).length).toBeGreaterThan(filesOf(source).length);
+  expect(arrowsOf(native).length).toBeGreaterThan(filesOf(native).length);
 });
 
-test('the check itself finds an arrow upward, in every form of import', () => {
-  const file = join(source, 'data/example.ts');
+test('an arrow upward is found, in every form of import', () => {
   const texts = [
     "import { lower } from '../program/lower.js';",
     "import type { Engine }\n  from '../engine/engine.js';",
-    "export * from '../onnx/reader.js';",
+    "export * from '../onnx/file/reader.js';",
     "const x = await import('../cli/main.js');",
     "const y = require('../pipeline.js');",
+    "import { gone } from '../helpers/gone.js';",
+    "import { ModelError } from '../errors.js';",
   ];
-  expect(texts.flatMap((text) => faults(arrowsOf(file, text)))).toEqual([
-    'data/example.ts imports program',
-    'data/example.ts imports engine',
-    'data/example.ts imports onnx',
-    'data/example.ts imports cli',
-    'data/example.ts imports pipeline',
+  const arrows = texts.flatMap((text) => arrowsFrom(source, 'data/example.ts', text));
+  expect(faults(source, arrows)).toEqual([
+    'data/example.ts names program',
+    'data/example.ts names engine',
+    'data/example.ts names onnx/file',
+    'data/example.ts names cli',
+    'data/example.ts names pipeline',
+    'data/example.ts names helpers',
   ]);
-  expect(faults(arrowsOf(file, "import { ModelError } from '../errors.js';"))).toEqual([]);
+});
+
+test('an include upward is found, and a file with a place of its own', () => {
+  const text =
+    '#include <vector>\n#include "kernels/view.h"\n  #include "kernels/conv/fast_conv.h"\n';
+  expect(faults(native, arrowsFrom(native, 'program/example.h', text))).toEqual([
+    'program/example.h names kernels',
+  ]);
+});
+
+test('a circle is found, and not what only leads to it', () => {
+  const texts = {
+    'a.ts': "import './b.js';",
+    'b.ts': "import type { C }\n  from './inner/c.js';",
+    'inner/c.ts': "export * from '../a.js';",
+    'd.ts': "import { a } from './a.js';",
+  };
+  const arrows: Arrow[] = Object.entries(texts).flatMap(([file, text]) =>
+    arrowsFrom(source, file, text),
+  );
+  expect(circles(arrows)).toEqual([['a.ts', 'b.ts', 'inner/c.ts']]);
 });

@@ -5,8 +5,8 @@
 const ort = require('onnxruntime-node');
 
 const { Engine, loadQuantizedModel, programOf, quantizeInput } = require('../../dist/index.js');
-const { encodeModel } = require('../../dist/onnx/encode.js');
-const { toQdqModel } = require('../../dist/onnx/qdq-write.js');
+const { encodeModel } = require('../../dist/onnx/file/encode.js');
+const { toQdqModel } = require('../../dist/onnx/write/qdq.js');
 const { imagesFor } = require('./images.cjs');
 
 /** onnxruntime with the codes of every value as outputs, by value. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Codes } from '../program/executor.js';
-import { codeRange } from '../program/program.js';
+import { type Codes, codeLimits, codeArrays, clampInteger } from '../numeric/code-types.js';
+import { roundHalfAway } from '../numeric/round.js';
 import type { Quantization } from './saturation.js';
 
 /** Height, width and channels of one image. */
@@ -9,8 +9,6 @@ export interface ImageShape {
   readonly width: number;
   readonly channels: number;
 }
-
-const arrays = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
 
 /** NHWC codes to f32 NCHW reals: scale * (code - zeroPoint). */
 export function dequantizeToNchw(codes: Codes, from: Quantization & ImageShape): Float32Array {
@@ -36,14 +34,13 @@ export function codesToNchw(codes: Codes, shape: ImageShape): Codes {
 
 /** f32 NCHW reals to the nearest NHWC codes (ties away from zero), saturated. */
 export function quantizeFromNchw(reals: Float32Array, to: Quantization & ImageShape): Codes {
-  const [least, greatest] = codeRange[to.dtype];
+  const [min, max] = codeLimits(to.dtype);
   const area = to.height * to.width;
-  const codes = new arrays[to.dtype](reals.length);
+  const codes = new codeArrays[to.dtype](reals.length);
   for (let c = 0, at = 0; c < to.channels; c++) {
     for (let i = 0; i < area; i++, at++) {
-      const steps = reals[at]! / to.scale;
-      const code = Math.sign(steps) * Math.round(Math.abs(steps)) + to.zeroPoint;
-      codes[i * to.channels + c] = Math.min(Math.max(code, least), greatest);
+      const code = roundHalfAway(reals[at]! / to.scale) + to.zeroPoint;
+      codes[i * to.channels + c] = clampInteger(code, min, max);
     }
   }
   return codes;

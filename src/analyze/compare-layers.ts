@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Codes, CodeTensor, RunResult } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
+import type { CodeTensor, RunResult } from '../program/executor.js';
 import type { ConvOp, Op, Program, ProgramTensor } from '../program/program.js';
-import type { ChannelFactors } from './channel-factors.js';
-import { scaleChannels } from './channel-factors.js';
+import { type ChannelFactors, scaleChannels } from './channel-factors.js';
 import { codesToNchw, dequantizeToNchw, quantizeFromNchw } from './codes.js';
-import type { TensorError } from './error-sums.js';
-import { ErrorSums } from './error-sums.js';
-import type { Isolated } from './isolate.js';
-import { isolate } from './isolate.js';
+import { type TensorError, ErrorSums } from './error-sums.js';
+import { type Isolated, isolate } from './isolate.js';
 import { SaturationCount } from './saturation.js';
 
 /** One layer of a quantized network beside the same layer in float. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many codes of two results differ, over all images.
-import type { Codes, Trap } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
+import type { Trap } from '../program/executor.js';
 import type { Outcome } from './diff-experiments.js';
 
 /** Codes of two tensors that are not the same. */

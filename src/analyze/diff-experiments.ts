@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Codes, CodeTensor, Trap } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
+import type { CodeTensor, Trap } from '../program/executor.js';
 import type { Op, Program, ProgramTensor } from '../program/program.js';
 import type { OpenedProgram } from './compare-layers.js';
 import { fingerprint } from './diff-ingredients.js';

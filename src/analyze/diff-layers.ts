@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One quantized network under several targets: where their codes part, by how much, and which
 // ingredient of the arithmetic does it.
-import type { Codes, CodeTensor, Trap } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
+import type { CodeTensor, Trap } from '../program/executor.js';
 import type { Op, Program } from '../program/program.js';
 import type { OpenedProgram } from './compare-layers.js';
 import { Counts, type CodeDifference } from './diff-counts.js';
-import type { Outcome } from './diff-experiments.js';
-import { Experiments } from './diff-experiments.js';
+import { type Outcome, Experiments } from './diff-experiments.js';
 import { fingerprint } from './diff-ingredients.js';
 import { causeOf, chainRoute, routeOf, type Cause, type Route } from './diff-routes.js';
 import { matchOps } from './match-ops.js';

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From one requantization to another, one ingredient at a time: down from the first to one
 // multiplier and one rounding, over to those of the second, and up to it.
-import { significand } from '../program/lower/multipliers.js';
-import type { FloatRule, Op, Requant } from '../program/program.js';
+import { significand } from '../numeric/multipliers.js';
+import type { FloatRule } from '../numeric/round.js';
+import type { Op, Requant } from '../program/program.js';
 import { alikeSteps } from './diff-alike-stages.js';
 import { same, type Slot, type State, type Step } from './diff-ingredients.js';
 import { isDouble, ruleIngredient, ruleSteps } from './diff-rules.js';

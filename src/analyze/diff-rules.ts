@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From one rounding rule to another: double roundings first become single ones, then ties move.
-import type { FixedRule, FloatRule, RoundRule } from '../program/program.js';
+import type { FixedRule } from '../numeric/requant.js';
+import type { FloatRule, RoundRule } from '../numeric/round.js';
 import type { Ingredient, Step } from './diff-ingredients.js';
 
 /** What a double rounding becomes when it rounds once: it treats exact ties in the same way. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way from the stages of a hardware pipeline down to one multiplier, one rounding and a bias in
 // the accumulator: what every other form of requantization is compared by.
-import type { FixedRule, Requant, Stage } from '../program/program.js';
+import type { FixedRule } from '../numeric/requant.js';
+import type { Requant, Stage } from '../program/program.js';
 import type { State } from './diff-ingredients.js';
 
 export type Fixed = Extract<Requant, { kind: 'fixed' }>;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { forEachPixel } from '../program/interpret/window.js';
-import type { Codes, Trap } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
+import type { Trap } from '../program/executor.js';
 import type { ConvOp, Program } from '../program/program.js';
+import { forEachPixel } from '../program/window.js';
 
 /** What was added to what when an accumulator left its range. */
 export interface TrapOperands {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-export { formatFactors, parseFactors } from './channel-factors.js';
+export { movedChannels } from './channel-factors.js';
 export type { ChannelFactors } from './channel-factors.js';
 export { openComparison } from './compare-layers.js';
 export type {

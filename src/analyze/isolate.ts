@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One operation of a program as a program of its own, so that its error can be seen apart from
 // what came before it.
-import type { Codes } from '../program/executor.js';
+import { type Codes, codeLimits } from '../numeric/code-types.js';
 import type { ConvOp, Op, Program, ProgramTensor } from '../program/program.js';
-import { codeRange } from '../program/program.js';
 
 /** A program of one operation (and of what splits its input, where it has several). */
 export interface Isolated {
@@ -54,7 +53,7 @@ function copyChannels(to: ProgramTensor, first: number, total: number, index: nu
   const { channels, zeroPoint, dtype } = to;
   const weights = new Int8Array(channels * total);
   for (let c = 0; c < channels; c++) weights[c * total + first + c] = 1;
-  const [lo, hi] = codeRange[dtype];
+  const [lo, hi] = codeLimits(dtype);
   return {
     op: 'conv',
     name: `copy ${index}`,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CodeType } from '../program/program.js';
-import { codeRange } from '../program/program.js';
+import { type CodeType, codeLimits } from '../numeric/code-types.js';
 
 /** What a tensor's codes can stand for. */
 export interface Quantization {
@@ -17,7 +16,7 @@ export class SaturationCount {
   private readonly reals: readonly [number, number];
 
   constructor({ dtype, scale, zeroPoint }: Quantization) {
-    const [least, greatest] = codeRange[dtype];
+    const [least, greatest] = codeLimits(dtype);
     this.ends = [least, greatest];
     this.reals = [scale * (least - 0.5 - zeroPoint), scale * (greatest + 0.5 - zeroPoint)];
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A time counts only if the values are right: what was timed is compared, in the same process,
 // with an executor that defines the result.
-import type { Codes, RunResult } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
+import type { RunResult } from '../program/executor.js';
 
 /** Something that runs a program with all of its taps. */
 export type TappedRun = (codes: Codes) => RunResult;

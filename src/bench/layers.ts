@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Engine } from '../engine/engine.js';
-import type { Codes } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
 import { quantile } from './latency.js';
 
 /** Time of one layer within whole runs. */

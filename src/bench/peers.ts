@@ -3,11 +3,12 @@
 // with the reason and not timed.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Isa } from '../engine/native.js';
 import type { Graph } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
-import { writeQdq } from '../onnx/qdq-write.js';
-import { writeQop } from '../onnx/qop-write.js';
-import { writeOnnx } from '../onnx/writer.js';
+import { writeOnnx } from '../onnx/write/float.js';
+import { writeQdq } from '../onnx/write/qdq.js';
+import { writeQop } from '../onnx/write/qop.js';
 import { withActivationType } from './activation-type.js';
 import { dequantizeGraph } from './dequantize.js';
 import type { ExcludedPeer } from './document.js';
@@ -45,7 +46,7 @@ export interface PeerSetup {
   readonly realImages: boolean;
   readonly threads: number;
   /** lastbit's instruction set, if it was forced: oneDNN is held to the same. */
-  readonly forcedIsa: string | undefined;
+  readonly forcedIsa: Isa | undefined;
   /** The model itself, where it is a .tflite. */
   readonly tfliteFile: string | undefined;
   /** The program and the first input's codes as files, for peers in other processes. */
@@ -170,7 +171,7 @@ export function argmax(values: ArrayLike<number>): number {
 // --- programs of their own ---------------------------------------------------------------------
 
 /** oneDNN's words for instruction sets, by lastbit's. */
-const oneDnnIsa: Readonly<Record<string, string | undefined>> = {
+const oneDnnIsa: Readonly<Partial<Record<Isa, string>>> = {
   sse41: 'SSE41',
   avx2: 'AVX2',
   avx512: 'AVX512_CORE',
@@ -181,7 +182,7 @@ const oneDnnIsa: Readonly<Record<string, string | undefined>> = {
 
 async function openOneDnn(setup: PeerSetup): Promise<OpenPeer> {
   const args = [setup.programFile, setup.codesFile, String(setup.threads)];
-  const isa = oneDnnIsa[setup.forcedIsa ?? ''];
+  const isa = setup.forcedIsa && oneDnnIsa[setup.forcedIsa];
   const environment: Record<string, string> = isa === undefined ? {} : { DNNL_MAX_CPU_ISA: isa };
   const peer = await openNativePeer(requirePeer('onednn'), args, environment);
   const version = isa === undefined ? peer.version : `${peer.version}, at most ${isa}`;

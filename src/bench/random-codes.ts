@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Codes } from '../program/executor.js';
-import { codeRange, type CodeType } from '../program/program.js';
-
-const arrays = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
+import { type Codes, codeLimits, type CodeType, codeArrays } from '../numeric/code-types.js';
 
 /** What a random image is made for: a program's tensor, or the engine's description of one. */
 export interface CodeShape {
@@ -14,7 +11,7 @@ export interface CodeShape {
 
 /** Uniform codes over the whole range of the type, the same for the same seed (mulberry32). */
 export function randomCodes({ dtype, height, width, channels }: CodeShape, seed: number): Codes {
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   let state = seed | 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) | 0;
@@ -22,7 +19,7 @@ export function randomCodes({ dtype, height, width, channels }: CodeShape, seed:
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
-  const codes = new arrays[dtype](height * width * channels);
+  const codes = new codeArrays[dtype](height * width * channels);
   return codes.map(() => least + Math.floor(next() * (greatest - least + 1)));
 }
 

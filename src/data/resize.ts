@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { roundHalfEven } from '../numeric/round.js';
 import type { Pixels } from './decode.js';
 
 /** A rectangle of pixels; its corner may lie between them. */
@@ -102,10 +103,4 @@ function resample(
       put(position, lane, Math.floor(sum + 0.5));
     }
   });
-}
-
-function roundHalfEven(x: number): number {
-  const down = Math.floor(x);
-  const rest = x - down;
-  return rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down;
 }

@@ -3,8 +3,9 @@
 // native call.
 import { crc32 } from 'node:zlib';
 import { ModelError, UsageError } from '../errors.js';
+import type { Codes } from '../numeric/code-types.js';
 import { encode } from '../program/encode.js';
-import type { Codes, CodeTensor, RunOptions, RunResult, Trap } from '../program/executor.js';
+import type { CodeTensor, RunOptions, RunResult, Trap } from '../program/executor.js';
 import { opcodes } from '../program/format.js';
 import type { Op, Program } from '../program/program.js';
 import { type EngineInput, nativeInput } from './input.js';

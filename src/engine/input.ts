@@ -2,8 +2,7 @@
 // What a run can be given: codes, or reals and pixels that the addon turns into codes exactly as
 // program/input.ts does.
 import { UsageError } from '../errors.js';
-import type { Codes } from '../program/executor.js';
-import { codeRange } from '../program/program.js';
+import { type Codes, codeLimits } from '../numeric/code-types.js';
 import type { NativeInput, NativeTensor } from './native.js';
 import { checkCodes, described } from './tensors.js';
 
@@ -47,7 +46,7 @@ function checkedPixels({ pixels, table }: PixelInput, tensor: NativeTensor): Nat
         `${channels * 256} codes, got ${pixels.length} and ${table.length}`,
     );
   }
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   const wrong = table.find((code) => code < least || code > greatest);
   if (wrong === undefined) return [pixels, table];
   throw new UsageError(

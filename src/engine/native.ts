@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { GramSum } from '../calibrate/gram.js';
 import { UsageError } from '../errors.js';
-import type { Codes } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
 import { programVersion } from '../program/program.js';
 import type { RoundedWeights, RoundingProblem } from '../quantize/solver.js';
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors as the addon describes them, and the typed arrays that hold their codes.
 import { UsageError } from '../errors.js';
-import type { Codes, CodeTensor } from '../program/executor.js';
-import { codeTypes } from '../program/format.js';
+import { type Codes, codeTypes, codeArrays } from '../numeric/code-types.js';
+import type { CodeTensor } from '../program/executor.js';
 import type { NativeTensor } from './native.js';
-
-const arrayOf = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
 
 /** @throws UsageError for codes of another type or length */
 export function checkCodes(codes: Codes, tensor: NativeTensor, role: string): void {
@@ -13,7 +11,7 @@ export function checkCodes(codes: Codes, tensor: NativeTensor, role: string): vo
   const count = height * width * channels;
   // By name: typed arrays of another realm are as good.
   if (
-    codes.constructor.name.replace('Buffer', 'Uint8Array') === arrayOf[dtype].name &&
+    codes.constructor.name.replace('Buffer', 'Uint8Array') === codeArrays[dtype].name &&
     codes.length === count
   ) {
     return;
@@ -27,7 +25,7 @@ export function checkCodes(codes: Codes, tensor: NativeTensor, role: string): vo
 }
 
 export function allocate(tensor: NativeTensor): Codes {
-  return new arrayOf[codeTypes[tensor.type]!](tensor.height * tensor.width * tensor.channels);
+  return new codeArrays[codeTypes[tensor.type]!](tensor.height * tensor.width * tensor.channels);
 }
 
 export function described(tensor: NativeTensor): Omit<CodeTensor, 'data'> {

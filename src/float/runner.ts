@@ -6,7 +6,7 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { ModelError, UsageError } from '../errors.js';
 import type { FloatRunner, Graph, RunnerChoice } from '../graph/graph.js';
 import { elementCount } from '../graph/tensors.js';
-import { writeOnnx } from '../onnx/writer.js';
+import { writeOnnx } from '../onnx/write/float.js';
 
 type Runtime = typeof import('onnxruntime-node');
 

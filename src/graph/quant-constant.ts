@@ -10,6 +10,12 @@ export interface ConstantOperand extends Pick<
   readonly codes: ArrayLike<number>;
 }
 
+/** Layers and values to add, in order; the last value is the constant. */
+export interface ConstantLayers {
+  readonly nodes: readonly QuantNode[];
+  readonly values: readonly QuantValue[];
+}
+
 /**
  * A constant operand as layers, since every value of a quantized graph comes from a layer: a
  * depthwise 1 x 1 convolution of `like` with weights of zero, whose bias is the constant. Its
@@ -24,7 +30,7 @@ export function constantLike(
   like: QuantValue,
   constant: ConstantOperand,
   unsignedWeights = false,
-): { readonly nodes: readonly QuantNode[]; readonly values: readonly QuantValue[] } {
+): ConstantLayers {
   const { name, codes } = constant;
   const { dtype, bits, scale, zeroPoint } = constant;
   const output: QuantValue = { name, shape: like.shape, dtype, bits, scale, zeroPoint };

@@ -2,9 +2,11 @@
 // A quantized network, independent of any target: integer weights, and real scales and zero
 // points exactly as a file stores them. No multipliers and no shifts: those are a target's
 // business and appear when the graph is lowered. Layout as in graph.ts (NCHW, OIHW).
+import type { CodeType } from '../numeric/code-types.js';
 import type { Clamp, Pads, Pair, Shape, Window } from './graph.js';
 
-export type QuantDType = 'u8' | 's8' | 's16' | 's32';
+/** The type of an activation's codes. */
+export type QuantDType = CodeType;
 
 /** An activation: real = scale * (code - zeroPoint). */
 export interface QuantValue {
@@ -33,6 +35,8 @@ interface QuantNodeBase {
   readonly name: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  /** Of a layer of a QDQ file for which onnxruntime has no integer kernel. */
+  readonly floatKernel?: true;
 }
 
 /** A fully connected layer is a Conv over a 1 x 1 image with `fullyConnected` set. */
@@ -47,6 +51,16 @@ export interface QuantConv extends QuantNodeBase, Window {
   readonly clamp?: Clamp;
   /** Some targets form the scale of a fully connected layer in another way. */
   readonly fullyConnected: boolean;
+  /**
+   * Its single weight scale belongs to another dimension than 0 in a .tflite file. That means nothing
+   * for the arithmetic, but XNNPACK does not take such uint8 weights.
+   */
+  readonly oddWeightAxis?: true;
+  /**
+   * DEPTHWISE_CONV_2D over a single channel in a .tflite file, which its shape does not tell from
+   * CONV_2D; the optimized kernels round the two differently.
+   */
+  readonly oneChannelDepthwise?: true;
 }
 
 export interface QuantElementwise extends QuantNodeBase {
@@ -62,6 +76,11 @@ export interface QuantPool extends QuantNodeBase, Window {
 
 export interface QuantGlobalPool extends QuantNodeBase {
   readonly op: 'GlobalAveragePool';
+  /**
+   * A MEAN of a .tflite file that drops height and width (keep_dims is false); the optimized kernels
+   * leave it to the reference one.
+   */
+  readonly rowMean?: true;
 }
 
 /** Along channels. */
@@ -120,27 +139,10 @@ export interface QuantMetadata {
   /** Version of lastbit that wrote it. */
   readonly version?: string;
   /**
-   * JSON: value name to the base64 of f32 factors, one for each channel. The channels of that value
+   * By value name, one factor for each channel, where some factor is not 1: the channels of that value
    * are the float original's times these; no part of the arithmetic.
    */
-  readonly channelFactors?: string;
-  /**
-   * JSON: list of layers whose single weight scale belongs to another dimension than 0 in a .tflite
-   * file. It means nothing for their arithmetic, but XNNPACK does not take such uint8 weights.
-   */
-  readonly oddWeightAxes?: string;
-  /** JSON: list of layers of a QDQ file for which onnxruntime has no integer kernel. */
-  readonly floatLayers?: string;
-  /**
-   * JSON: list of layers that are DEPTHWISE_CONV_2D over a single channel in a .tflite file, which
-   * their shapes do not tell from CONV_2D; the optimized kernels round the two differently.
-   */
-  readonly oneChannelDepthwise?: string;
-  /**
-   * JSON: list of MEAN layers of a .tflite file that drop height and width (keep_dims is false); the
-   * optimized kernels leave these to the reference one.
-   */
-  readonly rowMeans?: string;
+  readonly channelFactors?: ReadonlyMap<string, Float32Array>;
 }
 
 export interface QuantGraph {

@@ -49,3 +49,15 @@ function unitWeight(
   const data = Uint8Array.from(codes, (code) => code + 1);
   return { ...common, dtype: 'u8', data, zeroPoints: Int32Array.of(1) };
 }
+
+/** A convolution whose outputs are `count` channels of `input`, from `first` on, code by code. */
+export function channelSelection(
+  name: string,
+  input: QuantValue,
+  output: string,
+  [first, count]: readonly [first: number, count: number],
+  unsignedWeights: boolean,
+): QuantConv {
+  const weightAt = (o: number, i: number): number => (i === first + o ? 1 : 0);
+  return pointwise(name, input, output, { outputs: count, group: 1 }, weightAt, unsignedWeights);
+}

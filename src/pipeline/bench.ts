@@ -16,7 +16,7 @@ import { summarizePeers } from '../bench/summary.js';
 import { Engine, type EngineOptions } from '../engine/engine.js';
 import type { Isa } from '../engine/native.js';
 import { UsageError } from '../errors.js';
-import type { Codes } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
 import { encode } from '../program/encode.js';
 import { interpret } from '../program/interpret.js';
 import type { Program } from '../program/program.js';
@@ -88,7 +88,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
       inputs: inputs.map((input) => peerInput(engine, input)),
       realImages: options.images !== undefined,
       threads,
-      forcedIsa: options.isa,
+      forcedIsa: options.isa === undefined ? undefined : engine.isa,
       tfliteFile: options.model.endsWith('.tflite') ? options.model : undefined,
       ...files,
     });

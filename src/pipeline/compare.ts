@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ChannelFactors, LayerComparer, OpenedProgram } from '../analyze/index.js';
-import { openComparison, parseFactors } from '../analyze/index.js';
+import { openComparison } from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import { ModelError } from '../errors.js';
@@ -40,8 +40,8 @@ export async function compareModels(options: CompareModelsOptions): Promise<Comp
   const inputs = openInputs(programInput(program), presetOf(quantized), options);
   const factors =
     quantized.kind === 'quantized'
-      ? parseFactors(quantized.quantGraph.metadata.channelFactors)
-      : new Map<string, ArrayLike<number>>();
+      ? (quantized.quantGraph.metadata.channelFactors ?? new Map<string, Float32Array>())
+      : new Map<string, Float32Array>();
   const sides = { graph, program, factors };
   const comparison = await openSides(sides, options, inputs.preprocessing);
   const notes = [...comparison.notes, ...notesOf(quantized, program)];

@@ -2,15 +2,14 @@
 import { sizeOfProgram, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
+import { writeInteger } from '../export-integer/write.js';
 import { join } from '../graph/join.js';
-import { writeInteger } from '../onnx/integer-write/write.js';
-import { writeQdq } from '../onnx/qdq-write.js';
-import { writeQop } from '../onnx/qop-write.js';
+import { writeQdq } from '../onnx/write/qdq.js';
+import { writeQop } from '../onnx/write/qop.js';
 import { encode } from '../program/encode.js';
 import type { ConvertDocument } from '../report/index.js';
 import { programOf } from './choose-program.js';
-import type { ProgramModel, QuantizedModel } from './load-model.js';
-import { loadQuantizedModel } from './load-model.js';
+import { type ProgramModel, type QuantizedModel, loadQuantizedModel } from './load-model.js';
 
 type OnnxForm = 'qdq' | 'qop' | 'integer';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { LayerComparison } from '../analyze/index.js';
 import { writeFileAtomic } from '../data/index.js';
 import { ModelError } from '../errors.js';
-import { writeQdq } from '../onnx/qdq-write.js';
+import { writeQdq } from '../onnx/write/qdq.js';
 import type { DemoDocument, DemoNet, DemoVariant, EvaluateDocument } from '../report/index.js';
 import { compareModels } from './compare.js';
 import { evaluateModel } from './evaluate.js';

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LayerDifference, OpenedProgram, TargetDifference } from '../analyze/index.js';
-import { TargetDiff } from '../analyze/index.js';
+import {
+  type LayerDifference,
+  type OpenedProgram,
+  type TargetDifference,
+  TargetDiff,
+} from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
-import type { Codes } from '../program/executor.js';
+import type { Codes } from '../numeric/code-types.js';
 import { lower } from '../program/lower.js';
 import type { Program } from '../program/program.js';
 import type { DiffDocument, DiffLayer, FirstDifference } from '../report/index.js';
@@ -14,10 +18,8 @@ import type { TargetSpec } from '../targets/target.js';
 import { notesOf, presetOf } from './choose-program.js';
 import { inputEncoder, trapFacts } from './executor.js';
 import { floatLayers } from './float-layers.js';
-import type { InputOptions, InputReader } from './inputs.js';
-import { openInputs, programInput } from './inputs.js';
-import type { QuantizedModel } from './load-model.js';
-import { loadQuantizedModel } from './load-model.js';
+import { type InputOptions, type InputReader, openInputs, programInput } from './inputs.js';
+import { type QuantizedModel, loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { resolveTarget } from './target-choice.js';
 

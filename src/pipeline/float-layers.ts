@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a runtime computes in float although the file is quantized: its codes may differ from a
 // profile's, so the profile's evidence does not hold there.
-import type { QuantConv, QuantGraph } from '../graph/quant-graph.js';
+import type { QuantConv, QuantGraph, QuantNode } from '../graph/quant-graph.js';
 import type { TargetSpec } from '../targets/target.js';
 
 /**
  * Why onnxruntime on x86 runs layers of this model in float; undefined where it runs integer
  * kernels. It has these in QDQ files for u8 codes only, and where no clamp is left between a
  * convolution and its QuantizeLinear. (Read off its optimized graphs, 1.30 and 1.32.) For s8 codes a
- * session has to allow them; then its codes are the profile's (test/onnx/exports-quantized.test.ts).
+ * session has to allow them; then its codes are the profile's (test/onnx/quantized/exports.test.ts).
  */
 export function floatLayers(graph: QuantGraph, target: TargetSpec): string | undefined {
   if (target.qdqInFloat !== true || graph.origin === 'qop') return undefined;
@@ -22,33 +22,20 @@ export function floatLayers(graph: QuantGraph, target: TargetSpec): string | und
   }
   if (origin !== 'qdq') return undefined;
   const clamped = nodes.filter((node) => node.op === 'Conv' && cuts(graph, node));
+  const withoutKernel = nodes.filter(({ floatKernel }) => floatKernel);
   const reasons = [
-    sentence(
-      clamped.map(({ name }) => name),
-      'as their clamp leaves out codes',
-    ),
-    sentence(listIn(graph.metadata.floatLayers), 'for want of an integer kernel'),
+    sentence(clamped, 'as their clamp leaves out codes'),
+    sentence(withoutKernel, 'for want of an integer kernel'),
   ].filter((reason) => reason !== undefined);
   if (reasons.length === 0) return undefined;
   return `onnxruntime on x86 runs ${reasons.join(', and ')}: ${says}`;
 }
 
-function sentence(layers: readonly string[], why: string): string | undefined {
+function sentence(layers: readonly QuantNode[], why: string): string | undefined {
   if (layers.length === 0) return undefined;
-  const shown = layers.slice(0, 3).map((name) => `"${name}"`);
+  const shown = layers.slice(0, 3).map(({ name }) => `"${name}"`);
   const more = layers.length > 3 ? ` and ${layers.length - 3} more` : '';
   return `${shown.join(', ')}${more} in float, ${why}`;
-}
-
-/** Layer names of a metadata list; none where it is no list. */
-function listIn(list: string | undefined): readonly string[] {
-  if (list === undefined) return [];
-  try {
-    const names: unknown = JSON.parse(list);
-    return Array.isArray(names) ? names.map(String) : [];
-  } catch {
-    return [];
-  }
 }
 
 /** Whether a clamp does more than the saturation of the codes behind it. */

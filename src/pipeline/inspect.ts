@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NetworkSize } from '../analyze/index.js';
-import { sizeOfGraph, sizeOfProgram, sizeOfQuantGraph } from '../analyze/index.js';
+import {
+  type NetworkSize,
+  sizeOfGraph,
+  sizeOfProgram,
+  sizeOfQuantGraph,
+} from '../analyze/index.js';
 import { ModelError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
-import { importOnnx, unsupportedNodes } from '../onnx/import.js';
-import type { OnnxModel, OnnxValueInfo } from '../onnx/model.js';
-import { opsetOf } from '../onnx/model.js';
-import { importQuantized } from '../onnx/quantized-import.js';
+import { type OnnxModel, type OnnxValueInfo, opsetOf } from '../onnx/file/model.js';
+import { importOnnx, unsupportedNodes } from '../onnx/float/import.js';
+import { importQuantized } from '../onnx/quantized/import.js';
 import { canonicalize } from '../passes/index.js';
 import type { Program } from '../program/program.js';
 import type { InspectDocument, UnsupportedEntry, ValueFacts } from '../report/index.js';

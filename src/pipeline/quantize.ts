@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { formatFactors, sizeOfQuantGraph } from '../analyze/index.js';
+import { movedChannels, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
-import { UsageError } from '../errors.js';
 import { nativeSolver } from '../engine/solver.js';
+import { UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
-import { writeQdq } from '../onnx/qdq-write.js';
-import { writeQop } from '../onnx/qop-write.js';
+import { writeQdq } from '../onnx/write/qdq.js';
+import { writeQop } from '../onnx/write/qop.js';
 import { lower } from '../program/lower.js';
 import type { SchemeChoice } from '../quantize/choose-schemes.js';
 import { quantizeMixed } from '../quantize/quantize-mixed.js';
@@ -98,7 +98,7 @@ export async function quantizeInMemory(
     ...(options.onProgress ? { onProgress: stages(options.onProgress) } : {}),
   });
   const facts = calibration.facts();
-  const factors = formatFactors(channelFactors);
+  const factors = movedChannels(channelFactors);
   const described: QuantGraph = {
     ...quantGraph,
     metadata: {
@@ -106,7 +106,7 @@ export async function quantizeInMemory(
       target: target.id,
       calibration: calibration.id(),
       version,
-      ...(factors === undefined ? {} : { channelFactors: factors }),
+      ...(factors.size === 0 ? {} : { channelFactors: factors }),
       ...(facts.preprocess === null ? {} : { preprocess: facts.preprocess }),
     },
   };

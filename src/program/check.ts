@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "What a loader checks", second list. A program that passes cannot fail in a run. The
 // operations with arithmetic have files of their own in check/.
+import { codeLimits } from '../numeric/code-types.js';
 import { checkConv } from './check/conv.js';
 import { checkAdd, checkMul } from './check/elementwise.js';
 import {
@@ -15,19 +16,18 @@ import {
   type Range,
 } from './check/place.js';
 import { checkAveragePool, checkMaxPool } from './check/pool.js';
-import { windowOutput, type WindowShape } from './interpret/window.js';
-import {
-  codeRange,
-  type ConcatOp,
-  type Op,
-  type PadOp,
-  type Pair,
-  type Program,
-  type ProgramTensor,
-  type SoftmaxForm,
-  type SoftmaxOp,
-  type SpliceOp,
+import type {
+  ConcatOp,
+  Op,
+  PadOp,
+  Pair,
+  Program,
+  ProgramTensor,
+  SoftmaxForm,
+  SoftmaxOp,
+  SpliceOp,
 } from './program.js';
+import { windowOutput, type WindowShape } from './window.js';
 
 const maxCodes = 2 ** 28;
 /** What a softmax's table and output scale may hold; the first entry is no less. */
@@ -55,7 +55,7 @@ function checkTensor(tensor: ProgramTensor): void {
   const { height, width, channels } = tensor;
   place.integers([height, width, channels], [1, maxSide], 'height, width and channels');
   place.integer(height * width * channels, [1, maxCodes], 'the number of codes');
-  place.integer(tensor.zeroPoint, codeRange[tensor.dtype], 'a zero point');
+  place.integer(tensor.zeroPoint, codeLimits(tensor.dtype), 'a zero point');
   place.scale(tensor.scale, positive, 'the scale');
 }
 
@@ -151,7 +151,7 @@ export function checkOp(tensors: readonly ProgramTensor[], op: Op): void {
         input.dtype === 's16' ? [65536, 65536] : [256, 256],
         'the number of table entries',
       );
-      place.integers(op.table, codeRange[output.dtype], 'a table entry');
+      place.integers(op.table, codeLimits(output.dtype), 'a table entry');
       break;
     case 'softmax':
       checkSoftmax(op, context);

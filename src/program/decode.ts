@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "Bytes", from a file to a checked program.
 import { crc32 } from 'node:zlib';
+import { codeTypes } from '../numeric/code-types.js';
+import { fixedRules } from '../numeric/requant.js';
+import { divideRules, floatRules, nearestRules, tableRules, roundRules } from '../numeric/round.js';
 import { ByteReader } from './bytes.js';
 import { checkProgram } from './check.js';
 import {
   addKinds,
   averageKinds,
-  codeTypes,
-  divideRules,
   f32AddForms,
-  floatRules,
   headerBytes,
   inputForms,
-  inputRules,
   magic,
   moments,
   opcodes,
@@ -20,7 +19,6 @@ import {
   productKinds,
   requantKinds,
   softmaxKinds,
-  softmaxRules,
   stageKinds,
   weightTypes,
 } from './format.js';
@@ -40,7 +38,6 @@ import {
   type SoftmaxForm,
   type Stage,
 } from './program.js';
-import { fixedRules, roundRules } from './rounding.js';
 
 /**
  * The inverse of `encode`.
@@ -75,7 +72,7 @@ function readProgram(reader: ByteReader): Program {
   const metadata = readMetadata(reader);
   const tensors = Array.from({ length: reader.count(28) }, () => readTensor(reader));
   const input = reader.u32();
-  const inputQuantization = { form: word(reader, inputForms), rule: word(reader, inputRules) };
+  const inputQuantization = { form: word(reader, inputForms), rule: word(reader, nearestRules) };
   const outputs = Array.from(reader.array(Uint32Array));
   const ops = Array.from({ length: reader.count(20) }, () => readOp(reader));
   return { target, metadata, tensors, input, inputQuantization, outputs, ops };
@@ -338,7 +335,7 @@ function readSoftmaxForm(reader: ByteReader): SoftmaxForm {
       return { kind, multiplier: reader.i32(), leftShift: reader.u32(), diffMin: reader.i32() };
     case 'f32Table': {
       const table = reader.array(Float32Array);
-      return { kind, table, outputScale: reader.f32(), rule: word(reader, softmaxRules) };
+      return { kind, table, outputScale: reader.f32(), rule: word(reader, tableRules) };
     }
     case 'wideTable':
       return { kind, exp: reader.array(Int16Array), reciprocal: reader.array(Int16Array) };

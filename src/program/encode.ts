@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "Bytes", from a program to a file.
 import { crc32 } from 'node:zlib';
+import { codeTypes } from '../numeric/code-types.js';
+import { fixedRules } from '../numeric/requant.js';
+import { divideRules, floatRules, nearestRules, tableRules, roundRules } from '../numeric/round.js';
 import { ByteWriter } from './bytes.js';
 import {
   addKinds,
   averageKinds,
-  codeTypes,
-  divideRules,
   f32AddForms,
-  floatRules,
   headerBytes,
   inputForms,
-  inputRules,
   magic,
   moments,
   opcodes,
@@ -19,7 +18,6 @@ import {
   productKinds,
   requantKinds,
   softmaxKinds,
-  softmaxRules,
   stageKinds,
   weightTypes,
 } from './format.js';
@@ -35,7 +33,6 @@ import {
   type SoftmaxForm,
   type Stage,
 } from './program.js';
-import { fixedRules, roundRules } from './rounding.js';
 
 /** The program's bytes; equal programs give equal bytes. */
 export function encode(program: Program): Uint8Array {
@@ -43,7 +40,7 @@ export function encode(program: Program): Uint8Array {
   writeFacts(body, program);
   writeTensors(body, program);
   const { form, rule } = program.inputQuantization;
-  body.u32(program.input, number(inputForms, form), number(inputRules, rule));
+  body.u32(program.input, number(inputForms, form), number(nearestRules, rule));
   body.array(Uint32Array.from(program.outputs));
   body.u32(program.ops.length);
   for (const op of program.ops) writeOp(body, op);
@@ -276,7 +273,7 @@ function writeSoftmaxForm(writer: ByteWriter, form: SoftmaxForm): void {
     case 'f32Table':
       writer.array(form.table);
       writer.f32(form.outputScale);
-      writer.u32(number(softmaxRules, form.rule));
+      writer.u32(number(tableRules, form.rule));
       break;
     case 'wideTable':
       writer.array(form.exp);

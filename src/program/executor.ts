@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every executor of a program (interpreter, native engine) takes and gives.
-import type { CodeType } from './program.js';
-
-export type Codes = Uint8Array | Int8Array | Int16Array | Int32Array;
+import type { CodeType, Codes } from '../numeric/code-types.js';
 
 /** The codes of one tensor, NHWC, with what is needed to read them as reals. */
 export interface CodeTensor {

@@ -5,9 +5,7 @@ import type {
   Accumulator,
   AddForm,
   AverageForm,
-  CodeType,
   ConvOp,
-  FloatRule,
   InputQuantization,
   Op,
   Requant,
@@ -21,15 +19,10 @@ export const magic = 'LBP1';
 /** Magic, version, total bytes, CRC-32. */
 export const headerBytes = 16;
 
-export const codeTypes = ['u8', 's8', 's16', 's32'] as const satisfies readonly CodeType[];
 export const inputForms = [
   'divide',
   'multiplyInverse',
 ] as const satisfies readonly InputQuantization['form'][];
-export const inputRules = [
-  'halfAway',
-  'halfEven',
-] as const satisfies readonly InputQuantization['rule'][];
 export const opcodes = [
   'conv',
   'add',
@@ -73,12 +66,6 @@ export const stageKinds = [
   'segments',
   'thresholds',
 ] as const satisfies readonly Stage['kind'][];
-export const floatRules = [
-  'halfEven',
-  'halfAway',
-  'halfUp',
-  'addHalfFloor',
-] as const satisfies readonly FloatRule[];
 export const addKinds = [
   'rescaled',
   'aligned',
@@ -95,16 +82,8 @@ export const averageKinds = [
   'requant',
   'f32Window',
 ] as const satisfies readonly AverageForm['kind'][];
-export const divideRules = ['halfAway', 'halfUp', 'trunc0'] as const satisfies readonly Extract<
-  AverageForm,
-  { kind: 'divide' }
->['rule'][];
 export const softmaxKinds = [
   'gemmlowp',
   'f32Table',
   'wideTable',
 ] as const satisfies readonly SoftmaxForm['kind'][];
-export const softmaxRules = ['halfAway', 'truncHalf'] as const satisfies readonly Extract<
-  SoftmaxForm,
-  { kind: 'f32Table' }
->['rule'][];

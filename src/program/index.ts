@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 export { decode } from './decode.js';
 export { encode } from './encode.js';
-export type { Codes, CodeTensor, RunOptions, RunResult, Trap } from './executor.js';
+export type { Codes } from '../numeric/code-types.js';
+export type { CodeTensor, RunOptions, RunResult, Trap } from './executor.js';
 export { readProgramFile, writeProgramFile } from './file.js';
 export { pixelTable, quantizeInput } from './input.js';
 export { interpret } from './interpret.js';

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "Real inputs".
 import { ModelError, UsageError } from '../errors.js';
-import type { Codes } from './executor.js';
+import { type Codes, codeLimits } from '../numeric/code-types.js';
+import { roundNearest } from '../numeric/round.js';
 import { allocate } from './interpret.js';
-import { codeRange, type Program } from './program.js';
-import { roundHalfAway, roundHalfEven } from './rounding.js';
+import type { Program } from './program.js';
 
 const f32 = Math.fround;
 
@@ -57,9 +57,8 @@ export function pixelTable(
 function quantizer(program: Program): (x: number) => number {
   const { scale, zeroPoint, dtype, name } = program.tensors[program.input]!;
   const { form, rule } = program.inputQuantization;
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   const inverse = f32(1 / scale);
-  const round = rule === 'halfAway' ? roundHalfAway : roundHalfEven;
   return (x) => {
     if (Number.isNaN(x)) {
       throw new ModelError(
@@ -69,6 +68,6 @@ function quantizer(program: Program): (x: number) => number {
       );
     }
     const v = form === 'divide' ? f32(x / scale) : f32(x * inverse);
-    return Math.min(Math.max(round(v) + zeroPoint, least), greatest);
+    return Math.min(Math.max(roundNearest(v, rule) + zeroPoint, least), greatest);
   };
 }

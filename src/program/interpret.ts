@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The integer program, executed as NOTES.md defines it: the meaning of every other executor.
 import { UsageError } from '../errors.js';
-import type { Codes, CodeTensor, RunOptions, RunResult, Trap } from './executor.js';
+import { type Codes, type CodeType, codeTypes, codeArrays } from '../numeric/code-types.js';
+import type { CodeTensor, RunOptions, RunResult, Trap } from './executor.js';
 import { add, mul } from './interpret/add.js';
 import { conv, type TrapSite } from './interpret/conv.js';
 import { concat, lut, pad, splice } from './interpret/move.js';
 import { averagePool, maxPool } from './interpret/pool.js';
 import { softmax } from './interpret/softmax.js';
-import { codeRange, type CodeType, type Op, type Program, type ProgramTensor } from './program.js';
+import type { Op, Program, ProgramTensor } from './program.js';
 
 /**
  * Runs a program that `decode` or `lower` made.
@@ -87,11 +88,9 @@ function execute(
   return undefined;
 }
 
-const arrayOf = { u8: Uint8Array, s8: Int8Array, s16: Int16Array, s32: Int32Array } as const;
-
 /** Zeros for all codes of a tensor, in an array of its type. */
 export function allocate(tensor: ProgramTensor): Codes {
-  return new arrayOf[tensor.dtype](tensor.height * tensor.width * tensor.channels);
+  return new codeArrays[tensor.dtype](tensor.height * tensor.width * tensor.channels);
 }
 
 function codeTensor(tensor: ProgramTensor, data: Codes): CodeTensor {
@@ -115,8 +114,7 @@ function checkedInput(program: Program, input: Codes): Codes {
 }
 
 function typeOf(codes: Codes): CodeType {
-  const types = Object.keys(codeRange) as CodeType[];
-  return types.find((type) => codes.constructor.name === arrayOf[type].name)!;
+  return codeTypes.find((type) => codes.constructor.name === codeArrays[type].name)!;
 }
 
 /** Indices of the tensors that `taps` names, in program order. */

@@ -2,14 +2,12 @@
 // The integer program, as data. What each field means to the last bit stands in NOTES.md beside
 // this file, which is the specification; the byte layout is there too.
 
-import type { FixedRule, RoundRule } from '../targets/target.js';
-
-export type { FixedRule, RoundRule };
+import type { CodeType } from '../numeric/code-types.js';
+import type { FixedRule } from '../numeric/requant.js';
+import type { DivideRule, FloatRule, NearestRule, RoundRule, TableRule } from '../numeric/round.js';
 
 /** Version of the byte layout and of its meaning; readers accept exactly this one. */
 export const programVersion = 1;
-
-export type CodeType = 'u8' | 's8' | 's16' | 's32';
 
 /** An activation: one image, NHWC, dense. Only `zeroPoint` takes part in the arithmetic. */
 export interface ProgramTensor {
@@ -56,9 +54,6 @@ export type Stage =
       readonly values: BigInt64Array;
       readonly strict: boolean;
     };
-
-/** Rounding of a float32 to an integer; `addHalfFloor` is floor(f32(v + 0.5)). */
-export type FloatRule = 'halfEven' | 'halfAway' | 'halfUp' | 'addHalfFloor';
 
 /** From an accumulator to a code, before the zero point and the clamp. Arrays: 1 or per channel. */
 export type Requant =
@@ -191,7 +186,7 @@ export interface MulOp extends OpBase {
 
 export type AverageForm =
   /** The sum of raw codes divided by the number of positions inside the image. */
-  | { readonly kind: 'divide'; readonly rule: 'halfAway' | 'halfUp' | 'trunc0' }
+  | { readonly kind: 'divide'; readonly rule: DivideRule }
   /** The sum of (code - zero point) over the window, padding contributing 0, requantized. */
   | { readonly kind: 'requant'; readonly requant: Requant }
   /** Dequantized, summed in window order, divided and quantized in float32. */
@@ -263,7 +258,7 @@ export type SoftmaxForm =
       /** 256 entries; entry i is for a difference of -i from the maximum. */
       readonly table: Float32Array;
       readonly outputScale: number;
-      readonly rule: 'halfAway' | 'truncHalf';
+      readonly rule: TableRule;
     }
   | {
       /** s16: exp and the reciprocal by tables, Q0.15. */
@@ -296,7 +291,7 @@ export type Op =
 export interface InputQuantization {
   /** `divide`: f32(x / scale). `multiplyInverse`: f32(x * f32(1 / scale)). */
   readonly form: 'divide' | 'multiplyInverse';
-  readonly rule: 'halfAway' | 'halfEven';
+  readonly rule: NearestRule;
 }
 
 export interface Program {
@@ -311,11 +306,3 @@ export interface Program {
   /** In an order in which each input is written before it is read. */
   readonly ops: readonly Op[];
 }
-
-/** Least and greatest code of a type. */
-export const codeRange: Readonly<Record<CodeType, readonly [number, number]>> = {
-  u8: [0, 255],
-  s8: [-128, 127],
-  s16: [-32768, 32767],
-  s32: [-2147483648, 2147483647],
-};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "Requantization", `stages`: the steps of a hardware pipeline, on exact integers. What a
 // loader admits keeps every value within [-2^62, 2^62]; nothing here depends on that.
-import type { RoundRule, Stage } from './program.js';
-import { roundShiftBig } from './rounding.js';
+import { type RoundRule, roundShiftBig } from '../numeric/round.js';
+import { entry } from './per-channel.js';
+import type { Stage } from './program.js';
 
 type Segments = Extract<Stage, { kind: 'segments' }>;
 type Thresholds = Extract<Stage, { kind: 'thresholds' }>;
@@ -68,9 +69,4 @@ function shifted(v: bigint, s: number, rule: RoundRule): bigint {
 function clamped(v: bigint, lo: bigint, hi: bigint): bigint {
   if (v < lo) return lo;
   return v > hi ? hi : v;
-}
-
-/** The entry of an array with one entry, or one per channel. */
-function entry<T>(array: ArrayLike<T>, channel: number): T {
-  return array.length === 1 ? array[0]! : array[channel]!;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { entry } from '../program/interpret/finish.js';
+import { entry } from '../program/per-channel.js';
 import type { ConvOp, ProgramTensor } from '../program/program.js';
 import type { Interval } from './intervals.js';
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { entry } from '../program/interpret/finish.js';
-import { codeRange, type Op, type Program, type ProgramTensor } from '../program/program.js';
+import { codeLimits } from '../numeric/code-types.js';
+import { entry } from '../program/per-channel.js';
+import type { Op, Program, ProgramTensor } from '../program/program.js';
 
 /** The codes that each channel of a tensor can hold, both ends included. */
 export interface Interval {
@@ -22,7 +23,7 @@ export function codeIntervals({ tensors, ops }: Program): readonly Interval[] {
 }
 
 function wholeType({ dtype, channels }: ProgramTensor): Interval {
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   return {
     lo: new Int32Array(channels).fill(least),
     hi: new Int32Array(channels).fill(greatest),
@@ -100,7 +101,7 @@ function spread({ lo, hi }: Interval, channels: number): Interval {
 
 /** Least and greatest answer of a table to an interval of codes. */
 function answered(table: Int32Array, input: ProgramTensor, { lo, hi }: Interval): Interval {
-  const [least] = codeRange[input.dtype];
+  const [least] = codeLimits(input.dtype);
   const answers = (c: number) => table.subarray(lo[c]! - least, hi[c]! - least + 1);
   return {
     lo: lo.map((_, c) => answers(c).reduce((a, b) => Math.min(a, b))),

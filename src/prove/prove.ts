@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LimitError } from '../errors.js';
+import { fixedPoint } from '../numeric/requant.js';
 import type { Accumulator, ConvOp, Op, Program, ProgramTensor } from '../program/program.js';
-import { fixedPoint } from '../program/rounding.js';
 import { extremeOf, pairBounds, sumBounds, type Extreme, type SumBounds } from './conv-bounds.js';
 import { codeIntervals, type Interval } from './intervals.js';
 

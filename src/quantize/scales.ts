@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ModelError, UsageError } from '../errors.js';
 import type { QuantDType } from '../graph/quant-graph.js';
+import { bitsOfType, clampInteger, codeLimits } from '../numeric/code-types.js';
+import { roundHalfEven } from '../numeric/round.js';
 import type { TargetConstraints } from '../targets/target.js';
+
+export { clampInteger, codeLimits, roundHalfEven };
 
 /** What activations a target takes. */
 export interface ActivationScheme {
@@ -40,26 +44,6 @@ export function activationScheme(constraints: TargetConstraints): ActivationSche
   };
 }
 
-const dtypeBits: Readonly<Record<QuantDType, number>> = { u8: 8, s8: 8, s16: 16, s32: 32 };
-
-/** Least and greatest code of `bits` bits. */
-export function codeLimits(dtype: QuantDType, bits = dtypeBits[dtype]): readonly [number, number] {
-  return dtype === 'u8' ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
-}
-
-/** The nearest integer, ties to even, as `rint` gives it. */
-export function roundHalfEven(value: number): number {
-  const down = Math.floor(value);
-  const rest = value - down;
-  if (rest > 0.5) return down + 1;
-  if (rest < 0.5) return down;
-  return down % 2 === 0 ? down : down + 1;
-}
-
-export function clampInteger(value: number, lo: number, hi: number): number {
-  return value < lo ? lo : value > hi ? hi : value;
-}
-
 /**
  * The activation type for a range: the first allowed one, except that without zero points an
  * unsigned type holds no negative values.
@@ -91,7 +75,7 @@ export function quantizationOf(
   const lo = Math.min(range.min, 0);
   const hi = Math.max(range.max, 0);
   const [least, greatest] = codeLimits(dtype);
-  const bits = dtypeBits[dtype];
+  const bits = bitsOfType[dtype];
   if (scheme.powerOfTwo) {
     const needed = Math.max(hi / greatest, least === 0 ? 0 : lo / least);
     return { dtype, bits, scale: ceilPowerOfTwo(needed), zeroPoint: 0 };

@@ -2,25 +2,20 @@
 // A target is a versioned arithmetic profile, written as data: what it can represent, and how it
 // turns scales into integers and integers into codes. `lower` reads it; nothing else interprets it.
 import type { QuantDType } from '../graph/quant-graph.js';
+import type { ScaleProduct } from '../numeric/multipliers.js';
+import type { FixedRule } from '../numeric/requant.js';
+import type {
+  DivideRule,
+  EncodeRule,
+  FloatRule,
+  NearestRule,
+  RoundRule,
+  TableRule,
+} from '../numeric/round.js';
 import type { DeviceLimits } from './limits.js';
 
 /** How well a profile is known: run against the real thing, read in its source, or neither. */
 export type Evidence = 'verified' | 'source' | 'unverified';
-
-/** Plain rounding rules; program/NOTES.md, "Rounding rules", defines each to the last bit. */
-export type RoundRule =
-  | 'floor'
-  | 'ceil'
-  | 'trunc0'
-  | 'halfUp'
-  | 'halfDown'
-  | 'halfAway'
-  | 'halfToZero'
-  | 'halfEven'
-  | 'halfOdd';
-
-/** The plain rules and the two double roundings. */
-export type FixedRule = RoundRule | 'gemmlowp2' | 'ruyx86';
 
 /** What a quantizer must respect so that the target can represent the result. */
 export interface TargetConstraints {
@@ -49,20 +44,6 @@ export interface TargetConstraints {
   /** Types that the network's last layer may write instead of an activation type. */
   readonly wideOutputs: readonly ('s16' | 's32')[];
 }
-
-/** How the real factor (input scale x weight scale / output scale) is formed, as C would. */
-export type ScaleProduct =
-  /** f64(si) * f64(sw) / f64(so) */
-  | 'f64'
-  /** f64(f32(si * sw)) / f64(so) */
-  | 'f32ThenF64'
-  /** f32(f32(si * sw) / so) */
-  | 'f32'
-  /** f32(f32(si / so) * sw) */
-  | 'f32Ratio';
-
-/** How a real factor becomes the integer of a register. */
-export type EncodeRule = 'floor' | 'halfAway' | 'halfEven';
 
 /** An integer multiplier of a pipeline and the shift behind it. */
 export interface MultiplierWidths {
@@ -119,7 +100,7 @@ export type ScaleCode =
   /** C's round(double(accumulator) * factor), half away from zero, for 8-bit results. */
   | { readonly kind: 'f64' }
   /** The float32 factor itself, with another rounding than half to even. */
-  | { readonly kind: 'f32Rule'; readonly rule: FloatRounding }
+  | { readonly kind: 'f32Rule'; readonly rule: FloatRule }
   /** A shift alone; the factor must be a power of two. */
   | { readonly kind: 'pow2'; readonly rule: RoundRule }
   /** Steps after one another. */
@@ -127,16 +108,10 @@ export type ScaleCode =
   /** As many thresholds as there are codes; together they are round(exact factor) and clamp. */
   | { readonly kind: 'thresholds'; readonly rule: 'halfUp' | 'halfDown' };
 
-/** Rounding of a float32; program/NOTES.md, `f32Rule`. */
-export type FloatRounding = 'halfEven' | 'halfAway' | 'halfUp' | 'addHalfFloor';
-
-/** Rounding of a sum of codes divided by their number. */
-export type DivideRounding = 'halfAway' | 'halfUp' | 'trunc0';
-
 /** How the mean of n codes is formed. */
 export type MeanForm =
   /** Sum of raw codes divided by n; both sides share scale and zero point. */
-  | { readonly kind: 'divide'; readonly s8: DivideRounding; readonly u8: DivideRounding }
+  | { readonly kind: 'divide'; readonly s8: DivideRule; readonly u8: DivideRule }
   /** TFLite MEAN: Q31 multiplier of si/so divided by n in integers. */
   | { readonly kind: 'mean'; readonly rule: FixedRule }
   /** f32(si / f32(so * n)), half to even. */
@@ -173,7 +148,7 @@ export type MeanForm =
   /** Vitis DPU: sum times N / 2^M from its table, and the difference of exponents, one shift. */
   | { readonly kind: 'dpuTable'; readonly rule: RoundRule }
   /** ESP-DL: f32(sum) times f32(f32(1 / n) * si / so), rounded by `rule`. */
-  | { readonly kind: 'f32Inverse'; readonly rule: FloatRounding }
+  | { readonly kind: 'f32Inverse'; readonly rule: FloatRule }
   /** Dequantized, summed, divided and quantized in float32. */
   | { readonly kind: 'f32Window' };
 
@@ -207,7 +182,7 @@ export type RequantizeForm =
   /** As the convolutions do with (si / so) as the factor, or by a recipe of its own. */
   | ({ readonly kind: 'code' } & Partial<Recipe>)
   /** Dequantize, then quantize, in float32. */
-  | { readonly kind: 'f32'; readonly rule: 'halfAway' | 'halfEven' }
+  | { readonly kind: 'f32'; readonly rule: NearestRule }
   /** XNNPACK's convert: the factor has `bits` fractional bits, half to even. */
   | { readonly kind: 'fractional'; readonly bits: number; readonly rule: FixedRule }
   /** TFLite's CONCATENATION: f32(f32(code * ratio) + bias), ratio = f32(si * f32(1 / so)). */
@@ -236,7 +211,7 @@ export interface TargetArithmetic extends Recipe {
   /** Width and place of the signed bias, where it is not 32 bits at accumulator scale. */
   readonly bias?: BiasForm | undefined;
   /** How a real clamp bound becomes a code: rounding of f32(bound / scale). */
-  readonly clampRounding: 'halfAway' | 'halfEven';
+  readonly clampRounding: NearestRule;
   readonly add:
     /**
      * TFLite: three roundings, inputs shifted left by `leftShift` first. `folded`: their multipliers
@@ -291,7 +266,7 @@ export interface TargetArithmetic extends Recipe {
   };
   readonly inputQuantization: {
     readonly form: 'divide' | 'multiplyInverse';
-    readonly rule: 'halfAway' | 'halfEven';
+    readonly rule: NearestRule;
   };
 }
 
@@ -326,8 +301,8 @@ export interface BiasForm {
 /** exp by table; the last rounding differs between TFLite's s8 and u8 kernels. */
 export interface TableSoftmax {
   readonly kind: 'f32Table';
-  readonly s8: 'halfAway' | 'truncHalf';
-  readonly u8: 'halfAway' | 'truncHalf';
+  readonly s8: TableRule;
+  readonly u8: TableRule;
 }
 
 export interface TargetSpec {

@@ -15,7 +15,7 @@ export const tflm: TargetSpec = {
     'test/targets/oracle-ties.test.ts',
     'test/targets/oracle-nets.test.ts',
     'test/targets/oracle-wide.test.ts',
-    'test/program/gemmlowp.test.ts',
+    'test/numeric/gemmlowp.test.ts',
   ],
   constraints: {
     activations: ['s8', 's16'],

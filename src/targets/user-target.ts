@@ -3,28 +3,27 @@
 import { z } from 'zod';
 
 import { LastbitError, UsageError } from '../errors.js';
+import { scaleProducts } from '../numeric/multipliers.js';
+import { fixedRules } from '../numeric/requant.js';
+import {
+  divideRules,
+  encodeRules,
+  floatRules,
+  nearestRules,
+  roundRules,
+  tableRules,
+} from '../numeric/round.js';
 import { allTargets, findTarget } from './index.js';
 import { object, whole } from './schema.js';
 import type { StepForm, TargetSpec } from './target.js';
 import { deviceLimits } from './user-limits.js';
 
-const plainRules = [
-  'floor',
-  'ceil',
-  'trunc0',
-  'halfUp',
-  'halfDown',
-  'halfAway',
-  'halfToZero',
-  'halfEven',
-  'halfOdd',
-] as const;
-const plain = z.enum(plainRules);
-const rule = z.enum([...plainRules, 'gemmlowp2', 'ruyx86']);
-const divide = z.enum(['halfAway', 'halfUp', 'trunc0']);
-const nearest = z.enum(['halfAway', 'halfEven']);
-const product = z.enum(['f64', 'f32ThenF64', 'f32', 'f32Ratio']);
-const floatRule = z.enum(['halfEven', 'halfAway', 'halfUp', 'addHalfFloor']);
+const plain = z.enum(roundRules);
+const rule = z.enum(fixedRules);
+const divide = z.enum(divideRules);
+const nearest = z.enum(nearestRules);
+const product = z.enum(scaleProducts);
+const floatRule = z.enum(floatRules);
 
 const constraints = object({
   activations: z.array(z.enum(['u8', 's8', 's16'])).min(1),
@@ -46,7 +45,7 @@ const constraints = object({
 const widths = {
   bits: whole(2, 32),
   greatestShift: whole(0, 62),
-  encode: z.enum(['floor', 'halfAway', 'halfEven']),
+  encode: z.enum(encodeRules),
   rule: plain,
 };
 const step = z.discriminatedUnion('kind', [
@@ -127,7 +126,7 @@ const accumulator = object({
   biasFirst: z.boolean(),
 });
 
-const tableRounding = z.enum(['halfAway', 'truncHalf']);
+const tableRounding = z.enum(tableRules);
 
 const add = z.discriminatedUnion('kind', [
   object({

@@ -48,25 +48,13 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
     else read(state, operator);
   }
   const outputs = model.outputs.map((index) => state.result(index));
-  state.problems.throwIfAny();
-  return {
+  return state.finish({
     name: model.name,
     input: state.input!,
-    outputs: outputs.filter((name) => name !== undefined),
-    values: state.values,
-    nodes: state.nodes,
-    metadata: {
-      ...named('oddWeightAxes', state.oddWeightAxes),
-      ...named('oneChannelDepthwise', state.oneChannelDepthwise),
-      ...named('rowMeans', state.rowMeans),
-    },
+    outputs,
+    metadata: {},
     origin: 'tflite',
-    ...(state.notes.length > 0 ? { notes: state.notes } : {}),
-  };
-}
-
-function named(key: string, layers: readonly string[]): Record<string, string> {
-  return layers.length > 0 ? { [key]: JSON.stringify(layers) } : {};
+  });
 }
 
 /** One clear word for float files, instead of a complaint about each operator. */

@@ -2,7 +2,7 @@
 // Differences of targets on graphs of one layer, run by the interpreter.
 import { TargetDiff, type LayerDifference } from '../../src/analyze/index.js';
 import type { QuantGraph, QuantNode, QuantValue } from '../../src/graph/quant-graph.js';
-import type { Codes } from '../../src/program/executor.js';
+import type { Codes } from '../../src/numeric/code-types.js';
 import { interpret } from '../../src/program/interpret.js';
 import { lower } from '../../src/program/lower.js';
 import type { Program } from '../../src/program/program.js';

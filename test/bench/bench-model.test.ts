@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchDocument, TimedPeer } from '../../src/bench/document.js';
-import { writeQdq } from '../../src/onnx/qdq-write.js';
+import { writeQdq } from '../../src/onnx/write/qdq.js';
 import { lastbit, lastbitJson } from '../cli/captured.js';
 import { tieCases } from '../targets/ties.js';
 import { tinyNet } from './tiny-net.js';

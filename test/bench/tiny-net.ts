@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantGraph, QuantNode, QuantValue } from '../../src/graph/quant-graph.js';
-import { Dice } from '../onnx/random-quant-graph.js';
+import { Dice } from '../onnx/write/random-quant-graph.js';
 
 const byte = (name: string, shape: readonly number[], zeroPoint: number): QuantValue => ({
   name,

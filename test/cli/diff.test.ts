@@ -16,7 +16,7 @@ import { join } from 'node:path';
 
 import { readNpy, writeNpy } from '../../src/data/index.js';
 import type { CompareDumpDocument, DiffDocument, RunDocument } from '../../src/report/index.js';
-import { writeQdq } from '../../src/onnx/qdq-write.js';
+import { writeQdq } from '../../src/onnx/write/qdq.js';
 import { convNode, graphOf, value } from '../program/quant-graphs.js';
 import { lastbit } from './captured.js';
 

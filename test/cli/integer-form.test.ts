@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Engine } from '../../src/engine/engine.js';
 import { lower, writeQdq, type ConvertDocument, type InspectDocument } from '../../src/index.js';
 import { findTarget } from '../../src/targets/index.js';
-import { openSession, realsOf, run } from '../onnx/integer-write/in-onnxruntime.js';
+import { openSession, realsOf, run } from '../export-integer/in-onnxruntime.js';
 import { convNode, graphOf, value } from '../program/quant-graphs.js';
 import { lastbit, lastbitJson } from './captured.js';
 

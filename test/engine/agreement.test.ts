@@ -2,11 +2,12 @@
 // Three executors, one meaning: the interpreter (written from the specification), the C++ reference
 // kernels, and whatever kernels this CPU takes by default. Every tensor of every program is compared.
 import { availableIsas, Engine, type EngineOptions } from '../../src/engine/engine.js';
+import type { Codes } from '../../src/numeric/code-types.js';
+import { floatRules, roundRules } from '../../src/numeric/round.js';
+import type { RunResult } from '../../src/program/executor.js';
+import { opcodes } from '../../src/program/format.js';
 import { interpret } from '../../src/program/interpret.js';
-import type { Codes, RunResult } from '../../src/program/executor.js';
-import { floatRules, opcodes } from '../../src/program/format.js';
 import type { Op, Program, Requant } from '../../src/program/program.js';
-import { roundRules } from '../../src/program/rounding.js';
 import { randomCodes, randomProgram } from '../program/random-program.js';
 
 /** What two results differ in, in words; undefined if in nothing. */

@@ -2,9 +2,10 @@
 import { Worker } from 'node:worker_threads';
 import { join } from 'node:path';
 import { availableIsas, Engine } from '../../src/engine/engine.js';
+import { isaNames, native } from '../../src/engine/native.js';
+import type { Codes } from '../../src/numeric/code-types.js';
 import { encode } from '../../src/program/encode.js';
 import { interpret } from '../../src/program/interpret.js';
-import type { Codes } from '../../src/program/executor.js';
 import type { Program } from '../../src/program/program.js';
 import { randomCodes, randomProgram } from '../program/random-program.js';
 
@@ -13,6 +14,10 @@ function sample(seed: number): { program: Program; codes: Codes } {
   const program = randomProgram(seed, { plainAccumulators: true, inputTypes: ['u8'] });
   return { program, codes: randomCodes(program, seed) };
 }
+
+test('the names of instruction sets are those of the addon', () => {
+  expect(isaNames).toEqual(native().allTiers);
+});
 
 describe('load', () => {
   test('takes a program or its bytes, wherever they start', () => {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reals and pixels that the engine turns into codes itself, against program/input.ts.
 import { Engine } from '../../src/engine/engine.js';
-import type { Codes, RunResult } from '../../src/program/executor.js';
+import type { Codes } from '../../src/numeric/code-types.js';
+import type { RunResult } from '../../src/program/executor.js';
 import { pixelTable, quantizeInput } from '../../src/program/input.js';
 import type { InputQuantization, Program, ProgramTensor } from '../../src/program/program.js';
 import { seededBytes } from '../oracles/inputs.cjs';

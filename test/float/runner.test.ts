@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { openFileRunner, openFloatRunner } from '../../src/float/runner.js';
-import { importOnnx } from '../../src/onnx/import.js';
+import { importOnnx } from '../../src/onnx/float/import.js';
 import { canonicalize } from '../../src/passes/index.js';
 import { f32, model, node } from '../onnx/build.js';
 

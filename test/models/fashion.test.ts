@@ -8,8 +8,8 @@ import * as ort from 'onnxruntime-node';
 
 import { readNpy } from '../../src/data/npy.js';
 import { findPreset, normalize, pixelValues } from '../../src/data/presets.js';
-import { opsetOf } from '../../src/onnx/model.js';
-import { readOnnx } from '../../src/onnx/reader.js';
+import { opsetOf } from '../../src/onnx/file/model.js';
+import { readOnnx } from '../../src/onnx/file/reader.js';
 
 interface ModelEntry {
   readonly id: string;

@@ -3,9 +3,9 @@
 import { openFileRunner, openFloatRunner } from '../../src/float/runner.js';
 import type { Graph } from '../../src/graph/graph.js';
 import { elementCount } from '../../src/graph/tensors.js';
-import { encodeModel } from '../../src/onnx/encode.js';
-import { importOnnx } from '../../src/onnx/import.js';
-import type { OnnxModel } from '../../src/onnx/model.js';
+import { encodeModel } from '../../src/onnx/file/encode.js';
+import type { OnnxModel } from '../../src/onnx/file/model.js';
+import { importOnnx } from '../../src/onnx/float/import.js';
 import { inputLayoutKey } from '../../src/passes/input-to-nchw.js';
 import { randomNumbers } from './build.js';
 

@@ -7,7 +7,7 @@ import type {
   OnnxModel,
   OnnxNode,
   OnnxTensor,
-} from '../../src/onnx/model.js';
+} from '../../src/onnx/file/model.js';
 
 export const int = (value: number): OnnxAttribute => ({ type: 'int', value });
 export const ints = (...value: number[]): OnnxAttribute => ({ type: 'ints', value });

@@ -7,7 +7,7 @@ import type {
   OnnxModel,
   OnnxNode,
   OnnxTensor,
-} from '../../src/onnx/model.js';
+} from '../../src/onnx/file/model.js';
 
 export const float = (value: number): OnnxAttribute => ({ type: 'float', value });
 export const int = (value: number): OnnxAttribute => ({ type: 'int', value });

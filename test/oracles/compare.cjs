@@ -11,8 +11,8 @@ const { join } = require('node:path');
 
 const dist = join(__dirname, '../../dist');
 const { importTflite } = require(join(dist, 'tflite/import.js'));
-const { importQuantized } = require(join(dist, 'onnx/quantized-import.js'));
-const { readOnnxFile } = require(join(dist, 'onnx/reader.js'));
+const { importQuantized } = require(join(dist, 'onnx/quantized/import.js'));
+const { readOnnxFile } = require(join(dist, 'onnx/file/reader.js'));
 const { quantizeInput } = require(join(dist, 'program/input.js'));
 const { lower } = require(join(dist, 'program/lower.js'));
 const { Engine } = require(join(dist, 'engine/engine.js'));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { importOnnx } from '../../src/onnx/import.js';
+import { importOnnx } from '../../src/onnx/float/import.js';
 import { denseToConv } from '../../src/passes/dense-to-conv.js';
 import { foldPads } from '../../src/passes/fold-pads.js';
 import { canonicalize } from '../../src/passes/index.js';

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graphs for the tests of single passes, imported from small ONNX models.
 import type { Graph, Node, OpName } from '../../src/graph/graph.js';
-import { importOnnx } from '../../src/onnx/import.js';
-import type { ModelParts } from '../onnx/build.js';
-import { model } from '../onnx/build.js';
+import { importOnnx } from '../../src/onnx/float/import.js';
+import { type ModelParts, model } from '../onnx/build.js';
 
 export const graphOf = (parts: ModelParts): Graph => importOnnx(model(parts));
 

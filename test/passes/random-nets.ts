@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random small networks of the MobileNet kind, in any operator set and in the many spellings that
 // exporters have.
-import type { OnnxModel, OnnxNode, OnnxTensor } from '../../src/onnx/model.js';
+import type { OnnxModel, OnnxNode, OnnxTensor } from '../../src/onnx/file/model.js';
 import {
   f32,
   float,

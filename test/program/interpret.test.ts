@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Codes } from '../../src/numeric/code-types.js';
+import { fixedPointBig } from '../../src/numeric/requant.js';
 import { checkProgram } from '../../src/program/check.js';
-import type { Codes } from '../../src/program/executor.js';
 import { interpret } from '../../src/program/interpret.js';
-import {
-  type Accumulator,
-  type AddForm,
-  type AverageForm,
-  type ConvOp,
-  type Op,
-  type Program,
-  type ProgramTensor,
-  type Requant,
+import type {
+  Accumulator,
+  AddForm,
+  AverageForm,
+  ConvOp,
+  Op,
+  Program,
+  ProgramTensor,
+  Requant,
 } from '../../src/program/program.js';
-import { fixedPointBig } from '../../src/program/rounding.js';
-import { Random } from './random.js';
 import { randomCodes, randomProgram } from './random-program.js';
+import { Random } from './random.js';
 
 const plain: Accumulator = {
   bits: 32,

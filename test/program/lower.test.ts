@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lowering against values worked out by hand from the recipes in src/targets/NOTES.md.
 import type { QuantGraph, QuantNode, QuantValue } from '../../src/graph/quant-graph.js';
+import { quantizeMultiplier, significand } from '../../src/numeric/multipliers.js';
 import { encode } from '../../src/program/encode.js';
 import { interpret } from '../../src/program/interpret.js';
 import { lower } from '../../src/program/lower.js';
-import {
-  exponentOf,
-  frexp,
-  quantizeMultiplier,
-  scaleProduct,
-  significand,
-} from '../../src/program/lower/multipliers.js';
 import type { Op } from '../../src/program/program.js';
 import { allTargets, findTarget } from '../../src/targets/index.js';
 import { convNode, graphOf, value } from './quant-graphs.js';
@@ -24,56 +18,6 @@ function lowered<K extends Op['op']>(
   const program = lower(graph, findTarget(target));
   return program.ops.filter((op): op is Extract<Op, { op: K }> => op.op === kind);
 }
-
-describe('multipliers', () => {
-  test('frexp', () => {
-    expect(frexp(1)).toEqual([0.5, 1]);
-    expect(frexp(0.75)).toEqual([0.75, 0]);
-    expect(frexp(2 ** -40 * 1.5)).toEqual([0.75, -39]);
-    // log2 of the number just below 8 rounds to 3
-    expect(frexp(8 - 2 ** -50)).toEqual([1 - 2 ** -53, 3]);
-  });
-
-  test('QuantizeMultiplier', () => {
-    expect(quantizeMultiplier(1)).toEqual({ multiplier: 2 ** 30, shift: 30 });
-    expect(quantizeMultiplier(0.5)).toEqual({ multiplier: 2 ** 30, shift: 31 });
-    expect(quantizeMultiplier(0.75)).toEqual({ multiplier: 3 * 2 ** 29, shift: 31 });
-    expect(quantizeMultiplier(1 / 3)).toEqual({ multiplier: 1431655765, shift: 32 });
-    // rounds up to 2^31, which becomes 2^30 one exponent higher
-    expect(quantizeMultiplier(1 - 2 ** -40)).toEqual({ multiplier: 2 ** 30, shift: 30 });
-    // (2^30 + 1/2) * 2^-31 is a tie: away from zero
-    expect(quantizeMultiplier((2 ** 30 + 0.5) * 2 ** -31)).toEqual({
-      multiplier: 2 ** 30 + 1,
-      shift: 31,
-    });
-    expect(quantizeMultiplier(2 ** -32)).toEqual({ multiplier: 2 ** 30, shift: 62 });
-    expect(quantizeMultiplier(2 ** -33)).toEqual({ multiplier: 0, shift: 31 });
-    expect(quantizeMultiplier(0)).toEqual({ multiplier: 0, shift: 31 });
-  });
-
-  test('the bits of a float32', () => {
-    expect(significand(0.5)).toEqual({ multiplier: 2 ** 23, shift: 24 });
-    expect(significand(Math.fround(1.5))).toEqual({ multiplier: 3 * 2 ** 22, shift: 23 });
-    const scale = Math.fround(0.0123);
-    const { multiplier, shift } = significand(scale);
-    expect(multiplier / 2 ** shift).toBe(scale);
-  });
-
-  test('powers of two', () => {
-    expect([exponentOf(0.25), exponentOf(8), exponentOf(0.75)]).toEqual([-2, 3, undefined]);
-  });
-
-  test('products are formed as the target forms them', () => {
-    const [si, sw, so] = [0.1, 0.7, 0.3].map(Math.fround) as [number, number, number];
-    const [f64, mixed, f32] = (['f64', 'f32ThenF64', 'f32'] as const).map((form) =>
-      scaleProduct(form, si, sw, so),
-    );
-    expect(f64).toBe((si * sw) / so);
-    expect(mixed).not.toBe(f64);
-    expect(f32).toBe(Math.fround(f32!));
-    expect(Math.abs(f32! / f64! - 1)).toBeLessThan(2 ** -22);
-  });
-});
 
 describe('conv', () => {
   const x = value('x', [1, 2, 3, 3], { scale: 0.5, zeroPoint: -7 });

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random convolutions, and the operands that other operations make by them.
+import { codeLimits, type CodeType } from '../../src/numeric/code-types.js';
 import type { Interval } from '../../src/program/check/stages.js';
-import { windowOutput } from '../../src/program/interpret/window.js';
-import {
-  codeRange,
-  type Accumulator,
-  type CodeType,
-  type ConvOp,
-  type Pair,
-  type ProgramTensor,
-} from '../../src/program/program.js';
-import { RandomTensors } from './random-tensors.js';
-import type { CodeSize } from './random-tensors.js';
-import type { PoolWindow } from './random-tensors.js';
+import type { Accumulator, ConvOp, Pair, ProgramTensor } from '../../src/program/program.js';
+import { windowOutput } from '../../src/program/window.js';
+import { RandomTensors, type CodeSize, type PoolWindow } from './random-tensors.js';
 
 interface Axis {
   readonly kernel: number;
@@ -132,7 +124,7 @@ export class RandomConvolutions extends RandomTensors {
   protected weights(type: ConvOp['weightType'], count: number): ConvOp['weights'] {
     const { random } = this;
     const arrays = { s8: Int8Array, u8: Uint8Array, s16: Int16Array } as const;
-    const [least, greatest] = codeRange[type];
+    const [least, greatest] = codeLimits(type);
     const style = random.integer(0, 3);
     return new arrays[type](count).map(() => {
       if (style === 0) return random.pick([least, greatest]);
@@ -173,7 +165,7 @@ function sumInterval(
   biases: Int32Array,
   { bits, products }: Accumulator,
 ): Interval {
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   const pixel = products === 'satPairs16' ? 510 : Math.max(greatest - zeroPoint, zeroPoint - least);
   const terms = weights.length / biases.length;
   const bounds = Array.from(biases, (bias, o) => {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random pools.
-import { windowOutput } from '../../src/program/interpret/window.js';
-import type { CodeType } from '../../src/program/program.js';
+import type { CodeType } from '../../src/numeric/code-types.js';
+import { windowOutput } from '../../src/program/window.js';
 import { RandomConvolutions } from './random-convolutions.js';
-import type { CodeSize } from './random-tensors.js';
-import type { PoolWindow } from './random-tensors.js';
+import type { CodeSize, PoolWindow } from './random-tensors.js';
 
 /** A program with pools as well. */
 export class RandomPools extends RandomConvolutions {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import { codeLimits } from '../../src/numeric/code-types.js';
+import { fixedRules } from '../../src/numeric/requant.js';
+import { floatRules, roundRules } from '../../src/numeric/round.js';
 import { checkProgram } from '../../src/program/check.js';
 import { decode } from '../../src/program/decode.js';
 import { encode } from '../../src/program/encode.js';
 import type { RunResult } from '../../src/program/executor.js';
-import { floatRules } from '../../src/program/format.js';
 import { interpret } from '../../src/program/interpret.js';
-import { codeRange, type AddForm, type Op, type Program } from '../../src/program/program.js';
-import { fixedRules, roundRules } from '../../src/program/rounding.js';
+import type { AddForm, Op, Program } from '../../src/program/program.js';
 import { randomCodes, randomProgram } from './random-program.js';
 
 const seeds = Array.from({ length: 400 }, (_, i) => i + 1);
@@ -121,7 +122,7 @@ function expectWithinClamps(program: Program, { taps }: RunResult): void {
   for (const op of program.ops) {
     const tap = taps.get(program.tensors[op.output]!.name);
     if (tap === undefined) continue;
-    const [least, greatest] = codeRange[tap.dtype];
+    const [least, greatest] = codeLimits(tap.dtype);
     const clamp = 'clamp' in op ? op.clamp : { lo: [least], hi: [greatest] };
     const outside = tap.data.findIndex((code, i) => {
       const c = i % tap.channels;

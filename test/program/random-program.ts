@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small random programs that are valid by construction and reach every operation, type, rule and
 // form of the specification, with ties, saturation and extreme constants where they are likely.
-import type { Codes } from '../../src/program/executor.js';
+import { type Codes, codeLimits } from '../../src/numeric/code-types.js';
 import { allocate } from '../../src/program/interpret.js';
-import {
-  codeRange,
-  type Op,
-  type Pads,
-  type Program,
-  type ProgramTensor,
-  type SoftmaxForm,
-} from '../../src/program/program.js';
+import type { Op, Pads, Program, ProgramTensor, SoftmaxForm } from '../../src/program/program.js';
 import { RandomSums } from './random-sums.js';
 import type { CodeSize, RandomProgramOptions } from './random-tensors.js';
 import { Random } from './random.js';
@@ -49,7 +42,7 @@ export function randomProgram(seed: number, options: RandomProgramOptions = {}):
 export function randomCodes(program: Program, seed: number): Codes {
   const random = new Random(seed);
   const tensor = program.tensors[program.input]!;
-  const [least, greatest] = codeRange[tensor.dtype];
+  const [least, greatest] = codeLimits(tensor.dtype);
   const style = random.integer(0, 3);
   return allocate(tensor).map(() => {
     if (style === 0) return random.pick([least, greatest]);
@@ -156,7 +149,7 @@ class Builder extends RandomSums {
   private lut(index: number): void {
     const { random } = this;
     const type = random.chance(0.05) ? 's32' : this.resultType();
-    const [least, greatest] = codeRange[type];
+    const [least, greatest] = codeLimits(type);
     const output = this.append(type, this.tensor(index));
     const length = this.tensor(index).dtype === 's16' ? 65536 : 256;
     const table = Int32Array.from({ length }, () => random.integer(least, greatest));

@@ -2,9 +2,9 @@
 // Random stages of a requantization: every kind and rule, constants of one entry or per channel,
 // values that end in the range of a code's type. Whether a stage may follow is asked of the
 // loader's own analysis of intervals.
+import { type RoundRule, roundRules } from '../../src/numeric/round.js';
 import { stageInterval, type Interval } from '../../src/program/check/stages.js';
-import type { Requant, RoundRule, Stage } from '../../src/program/program.js';
-import { roundRules } from '../../src/program/rounding.js';
+import type { Requant, Stage } from '../../src/program/program.js';
 import type { Random } from './random.js';
 
 /** What is known of the values that reach a requantization. */

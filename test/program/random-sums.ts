@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random additions and products.
-import {
-  codeRange,
-  type AddForm,
-  type CodeType,
-  type ProgramTensor,
-} from '../../src/program/program.js';
-import { fixedRules, roundRules } from '../../src/program/rounding.js';
+import { codeLimits, type CodeType } from '../../src/numeric/code-types.js';
+import { fixedRules } from '../../src/numeric/requant.js';
+import { roundRules } from '../../src/numeric/round.js';
+import type { AddForm, ProgramTensor } from '../../src/program/program.js';
 import { RandomPools } from './random-pools.js';
 
 /** A program with additions and products as well. */
@@ -100,7 +97,7 @@ export class RandomSums extends RandomPools {
         const ends = ([0, 1] as const).map((end) =>
           operands.reduce((sum, { dtype, zeroPoint }, i) => {
             const multiplier = i === 0 ? multiplierA : multiplierB;
-            return sum + BigInt(codeRange[dtype][end] - zeroPoint) * BigInt(multiplier);
+            return sum + BigInt(codeLimits(dtype)[end] - zeroPoint) * BigInt(multiplier);
           }, 0n),
         ) as [bigint, bigint];
         const reach = (wide ? 2 ** 14 : 2 ** 7) * most;

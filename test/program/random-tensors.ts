@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Of a random program: its tensors, and the clamps, requantizations and accumulators of its operations.
+import { codeLimits, type CodeType } from '../../src/numeric/code-types.js';
+import { fixedRules } from '../../src/numeric/requant.js';
+import { floatRules, roundRules } from '../../src/numeric/round.js';
 import type { Interval } from '../../src/program/check/stages.js';
-import { floatRules } from '../../src/program/format.js';
-import {
-  codeRange,
-  type Accumulator,
-  type CodeClamp,
-  type CodeType,
-  type Op,
-  type Pads,
-  type Pair,
-  type ProgramTensor,
-  type Requant,
+import type {
+  Accumulator,
+  CodeClamp,
+  Op,
+  Pads,
+  Pair,
+  ProgramTensor,
+  Requant,
 } from '../../src/program/program.js';
-import { fixedRules, roundRules } from '../../src/program/rounding.js';
 import { randomStages } from './random-stages.js';
 import type { Random } from './random.js';
 
@@ -55,7 +54,7 @@ export class RandomTensors {
   }
 
   protected zeroPoint(type: CodeType): number {
-    const [least, greatest] = codeRange[type];
+    const [least, greatest] = codeLimits(type);
     const usual = type === 'u8' ? 128 : 0;
     const { random } = this;
     return random.pick([usual, usual, least, greatest, random.integer(least, greatest)]);
@@ -115,7 +114,7 @@ export class RandomTensors {
 
   protected clamp(type: CodeType, channels: number): CodeClamp {
     const { random } = this;
-    const [least, greatest] = codeRange[type];
+    const [least, greatest] = codeLimits(type);
     const bounds = (): readonly [number, number] => {
       if (random.chance(0.5)) return [least, greatest];
       const ends = [random.integer(least, greatest), random.integer(least, greatest)] as const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requantization in stages, by other float roundings, and of weighted sums: values by hand.
 import { ModelError } from '../../src/errors.js';
+import type { CodeType } from '../../src/numeric/code-types.js';
+import { type FloatRule, type RoundRule, roundRules } from '../../src/numeric/round.js';
 import { checkProgram } from '../../src/program/check.js';
 import { decode } from '../../src/program/decode.js';
 import { encode } from '../../src/program/encode.js';
@@ -9,15 +11,11 @@ import { requantizer } from '../../src/program/interpret/finish.js';
 import type {
   AddForm,
   AverageForm,
-  CodeType,
-  FloatRule,
   Op,
   Program,
   Requant,
-  RoundRule,
   Stage,
 } from '../../src/program/program.js';
-import { roundRules } from '../../src/program/rounding.js';
 
 const i64 = (...values: (bigint | number)[]): BigInt64Array =>
   BigInt64Array.from(values.map((v) => BigInt(v)));

@@ -6,15 +6,9 @@ import { Engine } from '../../src/engine/engine.js';
 import { quantizeInMemory } from '../../src/pipeline/index.js';
 import { lower } from '../../src/program/lower.js';
 import { findTarget } from '../../src/targets/index.js';
-import type { Codes } from '../../src/program/executor.js';
+import { type Codes, codeLimits } from '../../src/numeric/code-types.js';
 import { allocate, interpret } from '../../src/program/interpret.js';
-import {
-  codeRange,
-  type Accumulator,
-  type ConvOp,
-  type Program,
-  type ProgramTensor,
-} from '../../src/program/program.js';
+import type { Accumulator, ConvOp, Program, ProgramTensor } from '../../src/program/program.js';
 import { bitsFor, codeIntervals, prove, sumBounds, type Interval } from '../../src/prove/index.js';
 import { extremeOf } from '../../src/prove/conv-bounds.js';
 import { randomCodes, randomProgram } from '../program/random-program.js';
@@ -65,7 +59,7 @@ function alone(op: ConvOp, input: ProgramTensor, accumulator: Partial<Accumulato
   const output: ProgramTensor = {
     ...{ name: 'sums', dtype: 's32', height: 1, width: 1, channels, zeroPoint: 0, scale: 1 },
   };
-  const [lo, hi] = codeRange.s32;
+  const [lo, hi] = codeLimits('s32');
   const conv: ConvOp = {
     ...op,
     ...{ inputs: [0], output: 1, strides: [1, 1], pads: [0, 0, 0, 0] },
@@ -215,7 +209,7 @@ test('the engine computes the same bounds for itself, from whole types and for p
     program.ops.forEach((op, i) => {
       if (op.op !== 'conv') return;
       const input = program.tensors[op.inputs[0]!]!;
-      const [lo, hi] = codeRange[input.dtype].map((code) =>
+      const [lo, hi] = codeLimits(input.dtype).map((code) =>
         new Int32Array(input.channels).fill(code),
       );
       const each: ConvOp = {

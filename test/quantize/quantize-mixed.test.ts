@@ -2,9 +2,9 @@
 import { nativeSolver } from '../../src/engine/solver.js';
 import { UsageError } from '../../src/errors.js';
 import { openFloatRunner } from '../../src/float/runner.js';
-import { importQuantized } from '../../src/onnx/quantized-import.js';
-import { readOnnx } from '../../src/onnx/reader.js';
-import { writeQdq } from '../../src/onnx/qdq-write.js';
+import { readOnnx } from '../../src/onnx/file/reader.js';
+import { importQuantized } from '../../src/onnx/quantized/import.js';
+import { writeQdq } from '../../src/onnx/write/qdq.js';
 import { encode } from '../../src/program/encode.js';
 import { lower } from '../../src/program/lower.js';
 import { layerBytes, schemeIn, schemesOf, withScheme } from '../../src/quantize/mixed-schemes.js';

@@ -4,7 +4,7 @@
 // give multipliers and shifts themselves, so a program is built directly from them.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Codes } from '../../src/program/executor.js';
+import type { Codes } from '../../src/numeric/code-types.js';
 import type { ConvOp, Op, Program, ProgramTensor, Requant } from '../../src/program/program.js';
 
 export interface VectorSet {

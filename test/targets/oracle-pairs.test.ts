@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Engine } from '../../src/engine/engine.js';
-import { importQuantized } from '../../src/onnx/quantized-import.js';
-import { readOnnx } from '../../src/onnx/reader.js';
+import { readOnnx } from '../../src/onnx/file/reader.js';
+import { importQuantized } from '../../src/onnx/quantized/import.js';
 import { interpret } from '../../src/program/interpret.js';
 import { lower } from '../../src/program/lower.js';
 import { findTarget } from '../../src/targets/index.js';

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Engine } from '../../src/engine/engine.js';
-import type { Codes } from '../../src/program/executor.js';
+import type { Codes } from '../../src/numeric/code-types.js';
 import { lower } from '../../src/program/lower.js';
 import { findTarget } from '../../src/targets/index.js';
 import { importTflite } from '../../src/tflite/import.js';

@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ModelError } from '../../src/errors.js';
 import type { QuantConv, QuantGraph } from '../../src/graph/quant-graph.js';
-import { writeQdq } from '../../src/onnx/qdq-write.js';
-import { importQuantized } from '../../src/onnx/quantized-import.js';
-import { readOnnx } from '../../src/onnx/reader.js';
+import { readOnnx } from '../../src/onnx/file/reader.js';
+import { importQuantized } from '../../src/onnx/quantized/import.js';
+import { writeQdq } from '../../src/onnx/write/qdq.js';
 import { lower } from '../../src/program/lower.js';
 import { findTarget } from '../../src/targets/index.js';
 import { importTflite } from '../../src/tflite/import.js';
@@ -180,12 +180,15 @@ describe('uint8 weights whose scale names another dimension than 0', () => {
   test('no other target minds', () => {
     expect(lower(layer(3), findTarget('tflite-u8')).ops).toHaveLength(1);
     expect(lower(layer(0), findTarget('xnnpack')).ops).toHaveLength(1);
-    expect(layer(0).metadata).toEqual({});
+    expect(layer(0).nodes[0]).not.toHaveProperty('oddWeightAxis');
   });
 
-  test('damaged metadata are one error', () => {
-    const graph = { ...layer(3), metadata: { oddWeightAxes: '{"y"' } };
-    expect(() => lower(graph, findTarget('xnnpack'))).toThrow(/oddWeightAxes.*JSON list/);
+  test('they travel through ONNX as a list of layers, and a damaged one is one error', () => {
+    expect(layer(3).nodes[0]).toMatchObject({ oddWeightAxis: true });
+    const model = readOnnx(writeQdq(layer(3)));
+    expect(model.metadata.get('lastbit.oddWeightAxes')).toBe('["y"]');
+    const metadata = new Map(model.metadata).set('lastbit.oddWeightAxes', '{"y": 1}');
+    expect(() => importQuantized({ ...model, metadata })).toThrow(/oddWeightAxes.*JSON list/);
   });
 });
 

@@ -4,9 +4,9 @@ import { join as joinPath } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { join } from '../../src/graph/join.js';
 import type { QuantConv, QuantGraph } from '../../src/graph/quant-graph.js';
-import { writeQdq } from '../../src/onnx/qdq-write.js';
-import { importQuantized } from '../../src/onnx/quantized-import.js';
-import { readOnnx, readOnnxFile } from '../../src/onnx/reader.js';
+import { readOnnx, readOnnxFile } from '../../src/onnx/file/reader.js';
+import { importQuantized } from '../../src/onnx/quantized/import.js';
+import { writeQdq } from '../../src/onnx/write/qdq.js';
 import { importTflite } from '../../src/tflite/import.js';
 
 const data = process.env.LASTBIT_DATA;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { windowOutput } from '../interpret/window.js';
-import { codeRange, type ConvOp } from '../program.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import type { ConvOp } from '../program.js';
+import { windowOutput } from '../window.js';
 import { centred, int32, maxSide, requireShape, type Context } from './place.js';
 import { checkClamp, checkRequant, type Accumulators } from './requant.js';
 import type { Interval } from './stages.js';
@@ -20,8 +21,8 @@ export function checkConv(op: ConvOp, context: Context): void {
   const weightCount = output.channels * perChannel;
   place.integer(op.weights.length, [weightCount, weightCount], 'the number of weights');
   place.entries(op.weightZeroPoints, output.channels, 'weight zero points');
-  place.integers(op.weights, codeRange[op.weightType], 'a weight');
-  place.integers(op.weightZeroPoints, codeRange[op.weightType], 'a weight zero point');
+  place.integers(op.weights, codeLimits(op.weightType), 'a weight');
+  place.integers(op.weightZeroPoints, codeLimits(op.weightType), 'a weight zero point');
   place.integers(op.bias, int32, 'a bias');
   checkAccumulator(op, context);
   const bounds = checkedBounds(op, context, perChannel);

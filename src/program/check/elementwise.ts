@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AddForm, AddOp, FixedRule, MulOp, ProgramTensor } from '../program.js';
-import { fixedPointBig } from '../rounding.js';
+import { type FixedRule, fixedPointBig } from '../../numeric/requant.js';
+import type { AddForm, AddOp, MulOp, ProgramTensor } from '../program.js';
 import { centred, int32, moderate, requireEightBits, requireShape, type Context } from './place.js';
 import { alike, checkClamp, checkRequant } from './requant.js';
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the checks of programs share: how a fault is reported, and the tensors of an operation.
 import { ModelError } from '../../errors.js';
-import { codeRange, type ProgramTensor } from '../program.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import type { ProgramTensor } from '../program.js';
 
 /** Codes, biases and accumulators of 32 bits. */
-export const int32: Range = [-(2 ** 31), 2 ** 31 - 1];
+export const int32: Range = codeLimits('s32');
 
 export type Range = readonly [least: number, greatest: number];
 
@@ -107,6 +108,6 @@ export function requireEightBits({ place }: Context, tensor: ProgramTensor): voi
 
 /** Least and greatest of code - zero point. */
 export function centred({ dtype, zeroPoint }: ProgramTensor): Range {
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   return [least - zeroPoint, greatest - zeroPoint];
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { codeRange, type CodeClamp, type Requant } from '../program.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import type { CodeClamp, Requant } from '../program.js';
 import { int32, moderate, positive, type Context } from './place.js';
 import { checkStages, type Interval } from './stages.js';
 
@@ -76,7 +77,7 @@ export function checkClamp(
 ): void {
   place.entries(lo, channels, 'lower bounds');
   place.entries(hi, channels, 'upper bounds');
-  place.integers([...lo, ...hi], codeRange[output.dtype], 'a clamp bound');
+  place.integers([...lo, ...hi], codeLimits(output.dtype), 'a clamp bound');
   for (let c = 0; c < Math.max(lo.length, hi.length); ++c) {
     const [low, high] = [lo.length === 1 ? lo[0]! : lo[c]!, hi.length === 1 ? hi[0]! : hi[c]!];
     place.require(low <= high, () => `channel ${c}: expected lo <= hi, got ${low} > ${high}`);

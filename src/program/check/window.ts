@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { windowOutput, type WindowShape } from '../interpret/window.js';
+import { windowOutput, type WindowShape } from '../window.js';
 import { maxSide, requireShape, type Context } from './place.js';
 
 export function checkWindow(window: WindowShape, { place }: Context): void {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "add" and "mul".
-import type { Codes } from '../executor.js';
-import { fmaF32 } from '../float32.js';
-import { codeRange, type AddForm, type AddOp, type MulOp, type ProgramTensor } from '../program.js';
-import { fixedPoint, roundHalfEven, roundShift } from '../rounding.js';
+import { type Codes, codeLimits } from '../../numeric/code-types.js';
+import { fmaF32 } from '../../numeric/float32.js';
+import { fixedPoint } from '../../numeric/requant.js';
+import { roundHalfEven, roundShift } from '../../numeric/round.js';
+import type { AddForm, AddOp, MulOp, ProgramTensor } from '../program.js';
 import { clamper, finisher, requantizer } from './finish.js';
 
 const f32 = Math.fround;
@@ -68,7 +69,7 @@ function tableAdder(
   inputs: Inputs,
   z: number,
 ): (a: number, b: number) => number {
-  const [leastA, leastB] = inputs.map(({ dtype }) => codeRange[dtype][0]) as [number, number];
+  const [leastA, leastB] = inputs.map(({ dtype }) => codeLimits(dtype)[0]) as [number, number];
   const requantize = requantizer(requant);
   return (a, b) => requantize(tableA[a - leastA]! + tableB[b - leastB]!, 0) + z;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "conv".
-import type { Codes } from '../executor.js';
-import { codeRange, type Accumulator, type ConvOp, type ProgramTensor } from '../program.js';
-import { entry, finisher, type Integer } from './finish.js';
-import { forEachPixel } from './window.js';
+import { type Codes, codeLimits } from '../../numeric/code-types.js';
+import { entry } from '../per-channel.js';
+import type { Accumulator, ConvOp, ProgramTensor } from '../program.js';
+import { forEachPixel } from '../window.js';
+import { finisher, type Integer } from './finish.js';
 
 /** Where an accumulator left its range: NHWC index of the output element, and the value. */
 export interface TrapSite {
@@ -77,7 +78,7 @@ function operands(op: ConvOp, input: ProgramTensor, x: Codes): Operands {
 
 /** An upper bound of every partial sum's magnitude, over all images. */
 function largestSum(op: ConvOp, input: ProgramTensor, weights: Int32Array): number {
-  const [least, greatest] = codeRange[input.dtype];
+  const [least, greatest] = codeLimits(input.dtype);
   const pixel = Math.max(greatest - input.zeroPoint, input.zeroPoint - least);
   const perChannel = weights.length / op.bias.length;
   let bound = 0;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "Requantization": from an accumulator to a code.
-import { bigToF32 } from '../float32.js';
-import type { CodeClamp, FloatRule, Requant } from '../program.js';
+import { bigToF32 } from '../../numeric/float32.js';
+import { fixedPoint, fixedPointBig } from '../../numeric/requant.js';
 import {
-  fixedPoint,
-  fixedPointBig,
+  type FloatRule,
   roundFloat,
   roundHalfAway,
   roundShift,
   roundShiftBig,
-} from '../rounding.js';
+} from '../../numeric/round.js';
+import { entry } from '../per-channel.js';
+import type { CodeClamp, Requant } from '../program.js';
 import { applyStage } from '../stages.js';
 
 /** An exact integer: a number while it stays within 2^53, else a BigInt. */
@@ -17,11 +18,6 @@ export type Integer = number | bigint;
 
 /** Accumulator and channel to code. */
 export type Finish = (a: Integer, channel: number) => number;
-
-/** The entry of an array with one entry, or one per channel. */
-export function entry(array: ArrayLike<number>, channel: number): number {
-  return array.length === 1 ? array[0]! : array[channel]!;
-}
 
 /** `finish(a, c)`: requantize, add the zero point, clamp. */
 export function finisher(requant: Requant, clamp: CodeClamp, zeroPoint: number): Finish {

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "concat", "pad", "reshape", "lut" and "splice": operations that compute nothing.
-import type { Codes } from '../executor.js';
-import {
-  codeRange,
-  type LutOp,
-  type PadOp,
-  type ProgramTensor,
-  type SpliceOp,
-} from '../program.js';
+import { type Codes, codeLimits } from '../../numeric/code-types.js';
+import type { LutOp, PadOp, ProgramTensor, SpliceOp } from '../program.js';
 
 export function concat(
   inputs: readonly ProgramTensor[],
@@ -41,7 +35,7 @@ export function pad(
 }
 
 export function lut({ table }: LutOp, input: ProgramTensor, x: Codes, y: Codes): void {
-  const [least] = codeRange[input.dtype];
+  const [least] = codeLimits(input.dtype);
   for (let i = 0; i < x.length; ++i) y[i] = table[x[i]! - least]!;
 }
 

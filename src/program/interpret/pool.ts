@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "averagePool" and "maxPool".
-import type { Codes } from '../executor.js';
+import type { Codes } from '../../numeric/code-types.js';
+import { roundHalfEven } from '../../numeric/round.js';
 import type { AveragePoolOp, MaxPoolOp, ProgramTensor } from '../program.js';
-import { roundHalfEven } from '../rounding.js';
+import { forEachPixel, type WindowShape } from '../window.js';
 import { clamper, finisher } from './finish.js';
-import { forEachPixel, type WindowShape } from './window.js';
 
 const f32 = Math.fround;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NOTES.md, "softmax".
-import type { Codes } from '../executor.js';
-import { codeRange, type ProgramTensor, type SoftmaxForm, type SoftmaxOp } from '../program.js';
-import { roundHalfAway } from '../rounding.js';
-import { expOnNegativeValues, oneOverOnePlus, rdbpot, srdhm } from './gemmlowp.js';
+import { type Codes, codeLimits } from '../../numeric/code-types.js';
+import { expOnNegativeValues, oneOverOnePlus, rdbpot, srdhm } from '../../numeric/gemmlowp.js';
+import { roundTable } from '../../numeric/round.js';
+import type { ProgramTensor, SoftmaxForm, SoftmaxOp } from '../program.js';
 
 const f32 = Math.fround;
 
@@ -54,7 +54,7 @@ function fixedPointSoftmax(
   output: ProgramTensor,
   differences: readonly number[],
 ): number[] {
-  const [least, greatest] = codeRange[output.dtype];
+  const [least, greatest] = codeLimits(output.dtype);
   const powers = differences.map((d) =>
     d < diffMin ? undefined : expOnNegativeValues(srdhm(d * 2 ** leftShift, multiplier)),
   );
@@ -73,13 +73,13 @@ function tableSoftmax(
   output: ProgramTensor,
   differences: readonly number[],
 ): number[] {
-  const [least, greatest] = codeRange[output.dtype];
+  const [least, greatest] = codeLimits(output.dtype);
   const powers = differences.map((d) => table[-d]!);
   const sum = powers.reduce((total, t) => f32(total + t), 0);
   const inverse = f32(1 / f32(sum * outputScale));
   return powers.map((t) => {
     const share = f32(t * inverse);
-    const rounded = rule === 'halfAway' ? roundHalfAway(share) : Math.trunc(f32(share + 0.5));
+    const rounded = roundTable(share, rule);
     return Math.min(Math.max(rounded + output.zeroPoint, least), greatest);
   });
 }

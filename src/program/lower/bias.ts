@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { roundShift } from '../../numeric/round.js';
 import type { BiasForm } from '../../targets/target.js';
-import { roundShift } from '../rounding.js';
 
 const widest = 31;
 

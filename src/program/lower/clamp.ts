@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clamp } from '../../graph/graph.js';
 import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
+import { roundNearest } from '../../numeric/round.js';
 import type { CodeClamp } from '../program.js';
-import { roundHalfAway, roundHalfEven } from '../rounding.js';
 import { limitsOf, type LoweringState } from './state.js';
 
 /**
@@ -21,10 +21,9 @@ export function codeClamp(
   const [least, greatest] = limitsOf(value);
   if (clamp === undefined) return { lo: Int32Array.of(least), hi: Int32Array.of(greatest) };
   const { clampRounding } = state.target.arithmetic;
-  const round = clampRounding === 'halfAway' ? roundHalfAway : roundHalfEven;
   const codes = (bounds: Float32Array): Int32Array => {
     const all = Int32Array.from(bounds, (bound) => {
-      const code = round(Math.fround(bound / value.scale)) + value.zeroPoint;
+      const code = roundNearest(Math.fround(bound / value.scale), clampRounding) + value.zeroPoint;
       return Math.min(Math.max(code, least), greatest);
     });
     return all.every((code) => code === all[0]) ? all.slice(0, 1) : all;

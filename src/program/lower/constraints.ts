@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantGraph, QuantValue } from '../../graph/quant-graph.js';
+import { exponentOf } from '../../numeric/multipliers.js';
 import type { TargetSpec } from '../../targets/target.js';
 import { isLast } from './last.js';
-import { exponentOf } from './multipliers.js';
-import { namesIn } from './named-layers.js';
 import { imageOf } from './state.js';
 import type { Violations } from './violations.js';
 
@@ -82,9 +81,8 @@ function isRetyped(
 }
 
 /** Such layers run in TFLite's optimized kernels, whose arithmetic is another profile's. */
-function checkAxes({ nodes, metadata }: QuantGraph, violations: Violations): void {
-  const layers = new Set(namesIn(metadata, 'oddWeightAxes'));
-  for (const { name } of nodes.filter((node) => layers.has(node.name))) {
+function checkAxes({ nodes }: QuantGraph, violations: Violations): void {
+  for (const { name } of nodes.filter((node) => node.op === 'Conv' && node.oddWeightAxis)) {
     violations.add(
       'has uint8 weights whose scale belongs to another dimension than 0 in the .tflite file, which ' +
         'XNNPACK leaves to TFLite; run it under tflite-u8, or set their quantized_dimension to 0',

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantConv, QuantValue, QuantWeight } from '../../graph/quant-graph.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import { scaleProduct } from '../../numeric/multipliers.js';
 import type { Recipe, RecipeKind, ScaleCode } from '../../targets/target.js';
-import {
-  codeRange,
-  type Accumulator,
-  type CodeClamp,
-  type ConvOp,
-  type Requant,
-} from '../program.js';
+import type { Accumulator, CodeClamp, ConvOp, Requant } from '../program.js';
 import { alignBias } from './bias.js';
 import { codeClamp } from './clamp.js';
 import type { Refuse } from './layer.js';
-import { scaleProduct } from './multipliers.js';
-import { requantOf } from './requant.js';
-import { namesIn } from './named-layers.js';
-import { addsBias } from './staged.js';
 import { recipeOf } from './recipe.js';
+import { requantOf } from './requant.js';
 import { isReordered, rowOf } from './row.js';
+import { addsBias } from './staged.js';
 import { imageOf, type LoweringState } from './state.js';
 import { channelRuns, writeInVectors } from './vectors.js';
 
@@ -121,12 +115,11 @@ function arePaired({ weight }: QuantConv, input: QuantValue): boolean {
   return input.dtype === 'u8' && weight.dtype === 's8';
 }
 
-function convKind({ graph }: LoweringState, node: QuantConv): RecipeKind | 'conv' {
+function convKind(node: QuantConv): RecipeKind | 'conv' {
   if (node.fullyConnected) {
     return node.weight.scales.length === 1 ? 'fullyConnectedPerTensor' : 'fullyConnected';
   }
-  const named = namesIn(graph.metadata, 'oneChannelDepthwise').includes(node.name);
-  return named || isDepthwise(node) ? 'depthwise' : 'conv';
+  return node.oneChannelDepthwise || isDepthwise(node) ? 'depthwise' : 'conv';
 }
 
 function isDepthwise({ group, weight }: QuantConv): boolean {
@@ -140,7 +133,7 @@ function isOneToOne({ group, weight }: QuantConv): boolean {
 
 function recipe(state: LoweringState, node: QuantConv): Recipe {
   const { dtype } = state.value(node.inputs[0]!);
-  return recipeOf(state.target.arithmetic, convKind(state, node), node.weight.dtype, dtype);
+  return recipeOf(state.target.arithmetic, convKind(node), node.weight.dtype, dtype);
 }
 
 function convRequant(
@@ -190,7 +183,7 @@ function isConstant({ weight, group }: QuantConv, factors: readonly number[]): b
 /** The greatest magnitude of a sum of products in any channel. */
 function reach({ data, shape, zeroPoints }: QuantWeight, input: QuantValue): number {
   if (input.dtype === 's32') return 2 ** 31;
-  const [least, greatest] = codeRange[input.dtype];
+  const [least, greatest] = codeLimits(input.dtype);
   const farthest = Math.max(input.zeroPoint - least, greatest - input.zeroPoint);
   const size = data.length / shape[0]!;
   let most = 0;

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantElementwise, QuantValue } from '../../graph/quant-graph.js';
-import type { FixedRule, TargetArithmetic } from '../../targets/target.js';
-import { codeRange, type AddForm, type AddOp, type CodeClamp, type Requant } from '../program.js';
-import { fixedPoint, roundHalfEven } from '../rounding.js';
-import { codeClamp } from './clamp.js';
+import { codeLimits } from '../../numeric/code-types.js';
 import {
   exponentOf,
   frexp,
   quantizeMultiplier,
   scaleProduct,
   type Multiplier,
-} from './multipliers.js';
+} from '../../numeric/multipliers.js';
+import { type FixedRule, fixedPoint } from '../../numeric/requant.js';
+import { roundHalfEven } from '../../numeric/round.js';
+import type { TargetArithmetic } from '../../targets/target.js';
+import type { AddForm, AddOp, CodeClamp, Requant } from '../program.js';
+import { codeClamp } from './clamp.js';
 import { recipeOf } from './recipe.js';
 import { requantOf } from './requant.js';
 import { imageOf, type LoweringState } from './state.js';
@@ -202,7 +204,7 @@ function weighted(
 }
 
 function farthest({ dtype, zeroPoint }: QuantValue): number {
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   return Math.max(zeroPoint - least, greatest - zeroPoint);
 }
 

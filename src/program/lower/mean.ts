@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the mean of the codes in a window is formed. Recipes: src/targets/NOTES.md.
-import { sameQuantization } from '../../graph/quant-types.js';
 import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
-import type { FixedRule, MeanForm, RoundRule } from '../../targets/target.js';
+import { sameQuantization } from '../../graph/quant-types.js';
+import { exponentOf, quantizeMultiplier } from '../../numeric/multipliers.js';
+import { type FixedRule, fixedPoint, fixedPointBig } from '../../numeric/requant.js';
+import { type RoundRule, roundHalfAway, roundHalfEven } from '../../numeric/round.js';
+import type { MeanForm } from '../../targets/target.js';
 import type { AverageForm, Pair, Requant, Stage } from '../program.js';
-import { fixedPoint, fixedPointBig, roundHalfAway, roundHalfEven } from '../rounding.js';
 import type { Layer } from './layer.js';
-import { exponentOf, quantizeMultiplier } from './multipliers.js';
 import { requantOf } from './requant.js';
 import { limitsOf, type LoweringState } from './state.js';
 import { type Interval, stepwise } from './stepwise.js';

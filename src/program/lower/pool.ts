@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { sameQuantization } from '../../graph/quant-types.js';
 import type { Window } from '../../graph/graph.js';
 import type { QuantGlobalPool, QuantPool, QuantValue } from '../../graph/quant-graph.js';
+import { sameQuantization } from '../../graph/quant-types.js';
 import type { MeanForm } from '../../targets/target.js';
 import { codeClamp } from './clamp.js';
 import { keepsScale, meanForm } from './mean.js';
 import { imageOf, type LoweringState } from './state.js';
-import { namesIn } from './named-layers.js';
 import { converted, convertTensor } from './unary.js';
 import { channelRuns, writeInVectors } from './vectors.js';
 
@@ -39,8 +38,7 @@ export function lowerGlobalPool(state: LoweringState, node: QuantGlobalPool): vo
   const { height, width } = imageOf(input)!;
   const window: Window = { kernel: [height, width], strides: [1, 1], pads: [0, 0, 0, 0] };
   const mean = globalMean(state, input);
-  const named = namesIn(state.graph.metadata, 'rowMeans').includes(node.name);
-  const row = mean.kind === 'rawMean' && named ? mean.row : undefined;
+  const row = mean.kind === 'rawMean' && node.rowMean ? mean.row : undefined;
   average(state, node, window, row === undefined ? mean : { kind: 'mean', rule: row });
 }
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ScaleCode } from '../../targets/target.js';
-import type { Requant } from '../program.js';
-import { fixedPoint, roundHalfAway } from '../rounding.js';
-import type { Layer, Refuse } from './layer.js';
 import {
   exponentOf,
   quantizeMultiplier,
   reduced,
   significand,
   type Multiplier,
-} from './multipliers.js';
+} from '../../numeric/multipliers.js';
+import { fixedPoint } from '../../numeric/requant.js';
+import { roundHalfAway } from '../../numeric/round.js';
+import type { ScaleCode } from '../../targets/target.js';
+import type { Requant } from '../program.js';
+import type { Layer, Refuse } from './layer.js';
 import { stagedRequant } from './staged.js';
 import { thresholdRequant } from './thresholds.js';
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A flattened image as a row in NCHW order, for sums whose result depends on the order of terms.
 import type { QuantConv, QuantValue } from '../../graph/quant-graph.js';
-import { codeRange, type ConvOp } from '../program.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import type { ConvOp } from '../program.js';
 import { imageOf, type LoweringState } from './state.js';
 
 /** Selecting n positions takes n x n weights; more than these are refused. */
@@ -74,7 +75,7 @@ function selection(
 ): ConvOp {
   const weights = new Int8Array(positions * positions);
   for (let p = 0; p < positions; ++p) weights[p * positions + p] = 1;
-  const [least, greatest] = codeRange[dtype];
+  const [least, greatest] = codeLimits(dtype);
   return {
     op: 'conv',
     name,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QuantSoftmax, QuantValue } from '../../graph/quant-graph.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import { quantizeMultiplier } from '../../numeric/multipliers.js';
+import { fixedPoint } from '../../numeric/requant.js';
+import { roundHalfAway } from '../../numeric/round.js';
 import type { TableSoftmax, WideSoftmax } from '../../targets/target.js';
-import { codeRange, type SoftmaxForm } from '../program.js';
-import { fixedPoint, roundHalfAway } from '../rounding.js';
+import type { SoftmaxForm } from '../program.js';
 import { isLast } from './last.js';
-import { quantizeMultiplier } from './multipliers.js';
 import type { LoweringState } from './state.js';
 
 const f32 = Math.fround;
@@ -55,7 +57,7 @@ function fixedPointForm(
   from: QuantValue,
   to: QuantValue,
 ): SoftmaxForm {
-  const [least] = codeRange[to.dtype];
+  const [least] = codeLimits(to.dtype);
   if (to.scale !== 1 / 256 || to.zeroPoint !== least) {
     state.refuse(
       node,

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps of a hardware pipeline (src/targets/NOTES.md, "Staged pipelines") as stages with numbers.
-import type { EncodeRule, MultiplierWidths, ScaleCode, StepForm } from '../../targets/target.js';
+import { frexp } from '../../numeric/multipliers.js';
+import { roundHalfEven, roundEncoded } from '../../numeric/round.js';
+import type { MultiplierWidths, ScaleCode, StepForm } from '../../targets/target.js';
 import type { Requant, Stage } from '../program.js';
-import { roundHalfAway, roundHalfEven } from '../rounding.js';
-import { frexp } from './frexp.js';
 import type { Layer, Refuse } from './layer.js';
 
 type Steps = Extract<ScaleCode, { kind: 'staged' }>['steps'];
 type ScaleStep = Extract<StepForm, { kind: 'scale' }>;
-
-const encoders: Readonly<Record<EncodeRule, (x: number) => number>> = {
-  floor: Math.floor,
-  halfAway: roundHalfAway,
-  halfEven: roundHalfEven,
-};
 
 /** Whether the pipeline adds the bias itself. */
 export function addsBias(code: ScaleCode): boolean {
@@ -81,7 +75,7 @@ class Pipeline {
     const numbers = factors.map((factor, c) => {
       const shift = step.commonShift ? largest : shiftFor(factor, step);
       if (shift < 0) this.refuse(c, `has a factor ${factor} beyond ${step.bits} bits`);
-      return { factor: encoders[step.encode](factor * 2 ** shift), shift };
+      return { factor: roundEncoded(factor * 2 ** shift, step.encode), shift };
     });
     return [
       { kind: 'multiply', factor: Int32Array.from(numbers, ({ factor }) => factor) },
@@ -121,7 +115,7 @@ class Pipeline {
     const [lo, hi] = [clamp.lo[0]! - zeroPoint, clamp.hi[0]! - zeroPoint];
     const shift = shiftFor(factor, widths);
     if (shift < 0) this.refuse(0, `has a slope ${factor} beyond ${widths.bits} bits`);
-    const line = { multiplier: encoders[widths.encode](factor * 2 ** shift), shift };
+    const line = { multiplier: roundEncoded(factor * 2 ** shift, widths.encode), shift };
     const start = (code: number): bigint => BigInt(roundHalfEven(code / factor));
     const flat = { multiplier: 0, shift: 0 };
     const below = { ...flat, start: this.lowest, offset: lo };
@@ -148,7 +142,7 @@ class Pipeline {
 function shiftFor(factor: number, { bits, greatestShift, encode }: MultiplierWidths): number {
   const digits = bits - 1;
   const shift = Math.min(greatestShift, digits - frexp(factor)[1]);
-  return encoders[encode](factor * 2 ** shift) === 2 ** digits ? shift - 1 : shift;
+  return roundEncoded(factor * 2 ** shift, encode) === 2 ** digits ? shift - 1 : shift;
 }
 
 function at(array: readonly number[], channel: number): number {

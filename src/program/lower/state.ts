@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { codeLimits } from '../../graph/quant-types.js';
 import type { QuantGraph, QuantNode, QuantValue } from '../../graph/quant-graph.js';
+import { codeLimits } from '../../numeric/code-types.js';
 import type { TargetSpec } from '../../targets/target.js';
 import type { Op, ProgramTensor } from '../program.js';
 import { Refusal, type Violations } from './violations.js';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threshold ladders (FINN, Umuroglu et al. 2017): code k is reached from the least accumulator a
 // on for which a * step / (divisor * output scale) is at least k - 1/2, computed exactly.
+import { frexp } from '../../numeric/multipliers.js';
 import type { Requant } from '../program.js';
-import { frexp } from './frexp.js';
 import type { Layer } from './layer.js';
 
 const greatest = 2n ** 62n;

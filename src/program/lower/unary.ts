@@ -2,12 +2,14 @@
 // Functions of one 8-bit value, computed once for all 256 codes, and changes of quantization.
 import type { QuantNode, QuantUnary, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
+import { codeLimits } from '../../numeric/code-types.js';
+import { quantizeMultiplier, scaleProduct } from '../../numeric/multipliers.js';
+import { fixedPoint } from '../../numeric/requant.js';
+import { roundHalfAway, roundHalfEven, roundShift } from '../../numeric/round.js';
 import type { RequantizeForm } from '../../targets/target.js';
 import { requantizer } from '../interpret/finish.js';
-import { codeRange, type Requant } from '../program.js';
-import { fixedPoint, roundHalfAway, roundHalfEven, roundShift } from '../rounding.js';
+import type { Requant } from '../program.js';
 import { codeClamp } from './clamp.js';
-import { quantizeMultiplier, scaleProduct } from './multipliers.js';
 import { requantOf } from './requant.js';
 import { limitsOf, type LoweringState } from './state.js';
 import { imageRuns, writeInVectors } from './vectors.js';
@@ -57,7 +59,7 @@ function tableOf(
       `reads ${from.dtype}: functions of one value need 8-bit codes; quantize to 8 bits`,
     );
   }
-  const [least] = codeRange[from.dtype];
+  const [least] = codeLimits(from.dtype);
   return Int32Array.from({ length: 256 }, (_, i) => compute(least + i));
 }
 

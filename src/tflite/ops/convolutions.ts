@@ -162,10 +162,10 @@ function rearrange(
   return result;
 }
 
-/** Keeps what XNNPACK looks at: the dimension that uint8 weights name. */
-function noteAxis(state: TfliteState, { inputs }: TfliteOperator, layer: string): void {
+/** What XNNPACK looks at: the dimension that uint8 weights name. */
+function hasOddAxis(state: TfliteState, { inputs }: TfliteOperator): boolean {
   const { type, quantization } = state.tensor(inputs[1]!);
-  if (type === 'u8' && quantization?.axis !== 0) state.oddWeightAxes.push(layer);
+  return type === 'u8' && quantization?.axis !== 0;
 }
 
 /** quantized_bias_type in the options, which counts where there is no bias. */
@@ -308,12 +308,9 @@ function finish(
 ): void {
   const bias = readBias(state, operator, weight.shape[0]!);
   if (bias === null) return;
-  const name = state.layerName(output.name);
-  noteAxis(state, operator, name);
-  if (operator.op === 'DEPTHWISE_CONV_2D' && input.shape[1] === 1) {
-    state.oneChannelDepthwise.push(name);
-  }
-  state.add(operator, output, {
+  const name = state.claimLayer(output.name);
+  const isOneChannel = operator.op === 'DEPTHWISE_CONV_2D' && input.shape[1] === 1;
+  state.addOutput(operator, output, {
     op: 'Conv',
     name,
     inputs: [input.name],
@@ -321,6 +318,8 @@ function finish(
     weight,
     bias,
     fullyConnected: false,
+    ...(hasOddAxis(state, operator) ? { oddWeightAxis: true } : {}),
+    ...(isOneChannel ? { oneChannelDepthwise: true } : {}),
     ...rest,
   });
 }
@@ -352,8 +351,7 @@ export const fullyConnected: ReadOperator = (state, operator) => {
   const bias = weight && readBias(state, operator, outputs);
   if (weight === undefined || bias === null) return;
   const row = asRow(state, input, length);
-  const name = state.layerName(output.name);
-  noteAxis(state, operator, name);
+  const name = state.claimLayer(output.name);
   const rowOutput =
     output.shape.length === 2
       ? output
@@ -372,15 +370,16 @@ export const fullyConnected: ReadOperator = (state, operator) => {
     bias,
     ...clamp,
     fullyConnected: true,
+    ...(hasOddAxis(state, operator) ? { oddWeightAxis: true } : {}),
   };
   if (rowOutput === output) {
-    state.add(operator, output, node);
+    state.addOutput(operator, output, node);
     return;
   }
   state.addInner(rowOutput, node);
-  state.add(operator, output, {
+  state.addOutput(operator, output, {
     op: 'Reshape',
-    name: state.layerName(`${output.name}/reshape`),
+    name: state.claimLayer(`${output.name}/reshape`),
     inputs: [rowOutput.name],
     output: output.name,
   });
@@ -393,7 +392,7 @@ function asRow(state: TfliteState, input: QuantValue, length: number): string {
   if (!state.values.has(row.name)) {
     state.addInner(row, {
       op: 'Reshape',
-      name: state.layerName(row.name),
+      name: state.claimLayer(row.name),
       inputs: [input.name],
       output: row.name,
     });

@@ -37,9 +37,9 @@ function elementwise(op: 'Add' | 'Mul', negate = false): ReadOperator {
       );
       return;
     }
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op,
-      name: state.layerName(output.name),
+      name: state.claimLayer(output.name),
       inputs: inputs.map((input) => input.name),
       output: output.name,
       ...clamp,
@@ -93,7 +93,7 @@ function negated(state: TfliteState, operator: TfliteOperator, value: QuantValue
   const mirrored = dtype === 'u8' ? 255 - zeroPoint : dtype === 's8' ? -1 - zeroPoint : -zeroPoint;
   const result = { ...image, name: label, zeroPoint: mirrored };
   const layer = pointwise(
-    state.layerName(label),
+    state.claimLayer(label),
     image,
     label,
     { outputs: channels, group: channels },
@@ -104,7 +104,7 @@ function negated(state: TfliteState, operator: TfliteOperator, value: QuantValue
   const row = { ...result, name: `${label}/row`, shape: value.shape };
   state.addInner(row, {
     op: 'Reshape',
-    name: state.layerName(row.name),
+    name: state.claimLayer(row.name),
     inputs: [label],
     output: row.name,
   });
@@ -130,11 +130,11 @@ function pool(op: 'AveragePool' | 'MaxPool'): ReadOperator {
       badShapes(state, operator, input, output);
       return;
     }
-    if (!keepsCodes(state, operator, input, output)) return;
+    if (!requireSameCodes(state, operator, input, output)) return;
     const { strides, pads } = window;
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op,
-      name: state.layerName(output.name),
+      name: state.claimLayer(output.name),
       inputs: [input.name],
       output: output.name,
       kernel,
@@ -150,7 +150,7 @@ export const averagePool = pool('AveragePool');
 export const maxPool = pool('MaxPool');
 
 /** TFLite's pools and shape operators never rescale. */
-function keepsCodes(
+function requireSameCodes(
   state: TfliteState,
   operator: TfliteOperator,
   input: QuantValue,
@@ -198,9 +198,9 @@ export const mean: ReadOperator = (state, operator) => {
     );
     return;
   }
-  const name = state.layerName(output.name);
+  const name = state.claimLayer(output.name);
   if (output.shape.length === 4) {
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op: 'GlobalAveragePool',
       name,
       inputs: [input.name],
@@ -209,12 +209,12 @@ export const mean: ReadOperator = (state, operator) => {
     return;
   }
   const image = { ...output, name: `${output.name}/image`, shape: [1, channels, 1, 1] };
-  state.rowMeans.push(name);
   state.addInner(image, {
     op: 'GlobalAveragePool',
     name,
     inputs: [input.name],
     output: image.name,
+    rowMean: true,
   });
   addReshape(state, operator, image, output);
 };
@@ -225,9 +225,9 @@ function addReshape(
   input: QuantValue,
   output: QuantValue,
 ): void {
-  state.add(operator, output, {
+  state.addOutput(operator, output, {
     op: 'Reshape',
-    name: state.layerName(output.name),
+    name: state.claimLayer(output.name),
     inputs: [input.name],
     output: output.name,
   });
@@ -249,7 +249,7 @@ export const reshape: ReadOperator = (state, operator) => {
     badShapes(state, operator, input, output);
     return;
   }
-  if (!keepsCodes(state, operator, input, output)) return;
+  if (!requireSameCodes(state, operator, input, output)) return;
   const same = input.shape.join() === output.shape.join();
   if (!same && !(isRowLike(input) && isRowLike(output))) {
     // NHWC and NCHW flatten an image in different orders; only a fully connected layer can tell.
@@ -269,7 +269,7 @@ function isRowLike({ shape }: QuantValue): boolean {
 
 /** SoftmaxOptions: beta 0. Along the last dimension, which is the channels'. */
 export const softmax: ReadOperator = (state, operator) => {
-  if (endsInFloat(state, operator)) return;
+  if (leaveOutTail(state, operator)) return;
   const input = state.activation(operator, 0);
   const output = input && state.output(operator);
   if (input === undefined || output === undefined) return;
@@ -277,9 +277,9 @@ export const softmax: ReadOperator = (state, operator) => {
     badShapes(state, operator, input, output);
     return;
   }
-  state.add(operator, output, {
+  state.addOutput(operator, output, {
     op: 'Softmax',
-    name: state.layerName(output.name),
+    name: state.claimLayer(output.name),
     inputs: [input.name],
     output: output.name,
     beta: operator.options?.float32(0) ?? 0,
@@ -287,12 +287,10 @@ export const softmax: ReadOperator = (state, operator) => {
 };
 
 /** A float operator after the last DEQUANTIZE is left out, with a note. */
-function endsInFloat(state: TfliteState, operator: TfliteOperator): boolean {
+function leaveOutTail(state: TfliteState, operator: TfliteOperator): boolean {
   const held = state.dequantizedValue(operator.inputs[0] ?? -1);
   if (held === undefined) return false;
-  state.notes.push(
-    `float ${state.describe(operator)} after the last quantized value is left out: the output is "${held}"`,
-  );
+  state.noteTail(state.describe(operator), held);
   state.dequantize(operator.outputs[0]!, held);
   return true;
 }
@@ -323,9 +321,9 @@ export const pad: ReadOperator = (state, operator) => {
     badShapes(state, operator, input, output);
     return;
   }
-  if (!keepsCodes(state, operator, input, output)) return;
-  const name = state.layerName(output.name);
-  state.add(operator, output, {
+  if (!requireSameCodes(state, operator, input, output)) return;
+  const name = state.claimLayer(output.name);
+  state.addOutput(operator, output, {
     op: 'Pad',
     name,
     inputs: [input.name],
@@ -356,9 +354,9 @@ export const concatenation: ReadOperator = (state, operator) => {
     );
     return;
   }
-  state.add(operator, output, {
+  state.addOutput(operator, output, {
     op: 'Concat',
-    name: state.layerName(output.name),
+    name: state.claimLayer(output.name),
     inputs: known.map((input) => input.name),
     output: output.name,
   });
@@ -366,7 +364,7 @@ export const concatenation: ReadOperator = (state, operator) => {
 
 function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
   return (state, operator) => {
-    if (op === 'Sigmoid' && endsInFloat(state, operator)) return;
+    if (op === 'Sigmoid' && leaveOutTail(state, operator)) return;
     const input = state.activation(operator, 0);
     const output = input && state.output(operator);
     if (input === undefined || output === undefined) return;
@@ -374,9 +372,9 @@ function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
       badShapes(state, operator, input, output);
       return;
     }
-    state.add(operator, output, {
+    state.addOutput(operator, output, {
       op,
-      name: state.layerName(output.name),
+      name: state.claimLayer(output.name),
       inputs: [input.name],
       output: output.name,
       ...(clamp === undefined ? {} : { clamp }),

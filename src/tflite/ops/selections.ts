@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that take some of an image's channels, as 1 x 1 convolutions.
 import type { QuantValue } from '../../graph/quant-graph.js';
-import { pointwise } from '../../graph/quant-select.js';
+import { channelSelection } from '../../graph/quant-select.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { TfliteOperator } from '../reader.js';
 import { type ReadOperator, type TfliteState, codesOf } from './state.js';
@@ -26,22 +26,20 @@ function select(
     );
     return false;
   }
-  const name = state.layerName(output.name);
+  const name = state.claimLayer(output.name);
   const isImage = input.shape.length === 4;
   const image = isImage ? input : state.reshaped(input, `${output.name}/operand`);
   const target = isImage
     ? output
     : { ...output, name: `${output.name}/image`, shape: [1, count, 1, 1] };
-  const layer = pointwise(name, image, target.name, { outputs: count, group: 1 }, (o, i) =>
-    i === first + o ? 1 : 0,
-  );
+  const layer = channelSelection(name, image, target.name, [first, count], true);
   if (isImage) {
-    state.add(operator, output, layer, position);
+    state.addOutput(operator, output, layer, position);
     return true;
   }
   state.addInner(target, layer);
-  const reshape = state.layerName(`${output.name}/reshape`);
-  state.add(
+  const reshape = state.claimLayer(`${output.name}/reshape`);
+  state.addOutput(
     operator,
     output,
     { op: 'Reshape', name: reshape, inputs: [target.name], output: output.name },

@@ -2,10 +2,10 @@
 // What is known while the operators of a .tflite file are read in order, and the quantized graph
 // that grows from them. TFLite is NHWC, the graph NCHW.
 import type { Clamp, Shape } from '../../graph/graph.js';
-import { Problems } from '../../graph/problems.js';
+import { QuantAssembly } from '../../graph/quant-assembly.js';
 import { constantLike } from '../../graph/quant-constant.js';
 import type { QuantDType, QuantNode, QuantValue } from '../../graph/quant-graph.js';
-import { bitsOfType, codeLimits } from '../../graph/quant-types.js';
+import { bitsOfType, codeLimits } from '../../numeric/code-types.js';
 import type { TfliteModel, TfliteOperator, TfliteTensor } from '../reader.js';
 
 /** Reads one operator: adds its layers, or reports why it cannot. */
@@ -13,17 +13,7 @@ export type ReadOperator = (state: TfliteState, operator: TfliteOperator) => voi
 
 const codeTypes: readonly string[] = ['u8', 's8', 's16', 's32'];
 
-export class TfliteState {
-  readonly problems = new Problems();
-  readonly values = new Map<string, QuantValue>();
-  readonly nodes: QuantNode[] = [];
-  readonly notes: string[] = [];
-  /** Layers whose uint8 weights name another dimension than 0. */
-  readonly oddWeightAxes: string[] = [];
-  /** MEAN layers that drop height and width. */
-  readonly rowMeans: string[] = [];
-  /** Depthwise convolutions of one channel. */
-  readonly oneChannelDepthwise: string[] = [];
+export class TfliteState extends QuantAssembly {
   /** Name of the network's input value, once known. */
   input: string | undefined;
   /** Tensors that hold sizes computed from shapes. */
@@ -35,12 +25,12 @@ export class TfliteState {
   /** Flattened images, whose elements stand in NCHW order here and in NHWC order in the file. */
   private readonly flattened = new Map<number, Shape>();
   private readonly failed = new Set<number>();
-  private readonly layers = new Set<string>();
 
   /** The float tensor, at or behind the model's input, whose QUANTIZE begins the network. */
   realInput: number | undefined;
 
   constructor(readonly model: TfliteModel) {
+    super();
     const [input] = model.inputs;
     if (input !== undefined && model.tensors[input]?.type === 'f32') this.realInput = input;
   }
@@ -82,14 +72,6 @@ export class TfliteState {
   describe({ op, outputs }: TfliteOperator): string {
     const output = outputs[0];
     return `operator ${op} "${output === undefined ? '' : this.tensor(output).name}"`;
-  }
-
-  /** A name for a layer; TFLite operators have none, so it is the output tensor's. */
-  layerName(wanted: string): string {
-    let name = wanted;
-    for (let n = 2; this.layers.has(name); n++) name = `${wanted}#${n}`;
-    this.layers.add(name);
-    return name;
   }
 
   /** The value of an activation input; undefined where there is none, which is reported. */
@@ -143,7 +125,7 @@ export class TfliteState {
 
   /** Starts the network at tensor `index`. */
   makeInput(index: number): void {
-    const value = this.valueOf(index);
+    const value = this.toValue(index);
     if (typeof value === 'string') {
       this.problems.add('bad-input', `input "${this.tensor(index).name}"`, value);
       this.failed.add(index);
@@ -169,7 +151,7 @@ export class TfliteState {
       this.fail(operator, 'bad-operator', 'its output is written twice');
       return;
     }
-    const value = this.valueOf(index);
+    const value = this.toValue(index);
     if (typeof value !== 'string') return value;
     const isFloat = this.tensor(index).type === 'f32';
     this.fail(operator, isFloat ? 'float-layer' : 'bad-quantization', value);
@@ -182,9 +164,8 @@ export class TfliteState {
   }
 
   /** Adds an operator's output value and the layer that makes it. */
-  add(operator: TfliteOperator, value: QuantValue, node: QuantNode, position = 0): void {
-    this.values.set(value.name, value);
-    this.nodes.push(node);
+  addOutput(operator: TfliteOperator, value: QuantValue, node: QuantNode, position = 0): void {
+    this.addInner(value, node);
     this.made.set(operator.outputs[position]!, value.name);
   }
 
@@ -193,17 +174,11 @@ export class TfliteState {
     const image = { ...value, name, shape: [1, value.shape[1]!, 1, 1] };
     this.addInner(image, {
       op: 'Reshape',
-      name: this.layerName(name),
+      name: this.claimLayer(name),
       inputs: [value.name],
       output: name,
     });
     return image;
-  }
-
-  /** Adds a value that the file does not name, and its layer. */
-  addInner(value: QuantValue, node: QuantNode): void {
-    this.values.set(value.name, value);
-    this.nodes.push(node);
   }
 
   /** Lets tensor `index` stand for `value`. */
@@ -233,11 +208,7 @@ export class TfliteState {
   result(index: number): string | undefined {
     const value = this.made.get(index) ?? this.dequantized.get(index);
     if (value === undefined && !this.failed.has(index)) {
-      this.problems.add(
-        'bad-output',
-        `output "${this.tensor(index).name}"`,
-        'no quantized layer makes it',
-      );
+      this.missingOutput(this.tensor(index).name);
     }
     return value;
   }
@@ -259,7 +230,7 @@ export class TfliteState {
     if (tensor?.data === undefined || this.made.has(index)) {
       return this.activation(operator, position);
     }
-    const value = this.valueOf(index);
+    const value = this.toValue(index);
     if (like === undefined || typeof value === 'string') {
       const detail = typeof value === 'string' ? value : 'both operands are constants; fold them';
       this.fail(operator, 'unsupported-constant', detail);
@@ -276,15 +247,12 @@ export class TfliteState {
       );
       return;
     }
-    const constant = { ...value, name: this.layerName(tensor.name), codes };
-    const made = constantLike(like, negate ? negative(constant) : constant, true);
-    this.nodes.push(...made.nodes);
-    for (const inner of made.values) this.values.set(inner.name, inner);
-    return made.values.at(-1);
+    const constant = { ...value, name: this.claimLayer(tensor.name), codes };
+    return this.addConstant(constantLike(like, negate ? negative(constant) : constant, true));
   }
 
   /** The tensor as a value, or what is wrong with it. */
-  private valueOf(index: number): QuantValue | string {
+  private toValue(index: number): QuantValue | string {
     const { name, type, shape, quantization } = this.tensor(index);
     if (type === undefined || !codeTypes.includes(type)) {
       return `tensor "${name}" is ${type ?? 'of an unsupported type'}, expected codes; convert with full integer quantization`;
