@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Statistics } from '../../calibrate/statistics.js';
 import type { ConvNode, Graph } from '../../graph/graph.js';
-import { convolutionsOf, weightOf } from '../../quantize/connections.js';
-import { valueCosts } from '../../quantize/noise-model.js';
-import { inputChannels } from '../../quantize/scale-channels.js';
+import { convolutionsOf, weightOf } from '../../quantize/network/connections.js';
+import { valueCosts } from '../../quantize/noise/value-costs.js';
+import { inputChannels } from '../../quantize/network/input-channels.js';
 import { endsOf, spreadOf, stepOf } from './spread.js';
 
 /** Where the noise of the scores is made, %, by name: all together 100. */

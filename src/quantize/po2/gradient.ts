@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { clampInteger, roundHalfEven } from '../scales.js';
+import { Adam } from '../adam.js';
+import { clampInteger, roundHalfEven } from '../codes/scales.js';
 import type { Solution } from './msqe.js';
-import { deviation, largest, squaredError, type Po2Problem } from './problem.js';
+import { deviation, largest, type Po2Problem, squaredError } from './problem.js';
 import { StableExponent } from './stable.js';
 
 /** How the learned real exponent becomes an integer. */
@@ -33,18 +34,15 @@ export function learnExponent(problem: Po2Problem, options: GradientOptions): So
   let real = Math.log2(reach / greatest);
   const trace: number[] = [];
   const stable = new StableExponent();
-  let [mean, square] = [0, 0];
+  const adam = new Adam(1);
   for (let step = 0; step < steps; step++) {
     const rounded = roundExponent(problem, real, options.rounding);
     if (step === steps >> 1) stable.freeze();
     const exponent = options.stable ? stable.next(rounded) : rounded;
     trace.push(exponent);
     const slope = gradient(problem, real, exponent, options.maskOutliers);
-    mean = 0.9 * mean + 0.1 * slope;
-    square = 0.99 * square + 0.01 * slope * slope;
-    const unbiased = mean / (1 - 0.9 ** (step + 1));
-    const size = Math.sqrt(square / (1 - 0.99 ** (step + 1)));
-    if (size > 0) real -= (firstRate * (1 - step / steps) * unbiased) / size;
+    const [by] = adam.step(Float64Array.of(slope), firstRate * (1 - step / steps));
+    real += by!;
   }
   const last = roundExponent(problem, real, options.rounding);
   const exponent = options.stable ? stable.next(last) : last;

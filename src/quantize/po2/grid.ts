@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { UsageError } from '../../errors.js';
-import {
-  giveZeroChannelsAScale,
-  weightLimits,
-  type WeightGrid,
-  type WeightScheme,
-} from '../weights.js';
+import { type WeightGrid, weightLimits, type WeightScheme } from '../codes/weights.js';
+import { giveZeroChannelsAScale } from '../weights/choose-grid.js';
 import { learnExponent } from './gradient.js';
 import { exhaustive, leastSquares, lineSearch, maxExponent, type Solution } from './msqe.js';
-import { deviation, qualityOf, type Po2Problem, type Po2Quality } from './problem.js';
+import { deviation, type Po2Problem, type Po2Quality, qualityOf } from './problem.js';
 import type { Po2Settings } from './settings.js';
 import { flips } from './stable.js';
 

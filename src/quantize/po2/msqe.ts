@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Solvers that look for the exponent of least squared error. None may be called with zeros only.
-import { roundHalfEven } from '../scales.js';
-import { codeOf, largest, squaredError, type Po2Problem } from './problem.js';
+import { roundHalfEven } from '../codes/scales.js';
+import { codeOf, largest, type Po2Problem, squaredError } from './problem.js';
 
 /** An exponent and the ones on the way to it, the first one included. */
 export interface Solution {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights on a grid w' = 2^e clip(rint(w / 2^e), least, greatest), after Bae, Zielinski and
 // Chatterjee 2022 (arXiv 2210.03671; formulas from the authors' qkeras quantizers_po2.py).
-import { clampInteger, roundHalfEven } from '../scales.js';
+import { clampInteger, roundHalfEven } from '../codes/scales.js';
 
 /** The weights that share one exponent. */
 export interface Po2Problem {

@@ -14,7 +14,7 @@ import {
 } from '../../../src/quantize/po2/msqe.js';
 import { qualityOf, squaredError, type Po2Problem } from '../../../src/quantize/po2/problem.js';
 import { flips, StableExponent } from '../../../src/quantize/po2/stable.js';
-import type { WeightScheme } from '../../../src/quantize/weights.js';
+import type { WeightScheme } from '../../../src/quantize/codes/weights.js';
 import { randomNumbers } from '../small-graphs.js';
 
 /** About normal weights, some of them far out, of one of many sizes. */

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ModelError, UsageError } from '../../errors.js';
+import type { QuantDType } from '../../graph/quant-graph.js';
+import type { TargetConstraints } from '../../targets/target.js';
+
+/** What activations a target takes. */
+export interface ActivationScheme {
+  /** In order of preference. */
+  readonly dtypes: readonly ActivationDType[];
+  /** Zero points other than 0 are allowed. */
+  readonly zeroPoint: boolean;
+  readonly powerOfTwo: boolean;
+}
+
+export type ActivationDType = Exclude<QuantDType, 's32'>;
+
+/** A closed range of real values. */
+export interface RealRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** How reals become codes: code = round(real / scale) + zeroPoint, within the type. */
+export interface Quantization {
+  readonly dtype: QuantDType;
+  readonly bits: number;
+  /** A float32 value above zero. */
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** Below this no scale is chosen, so that products and quotients of scales stay normal floats. */
+const leastScale = 2 ** -40;
+
+export function activationScheme(constraints: TargetConstraints): ActivationScheme {
+  return {
+    dtypes: constraints.activations,
+    zeroPoint: constraints.activationZeroPoint,
+    powerOfTwo: constraints.scales === 'powerOfTwo',
+  };
+}
+
+const dtypeBits: Readonly<Record<QuantDType, number>> = { u8: 8, s8: 8, s16: 16, s32: 32 };
+
+/** Least and greatest code of `bits` bits. */
+export function codeLimits(dtype: QuantDType, bits = dtypeBits[dtype]): readonly [number, number] {
+  return dtype === 'u8' ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
+}
+
+/** The nearest integer, ties to even, as `rint` gives it. */
+export function roundHalfEven(value: number): number {
+  const down = Math.floor(value);
+  const rest = value - down;
+  if (rest > 0.5) return down + 1;
+  if (rest < 0.5) return down;
+  return down % 2 === 0 ? down : down + 1;
+}
+
+export function clampInteger(value: number, lo: number, hi: number): number {
+  return value < lo ? lo : value > hi ? hi : value;
+}
+
+/**
+ * The activation type for a range: the first allowed one, except that without zero points an
+ * unsigned type holds no negative values.
+ *
+ * @throws UsageError where no allowed type can hold the range
+ */
+export function activationDType(range: RealRange, scheme: ActivationScheme): ActivationDType {
+  const fits = (dtype: ActivationDType): boolean =>
+    scheme.zeroPoint || dtype !== 'u8' || range.min >= 0;
+  const dtype = scheme.dtypes.find(fits);
+  if (dtype !== undefined) return dtype;
+  throw new UsageError(
+    'no-activation-type',
+    'target',
+    `none of its types (${scheme.dtypes.join(', ')}) holds [${range.min}, ${range.max}] ` +
+      'without a zero point; choose another target',
+  );
+}
+
+/**
+ * The finest quantization of a type that does not clip `range`. The range is widened to hold
+ * zero, which then has an exact code (q = zeroPoint): padding and ReLU need it.
+ */
+export function quantizationOf(
+  range: RealRange,
+  dtype: ActivationDType,
+  scheme: ActivationScheme,
+): Quantization {
+  const lo = Math.min(range.min, 0);
+  const hi = Math.max(range.max, 0);
+  const [least, greatest] = codeLimits(dtype);
+  const bits = dtypeBits[dtype];
+  if (scheme.powerOfTwo) {
+    const needed = Math.max(hi / greatest, least === 0 ? 0 : lo / least);
+    return { dtype, bits, scale: ceilPowerOfTwo(needed), zeroPoint: 0 };
+  }
+  if (!scheme.zeroPoint || dtype === 's16') {
+    const needed = Math.max(hi / greatest, least === 0 ? 0 : lo / least);
+    return { dtype, bits, scale: usableScale(needed), zeroPoint: 0 };
+  }
+  const scale = usableScale((hi - lo) / (greatest - least));
+  const zeroPoint = clampInteger(roundHalfEven(least - lo / scale), least, greatest);
+  return { dtype, bits, scale, zeroPoint };
+}
+
+/** The real values of the least and the greatest code. */
+export function representedRange(quantization: Quantization): RealRange {
+  const [least, greatest] = codeLimits(quantization.dtype, quantization.bits);
+  const { scale, zeroPoint } = quantization;
+  return { min: (least - zeroPoint) * scale, max: (greatest - zeroPoint) * scale };
+}
+
+/** A float32 scale that is never zero: an all-zero or constant tensor gets 1. */
+export function usableScale(scale: number): number {
+  if (scale === 0) return 1;
+  return Math.fround(Math.max(scale, leastScale));
+}
+
+/** The least 2^e that is not below `scale`. */
+export function ceilPowerOfTwo(scale: number): number {
+  if (scale === 0) return 1;
+  const exponent = Math.ceil(Math.log2(Math.max(scale, leastScale)));
+  // log2 may round across an integer either way.
+  if (2 ** (exponent - 1) >= scale) return Math.max(2 ** (exponent - 1), leastScale);
+  return 2 ** exponent >= scale ? 2 ** exponent : 2 ** (exponent + 1);
+}
+
+/** @throws ModelError `not-finite` naming the node */
+export function requireFiniteData(node: string, what: string, data: ArrayLike<number>): void {
+  for (let i = 0; i < data.length; i++) {
+    if (Number.isFinite(data[i])) continue;
+    throw new ModelError(
+      'not-finite',
+      `node "${node}"`,
+      `its ${what} holds ${data[i]!} at index ${i}; repair or re-export the model`,
+    );
+  }
+}

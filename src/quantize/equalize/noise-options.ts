@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+export interface NoiseOptions {
+  readonly iterations: number;
+  readonly perChannelWeights: boolean;
+  /** Steps in the range of a weight tensor and of an activation: 2^bits - 1. */
+  readonly weightLevels: number;
+  readonly activationLevels: number;
+  /** Zero points are chosen freely, so a range counts from its least to its greatest value. */
+  readonly asymmetricWeights: boolean;
+  readonly asymmetricActivations: boolean;
+}
