@@ -36,14 +36,14 @@ export function codesToNchw(codes: Codes, shape: ImageShape): Codes {
 
 /** f32 NCHW reals to the nearest NHWC codes (ties away from zero), saturated. */
 export function quantizeFromNchw(reals: Float32Array, to: Quantization & ImageShape): Codes {
-  const [least, greatest] = codeRange[to.dtype];
+  const [minCode, maxCode] = codeRange[to.dtype];
   const area = to.height * to.width;
   const codes = new arrays[to.dtype](reals.length);
   for (let c = 0, at = 0; c < to.channels; c++) {
     for (let i = 0; i < area; i++, at++) {
       const steps = reals[at]! / to.scale;
       const code = Math.sign(steps) * Math.round(Math.abs(steps)) + to.zeroPoint;
-      codes[i * to.channels + c] = Math.min(Math.max(code, least), greatest);
+      codes[i * to.channels + c] = Math.min(Math.max(code, minCode), maxCode);
     }
   }
   return codes;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { sampleWarnings } from '../calibrate/collect.js';
-import { type ChannelDistribution, requireNormalizations } from '../calibrate/data-free/index.js';
+import { requireNormalizations, type ChannelDistribution } from '../calibrate/data-free/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { Graph, OpenFloatRunner } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
@@ -8,9 +8,9 @@ import type { SampleSource } from '../graph/samples.js';
 import type { TargetConstraints } from '../targets/target.js';
 import { offersWide } from './activation-width/widths.js';
 import { quantGraphOf } from './choices/choices.js';
-import { type BiasGrid, biasGridOf } from './codes/bias.js';
+import { biasGridOf, type BiasGrid } from './codes/bias.js';
 import { requireFiniteData } from './codes/scales.js';
-import { type WeightChoice, weightScheme } from './codes/weights.js';
+import { weightScheme, type WeightChoice } from './codes/weights.js';
 import { biasOf, convolutionsOf, shapeOf, weightOf } from './network/connections.js';
 import type { Recipe } from './recipe.js';
 import type { Solver } from './reconstruct/solver.js';

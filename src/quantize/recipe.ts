@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What follows from the list of steps: the schema of recipes, the recipe `best`, and the options that
-// change single keys.
+// What follows from the list of steps: the schema of recipes, the recipe `best`, and the options
+// that change single keys.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
-import { type AnyEntry, kebab } from './schedule/recipe-entry.js';
+import { kebab, type AnyEntry } from './schedule/recipe-entry.js';
 import { steps } from './steps.js';
 
 type Entry = Exclude<(typeof steps)[number]['entry'], undefined>;

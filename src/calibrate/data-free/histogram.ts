@@ -12,7 +12,7 @@ import {
 /** Bins on each side of zero; an 8-bit step over the whole range spans 2 to 4 of them. */
 const side = 512;
 
-/** From the least to the greatest value that any channel is taken to reach. */
+/** From the minimal to the maximal value that any channel is taken to reach. */
 export function rangeOf(distribution: ChannelDistribution): Range {
   let [min, max] = [Infinity, -Infinity];
   for (let c = 0; c < distribution.mean.length; c++) {

@@ -66,9 +66,9 @@ function equationsOf(graph: Graph, conv: ConvNode, variance: Float64Array): Equa
   };
 }
 
-/** Relative residual at which the iteration ends, and the most iterations. */
+/** Relative residual at which the iteration ends, and the maximal number of iterations. */
 const tolerance = 1e-6;
-const most = 200;
+const maxIterations = 200;
 
 /**
  * The x that minimizes sum ((x - prior) / slack)^2 + sum (trust (response(x) - wanted))^2.
@@ -101,7 +101,7 @@ function reconcile(
   let direction = gradient.slice();
   let norm = dot(gradient, gradient);
   const enough = norm * tolerance ** 2;
-  for (let i = 0; i < most && norm > enough; i++) {
+  for (let i = 0; i < maxIterations && norm > enough; i++) {
     const image = forward(direction);
     const curvature =
       dot(direction, direction) + image.reduce((sum, part) => sum + dot(part, part), 0);

@@ -93,7 +93,7 @@ export function clampedMoments(distribution: Distribution): {
  */
 export const reach = 6;
 
-/** Least and greatest value that the distribution is taken to give. */
+/** Minimal and maximal value that the distribution is taken to give. */
 export function extremes({ mean, std, lo, hi }: Distribution): readonly [number, number] {
   const within = (x: number): number => Math.min(hi, Math.max(lo, x));
   return [within(mean - reach * std), within(mean + reach * std)];

@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
+// High-bias absorption. Nagel, van Baalen, Blankevoort and Welling 2019, "Data-Free Quantization
+// Through Weight Equalization and Bias Correction", arXiv 1906.04721, section 4.1.3.
+//
+// Symbols: h_c the sum of channel c before its ReLU, taken for normal with the folded batch norm's
+// mean beta_c and deviation |gamma_c|; W the weights of a layer that reads the channel, b its
+// bias.
+//
+//   1. c_c = max(0, beta_c - 3 |gamma_c|): what h_c all but never falls below (0.13 % of a normal does).
+//   2. The writer's bias goes down by c_c. For h >= c: relu(h - c) = relu(h) - c.
+//   3. Every reader's bias goes up by what it lacks: b <- b + sum over taps of W c.
+//
+// The range of the value shrinks by c_c, and with it the quantization step.
 import type { ConvNode, Graph, Node } from '../../graph/graph.js';
 import {
   biasOf,
-  type Connections,
   connectionsOf,
-  type ConvChange,
   convolutionsOf,
   weightOf,
   withParameters,
+  type Connections,
+  type ConvChange,
 } from '../network/connections.js';
 import { inputChannels } from '../network/input-channels.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { convolutionsOf } from '../network/connections.js';
-import { type Context, optionStep } from '../schedule/step.js';
+import { optionStep, type Context } from '../schedule/step.js';
 import { widenGraph } from './widths.js';
 
 interface WideLayers {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers on 16-bit activations among others on 8 bits (TFLite's 16x8 and int8 kernels): which nodes
-// follow which layer, and where codes change their width.
+// Layers on 16-bit activations among others on 8 bits (TFLite's 16x8 and int8 kernels): which
+// nodes follow which layer, and where codes change their width.
 import type { Graph, Node } from '../../graph/graph.js';
 import type { QuantGraph, QuantNode, QuantValue } from '../../graph/quant-graph.js';
 import type { TargetConstraints } from '../../targets/target.js';

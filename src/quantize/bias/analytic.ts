@@ -1,4 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+// Analytic bias correction. Nagel et al. 2019, arXiv 1906.04721, section 4.2.
+//
+// Symbols: W, W' the weights of a layer before and after rounding, x its input in the float
+// network, b its bias [O]. W' - W is random over weights but fixed for good, so its mean effect is
+// the same shift on every image:
+//
+//   E[W' x] - E[W x] = E[(W' - W) x]      b <- b - E[(W' - W) x]
+//
+// The expectation is over the images and positions: a convolution with W' - W runs beside each
+// layer.
 import type { ConvNode, Graph, Node, OpenFloatRunner } from '../../graph/graph.js';
 import type { QuantWeight } from '../../graph/quant-graph.js';
 import type { SampleSource } from '../../graph/samples.js';

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The same without images: E[x] by channel from batch norms (calibrate/data-free/), so that E[(W'
+// - W) x] = sum over i and taps of (W' - W)_oi E[x_i], borders by the share of positions that meet
+// one.
 import { convResponse } from '../../calibrate/data-free/index.js';
 import type { ChannelMoments } from '../../calibrate/observers/moments.js';
 import type { Choices } from '../choices/choices.js';

@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
+// Iterated bias correction: the means of the quantized network as a whole, after Nagel et al. 2019
+// (arXiv 1906.04721, empirical bias correction), for all layers at once.
+//
+// Symbols, by layer and output channel: m the mean before the clamp in the float network, m' in
+// the quantized one (choices/simulate.ts), e = m' - m as far as the images agree
+// (means/trusted-mean.ts); a the share of values that the clamp lets pass; W the float weights,
+// summed over taps; d_x how the means of value x will move.
+//
+//   Three times:
+//   1. Measure e of all layers in one pass over the images.
+//   2. Forwards through the network, d = 0 at the input:
+//        a layer's own part of its error:   e + W d_in      b <- b - (e + W d_in)
+//        once corrected, its output moves:  d_out = -a e
+//        through sums d adds up; averages, pads and reshapes hand it on.
+//
+// A layer's mean is wrong by its own error and by what comes from before, and the latter goes away
+// once the layers before are put right. This is one Newton step for m' = m with a as the clamp's
+// slope.
 import type { ConvNode, Graph, Node, OpenFloatRunner } from '../../graph/graph.js';
 import type { SampleSource } from '../../graph/samples.js';
-import { biasResidues, type Choices, quantGraphOf } from '../choices/choices.js';
+import { biasResidues, quantGraphOf, type Choices } from '../choices/choices.js';
 import { accumulatorOf, simulate } from '../choices/simulate.js';
 import { imageMeans } from '../means/image-means.js';
 import { trustedMean } from '../means/trusted-mean.js';

@@ -5,11 +5,11 @@ import { nodeWithoutGradient } from '../distill/distill.js';
 import { distills } from '../distill/settings.js';
 import { convolutionsOf } from '../network/connections.js';
 import { reconstructEntry } from '../reconstruct/settings.js';
-import { type Context, recipeStep } from '../schedule/step.js';
+import { recipeStep, type Context } from '../schedule/step.js';
 import { correctBiasAnalytic } from './analytic.js';
 import { correctBiasDataFree } from './data-free.js';
 import { correctBiasIterated } from './iterated.js';
-import { type BiasMethod, correctBiasEntry } from './settings.js';
+import { correctBiasEntry, type BiasMethod } from './settings.js';
 
 const name = 'bias-correction';
 

@@ -2,7 +2,7 @@
 import { UsageError } from '../../errors.js';
 import type { ConvNode, Graph } from '../../graph/graph.js';
 import type { QuantGraph, QuantWeight } from '../../graph/quant-graph.js';
-import { type BiasGrid, biasScale, quantizeBias } from '../codes/bias.js';
+import { biasScale, quantizeBias, type BiasGrid } from '../codes/bias.js';
 import type { Quantization } from '../codes/scales.js';
 import { convolutionsOf } from '../network/connections.js';
 import { assemble, type QuantizedLayer } from './assemble.js';

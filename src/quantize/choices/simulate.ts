@@ -312,13 +312,13 @@ function biasInSteps(node: QuantConv, inputScale: number, outputScale: number): 
 
 /** The bounds of the type and of the clamp, as distances from the zero point in steps. */
 function stepBounds(value: QuantValue, clamp: Clamp | undefined): Clamp {
-  const [least, greatest] = codeLimits(value.dtype, value.bits);
+  const [minCode, maxCode] = codeLimits(value.dtype, value.bits);
   const lo = clamp?.lo ?? Float32Array.of(-Infinity);
   const hi = clamp?.hi ?? Float32Array.of(Infinity);
   const bound = (real: number): number =>
     Math.min(
-      greatest - value.zeroPoint,
-      Math.max(least - value.zeroPoint, Math.round(real / value.scale)),
+      maxCode - value.zeroPoint,
+      Math.max(minCode - value.zeroPoint, Math.round(real / value.scale)),
     );
   return { lo: lo.map(bound), hi: hi.map(bound) };
 }

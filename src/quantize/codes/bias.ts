@@ -48,7 +48,7 @@ export function quantizeBias(
  * Raises weight scales where the bias would not fit its integer: a channel with tiny weights and
  * a large bias (a dead channel, usually) loses weight precision that it had no use for.
  *
- * @param limit greatest magnitude of a bias code, where the target's is less than `biasLimit`
+ * @param limit maximal magnitude of a bias code, where the target's is less than `biasLimit`
  * @returns the grid, and the number of output channels that needed it
  */
 export function fitBias(

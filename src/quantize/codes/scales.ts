@@ -30,7 +30,7 @@ export interface Quantization {
 }
 
 /** Below this no scale is chosen, so that products and quotients of scales stay normal floats. */
-const leastScale = 2 ** -40;
+const minScale = 2 ** -40;
 
 export function activationScheme(constraints: TargetConstraints): ActivationScheme {
   return {
@@ -42,7 +42,7 @@ export function activationScheme(constraints: TargetConstraints): ActivationSche
 
 const dtypeBits: Readonly<Record<QuantDType, number>> = { u8: 8, s8: 8, s16: 16, s32: 32 };
 
-/** Least and greatest code of `bits` bits. */
+/** Minimal and maximal code of `bits` bits. */
 export function codeLimits(dtype: QuantDType, bits = dtypeBits[dtype]): readonly [number, number] {
   return dtype === 'u8' ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
 }
@@ -90,40 +90,40 @@ export function quantizationOf(
 ): Quantization {
   const lo = Math.min(range.min, 0);
   const hi = Math.max(range.max, 0);
-  const [least, greatest] = codeLimits(dtype);
+  const [minCode, maxCode] = codeLimits(dtype);
   const bits = dtypeBits[dtype];
   if (scheme.powerOfTwo) {
-    const needed = Math.max(hi / greatest, least === 0 ? 0 : lo / least);
+    const needed = Math.max(hi / maxCode, minCode === 0 ? 0 : lo / minCode);
     return { dtype, bits, scale: ceilPowerOfTwo(needed), zeroPoint: 0 };
   }
   if (!scheme.zeroPoint || dtype === 's16') {
-    const needed = Math.max(hi / greatest, least === 0 ? 0 : lo / least);
+    const needed = Math.max(hi / maxCode, minCode === 0 ? 0 : lo / minCode);
     return { dtype, bits, scale: usableScale(needed), zeroPoint: 0 };
   }
-  const scale = usableScale((hi - lo) / (greatest - least));
-  const zeroPoint = clampInteger(roundHalfEven(least - lo / scale), least, greatest);
+  const scale = usableScale((hi - lo) / (maxCode - minCode));
+  const zeroPoint = clampInteger(roundHalfEven(minCode - lo / scale), minCode, maxCode);
   return { dtype, bits, scale, zeroPoint };
 }
 
-/** The real values of the least and the greatest code. */
+/** The real values of the minimal and the maximal code. */
 export function representedRange(quantization: Quantization): RealRange {
-  const [least, greatest] = codeLimits(quantization.dtype, quantization.bits);
+  const [minCode, maxCode] = codeLimits(quantization.dtype, quantization.bits);
   const { scale, zeroPoint } = quantization;
-  return { min: (least - zeroPoint) * scale, max: (greatest - zeroPoint) * scale };
+  return { min: (minCode - zeroPoint) * scale, max: (maxCode - zeroPoint) * scale };
 }
 
 /** A float32 scale that is never zero: an all-zero or constant tensor gets 1. */
 export function usableScale(scale: number): number {
   if (scale === 0) return 1;
-  return Math.fround(Math.max(scale, leastScale));
+  return Math.fround(Math.max(scale, minScale));
 }
 
-/** The least 2^e that is not below `scale`. */
+/** The smallest 2^e that is not below `scale`. */
 export function ceilPowerOfTwo(scale: number): number {
   if (scale === 0) return 1;
-  const exponent = Math.ceil(Math.log2(Math.max(scale, leastScale)));
+  const exponent = Math.ceil(Math.log2(Math.max(scale, minScale)));
   // log2 may round across an integer either way.
-  if (2 ** (exponent - 1) >= scale) return Math.max(2 ** (exponent - 1), leastScale);
+  if (2 ** (exponent - 1) >= scale) return Math.max(2 ** (exponent - 1), minScale);
   return 2 ** exponent >= scale ? 2 ** exponent : 2 ** (exponent + 1);
 }
 

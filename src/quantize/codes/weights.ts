@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Weights as codes: w' = s (q - z), q = clip(rint(w / s) + z, min, max), with one scale s and zero
+// point z per tensor or per output channel.
 import { UsageError } from '../../errors.js';
 import type { Shape } from '../../graph/graph.js';
 import type { QuantWeight } from '../../graph/quant-graph.js';
@@ -67,10 +69,10 @@ export interface WeightGrid {
   readonly zeroPoints: Int32Array;
 }
 
-/** Least and greatest weight code. */
+/** Minimal and maximal weight code. */
 export function weightLimits(scheme: WeightScheme): readonly [number, number] {
-  const [least, greatest] = codeLimits(scheme.dtype, scheme.bits);
-  return scheme.narrow && scheme.dtype !== 'u8' ? [-greatest, greatest] : [least, greatest];
+  const [minCode, maxCode] = codeLimits(scheme.dtype, scheme.bits);
+  return scheme.narrow && scheme.dtype !== 'u8' ? [-maxCode, maxCode] : [minCode, maxCode];
 }
 
 /** Rounds every weight to the nearest code of the grid, ties to even. */
@@ -80,13 +82,13 @@ export function quantizeWeights(
   scheme: WeightScheme,
   grid: WeightGrid,
 ): QuantWeight {
-  const [least, greatest] = weightLimits(scheme);
+  const [minCode, maxCode] = weightLimits(scheme);
   const codes = new { s8: Int8Array, u8: Uint8Array, s16: Int16Array }[scheme.dtype](data.length);
   const size = data.length / grid.scales.length;
   for (let i = 0; i < data.length; i++) {
     const part = Math.floor(i / size);
     const code = roundHalfEven(data[i]! / grid.scales[part]!) + grid.zeroPoints[part]!;
-    codes[i] = clampInteger(code, least, greatest);
+    codes[i] = clampInteger(code, minCode, maxCode);
   }
   return { dtype: scheme.dtype, bits: scheme.bits, shape, data: codes, ...grid };
 }

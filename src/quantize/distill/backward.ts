@@ -206,7 +206,7 @@ class Backward {
     return { op: 'Conv', ...base, group: channels };
   }
 
-  /** The transposed convolution: zeros between the gradient's values, then the kernel turned round. */
+  /** The transposed convolution: zeros between the gradient's values, then the kernel rotated by 180 degrees. */
   #conv(node: ConvNode, gradient: string): void {
     const [input, weight] = node.inputs as [string, string];
     if (node.clamp !== undefined) throw without(node, 'with a clamp of its own');
@@ -223,8 +223,8 @@ class Backward {
     const cut = [top, left, bottom, right].map((n) => Math.min(n, 0));
     const pads = [top, left, bottom, right].map((n) => Math.max(n, 0));
     const from = cut.every((n) => n === 0) ? spread : this.#pad(`${node.name}/cut`, spread, cut);
-    const turned = `${node.name}/turned`;
-    this.#constants.set(turned, turnedKernel(kernel, node.group));
+    const rotated = `${node.name}/rotated`;
+    this.#constants.set(rotated, rotatedKernel(kernel, node.group));
     const back = {
       op: 'Conv',
       kernel: node.kernel,
@@ -234,7 +234,7 @@ class Backward {
       group: node.group,
     } as const;
     const name = `${node.name}/backward`;
-    this.#nodes.push({ ...back, name, inputs: [from, turned, ''], outputs: [name] });
+    this.#nodes.push({ ...back, name, inputs: [from, rotated, ''], outputs: [name] });
     this.#shapes.set(name, this.#shapeOf(input));
     this.add(input, name);
   }
@@ -325,19 +325,19 @@ function without(node: Node, which: string): ModelError {
   return new ModelError('no-gradient', `node "${node.name}"`, what);
 }
 
-/** [O, I/group, KH, KW] -> [I, O/group, KH, KW], each kernel turned by half a circle. */
-function turnedKernel({ shape, data }: Tensor, groups: number): Tensor {
+/** [O, I/group, KH, KW] -> [I, O/group, KH, KW], each kernel rotated by 180 degrees. */
+function rotatedKernel({ shape, data }: Tensor, groups: number): Tensor {
   const [outputs = 1, perGroup = 1, height = 1, width = 1] = shape;
   const outputsPerGroup = outputs / groups;
   const taps = height * width;
-  const turned = new Float32Array(elementCount(shape));
+  const rotated = new Float32Array(elementCount(shape));
   for (let o = 0; o < outputs; o++) {
     const group = Math.floor(o / outputsPerGroup);
     for (let i = 0; i < perGroup; i++) {
       const from = (o * perGroup + i) * taps;
       const to = ((group * perGroup + i) * outputsPerGroup + (o % outputsPerGroup)) * taps;
-      for (let t = 0; t < taps; t++) turned[to + taps - 1 - t] = data[from + t]!;
+      for (let t = 0; t < taps; t++) rotated[to + taps - 1 - t] = data[from + t]!;
     }
   }
-  return f32Tensor([perGroup * groups, outputsPerGroup, height, width], turned);
+  return f32Tensor([perGroup * groups, outputsPerGroup, height, width], rotated);
 }

@@ -1,4 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+// Distillation: biases and weight scales learned from the float network's scores. Hinton, Vinyals
+// and Dean 2015 (arXiv 1503.02531) for the teacher, here by squared error and without labels;
+// gradients through rounding by the straight-through estimator (Bengio, Leonard and Courville
+// 2013, arXiv 1308.3432); Adam (../adam.ts).
+//
+// Symbols: y, y' [K] the scores of the float and of the quantized network on one image; per layer
+// b [O] the bias, s [1] or [O] the weight scale, z = w' x' + b the sum before rounding, in steps
+// of the layer's output S.
+//
+//   minimize over b, s   L = mean over images of |y' - y|^2 / 2;  codes of the weights stay
+//
+//   1. Forward: both networks, the quantized one simulated in float (choices/simulate.ts).
+//   2. Backward (backward.ts): dL/dz, where rint counts as the identity and a clamp passes what lies inside.
+//        dL/db = mean of dL/dz
+//        dL/d ln s = mean of dL/dz (z - mean z): a scale turns a channel around its mean, so the bias gives
+//        back what the mean would move by, b <- b - gain x (S mean z - b).
+//   3. After every `batch` images, k updates of n done, with r = A (1 - k / n):
+//        b <- b + (S range / 255) Adam(dL/db, r biasRate)      s <- s (1 + Adam(dL/d ln s, r gainRate))
+//      A = sqrt(sum |y' - y|^2 / sum |y|^2) of the first batch: the worse the start, the longer the way.
 import type { FloatRunner, Graph, Node, OpenFloatRunner } from '../../graph/graph.js';
 import type { QuantWeight } from '../../graph/quant-graph.js';
 import type { SampleSource } from '../../graph/samples.js';
@@ -169,8 +188,8 @@ function moved(
     const sums = batch.sums(layer);
     if (sums === undefined) continue;
     const { scale, dtype, bits } = choices.activations.get(output)!;
-    const [least, greatest] = codeLimits(dtype, bits);
-    const unit = (scale * (greatest - least)) / 255;
+    const [minCode, maxCode] = codeLimits(dtype, bits);
+    const unit = (scale * (maxCode - minCode)) / 255;
     const old = choices.biases.get(layer)!;
     const byBias = bias.step(sums.bias, rates.bias);
     const changed = old.map((value, c) => value + unit * byBias[c]!);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Graph, Node, Tensor } from '../../graph/graph.js';
 import { f32Tensor } from '../../graph/tensors.js';
-import { type Choices, quantGraphOf } from '../choices/choices.js';
+import { quantGraphOf, type Choices } from '../choices/choices.js';
 import { accumulatorOf, realInputOf, simulate } from '../choices/simulate.js';
 import { convolutionsOf } from '../network/connections.js';
 import { cutAt } from '../network/cut-at.js';

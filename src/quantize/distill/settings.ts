@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { type RecipeValues, settingsEntry } from '../schedule/recipe-entry.js';
+import { settingsEntry, type RecipeValues } from '../schedule/recipe-entry.js';
 
 const distillSchema = z.strictObject({
   /** Times that every image is looked at. */

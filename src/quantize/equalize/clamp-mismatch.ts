@@ -1,4 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+// What it costs to scale a channel past a clamp that stays where it is (targets with one clamp per
+// tensor).
+//
+// Symbols: y the sum before the clamp in units of its bound B, t = e^l the channel's factor, C the
+// cost of noise at the output. In the channel's own units the clamp acts at 1 / t; low = min(1, 1
+// / t), high = max(1, 1 / t).
+//
+//   M(l) = 4 B^2 C E[(min(y, high) - low)^2 ; y > low]
+//
+// The expectation is over the tail of y near the bound (calibrate/observers/tail.ts), tabulated
+// over l from -2 to 2 and read with straight lines. M is 0 at l = 0, rises to both sides and
+// levels off, so it is not convex.
 import type { Tail } from '../../calibrate/observers/tail.js';
 
 /** Adds a term's gradient by the logarithms of the factors and returns the term. */
@@ -18,7 +30,7 @@ const entries = 65;
 
 /**
  * A mismatch is no independent noise: it has one sign and neighbours share it, so it adds up where
- * rounding errors average out. Not tuned; see NOTES.md.
+ * rounding errors average out. Not tuned.
  */
 const coherence = 4;
 

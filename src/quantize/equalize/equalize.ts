@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+// The step's straight line: which channels may be scaled (channel-groups.ts), what noise costs
+// (../noise/), the factors that minimize it (minimize-noise.ts), and the network scaled by them
+// (scale-channels.ts).
 import type { Needs, Statistics } from '../../calibrate/statistics.js';
 import type { Clamp, Graph, Node } from '../../graph/graph.js';
 import { convolutionsOf } from '../network/connections.js';
 import { preActivationOf } from '../network/pre-activations.js';
 import { noiseModel, type NoiseModel } from '../noise/noise-model.js';
-import { type ChannelGroup, channelGroups } from './channel-groups.js';
+import { channelGroups, type ChannelGroup } from './channel-groups.js';
 import { clampMismatch, type ClampMismatch } from './clamp-mismatch.js';
-import { type Bounds, minimizeNoise } from './minimize-noise.js';
+import { minimizeNoise, type Bounds } from './minimize-noise.js';
 import { type NoiseOptions } from './noise-options.js';
 import { scaleChannels } from './scale-channels.js';
 
@@ -45,7 +48,7 @@ export function equalizeNeeds(graph: Graph, perChannelClamp: boolean): Needs {
 }
 
 /**
- * Rescales channels so that quantization noise, as modelled, is least at the output, with the
+ * Rescales channels so that quantization noise, as modelled, is minimal at the output, with the
  * network's function kept. After Nagel et al. 2019, who equalize ranges; here the objective is the
  * noise itself, which also weighs activations and how much each channel matters.
  *

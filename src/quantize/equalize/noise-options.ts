@@ -5,7 +5,7 @@ export interface NoiseOptions {
   /** Steps in the range of a weight tensor and of an activation: 2^bits - 1. */
   readonly weightLevels: number;
   readonly activationLevels: number;
-  /** Zero points are chosen freely, so a range counts from its least to its greatest value. */
+  /** Zero points are chosen freely, so a range counts from its minimum to its maximum. */
   readonly asymmetricWeights: boolean;
   readonly asymmetricActivations: boolean;
 }

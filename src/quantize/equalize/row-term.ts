@@ -11,13 +11,13 @@ export function rowTerm(layer: LayerNoise, places: Places, options: NoiseOptions
   const { outputs, inputs, perGroup, cost, power, taps } = layer;
   const { sides, share } = sidesOf(layer, options.asymmetricWeights);
   const [side] = sides;
-  const greatest = new Float64Array(outputs);
+  const maxima = new Float64Array(outputs);
   const ratios = new Float64Array(side!.length);
   for (let o = 0; o < outputs; o++) {
     const row = side!.subarray(o * perGroup, (o + 1) * perGroup);
-    greatest[o] = row.reduce((a, b) => Math.max(a, b), 0);
+    maxima[o] = row.reduce((a, b) => Math.max(a, b), 0);
     row.forEach((value, k) => {
-      ratios[o * perGroup + k] = greatest[o] === 0 ? 0 : value / greatest[o]!;
+      ratios[o * perGroup + k] = maxima[o] === 0 ? 0 : value / maxima[o]!;
     });
   }
   const firstOf = firstInputs(layer);
@@ -46,7 +46,7 @@ export function rowTerm(layer: LayerNoise, places: Places, options: NoiseOptions
       let sum = dense ? sumOfAll : 0;
       if (!dense) for (let k = 0; k < perGroup; k++) sum += received[first + k]!;
       if (norm === 0 || sum === 0) continue;
-      const step = (share * greatest[o]! * norm ** (1 / order)) / options.weightLevels;
+      const step = (share * maxima[o]! * norm ** (1 / order)) / options.weightLevels;
       const term = ((step * step) / 12) * cost[o]! * taps * sum;
       noise += term;
       const ofSum = (2 * term) / sum;

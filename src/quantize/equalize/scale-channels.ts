@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ChannelStatistics, Clamp, ConvNode, Graph, Node } from '../../graph/graph.js';
-import { biasOf, type ConvChange, weightOf, withParameters } from '../network/connections.js';
+import { biasOf, weightOf, withParameters, type ConvChange } from '../network/connections.js';
 import { inputChannels } from '../network/input-channels.js';
 import type { ChannelGroup } from './channel-groups.js';
 

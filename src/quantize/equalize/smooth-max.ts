@@ -2,7 +2,7 @@
 import type { LayerNoise } from '../noise/noise-model.js';
 
 /**
- * The greatest of many is replaced by their norm of this order, which has a gradient everywhere.
+ * The maximum of many is replaced by their norm of this order, which has a gradient everywhere.
  * Higher is closer to the maximum and slower to settle.
  */
 export const order = 24;
@@ -16,16 +16,16 @@ export function sidesOf(
   return { sides: [layer.positive.map((v, i) => Math.max(v, layer.negative[i]!))], share: 2 };
 }
 
-/** One side of a layer's range: a greatest weight above 0 and how the pairs compare with it. */
+/** One side of a layer's range: its maximum, above 0, and how the pairs compare with it. */
 export interface Side {
-  readonly greatest: number;
-  /** weight / greatest, by pair */
+  readonly max: number;
+  /** weight / max, by pair */
   readonly ratios: Float64Array;
 }
 
 export function sideOf(weights: Float64Array): Side {
-  const greatest = weights.reduce((a, b) => Math.max(a, b), 0);
-  return { greatest, ratios: weights.map((value) => (greatest === 0 ? 0 : value / greatest)) };
+  const max = weights.reduce((a, b) => Math.max(a, b), 0);
+  return { max, ratios: weights.map((value) => (max === 0 ? 0 : value / max)) };
 }
 
 export function firstInputs(layer: LayerNoise): Int32Array {

@@ -16,7 +16,7 @@ export function tensorTerm(layer: LayerNoise, places: Places, options: NoiseOpti
   const firstOf = firstInputs(layer);
   const pairs = sides
     .map(sideOf)
-    .filter(({ greatest }) => greatest > 0)
+    .filter(({ max }) => max > 0)
     .map((side) => new VisiblePairs(side, layer, firstOf));
   const rows = pairs.map(() => new Float64Array(outputs));
   const columns = pairs.map(() => new Float64Array(inputs));

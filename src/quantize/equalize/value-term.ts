@@ -14,15 +14,15 @@ export function valueTerm(value: ValueNoise, g: number, options: NoiseOptions): 
   const share = options.asymmetricActivations ? 1 : 2;
   const raised = sides
     .map(sideOf)
-    .filter(({ greatest }) => greatest > 0)
-    .map(({ greatest, ratios }) => ({ greatest, power: ratios.map((ratio) => ratio ** order) }));
+    .filter(({ max }) => max > 0)
+    .map(({ max, ratios }) => ({ max, power: ratios.map((ratio) => ratio ** order) }));
   return (logs, gradient) => {
     const own = logs[g]!;
     const factors = own.map((log) => Math.exp(order * log));
-    const parts = raised.map(({ greatest, power }) => {
+    const parts = raised.map(({ max, power }) => {
       const shares = power.map((p, c) => p * factors[c]!);
       const total = shares.reduce((a, b) => a + b, 0);
-      return { shares, total, norm: greatest * total ** (1 / order) };
+      return { shares, total, norm: max * total ** (1 / order) };
     });
     const width = parts.reduce((sum, { norm }) => sum + norm, 0);
     if (width === 0) return 0;

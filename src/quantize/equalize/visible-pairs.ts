@@ -2,7 +2,7 @@
 import type { LayerNoise } from '../noise/noise-model.js';
 import { order, type Side } from './smooth-max.js';
 
-/** Pairs below this share of the greatest add nothing to a norm of this order. */
+/** Pairs below this share of the maximum add nothing to a norm of this order. */
 const visible = 0.45;
 
 /** Evaluations after which the visible pairs are looked for again. */
@@ -46,7 +46,7 @@ export class VisiblePairs {
       columns[i]! += part;
       total += part;
     }
-    return { total, norm: this.#side.greatest * total ** (1 / order) };
+    return { total, norm: this.#side.max * total ** (1 / order) };
   }
 
   #find(out: Float64Array, into: Float64Array): void {
@@ -54,14 +54,14 @@ export class VisiblePairs {
     const { outputs, perGroup } = this.#layer;
     const outFactors = out.map((value) => value ** (1 / order));
     const inFactors = into.map((value) => value ** (1 / order));
-    let greatest = 0;
+    let largest = 0;
     this.#each(outputs, perGroup, (pair, o, i) => {
-      greatest = Math.max(greatest, ratios[pair]! * outFactors[o]! * inFactors[i]!);
+      largest = Math.max(largest, ratios[pair]! * outFactors[o]! * inFactors[i]!);
     });
     const found: number[] = [];
-    const least = greatest * visible;
+    const threshold = largest * visible;
     this.#each(outputs, perGroup, (pair, o, i) => {
-      if (ratios[pair]! * outFactors[o]! * inFactors[i]! >= least) found.push(pair, o, i);
+      if (ratios[pair]! * outFactors[o]! * inFactors[i]! >= threshold) found.push(pair, o, i);
     });
     const count = found.length / 3;
     this.#outputs = Int32Array.from({ length: count }, (_, k) => found[3 * k + 1]!);
@@ -93,7 +93,7 @@ export class VisibleRows {
   powers = new Float64Array(0);
   #age = refresh;
 
-  /** @param ratios weight / greatest of its row, by pair */
+  /** @param ratios weight / the maximum of its row, by pair */
   constructor(ratios: Float64Array, perGroup: number, firstOf: Int32Array) {
     this.#ratios = ratios;
     this.#perGroup = perGroup;
@@ -110,14 +110,14 @@ export class VisibleRows {
     this.starts = new Int32Array(this.#firstOf.length + 1);
     this.#firstOf.forEach((first, o) => {
       const start = o * this.#perGroup;
-      let greatest = 0;
+      let largest = 0;
       for (let k = 0; k < this.#perGroup; k++) {
-        greatest = Math.max(greatest, this.#ratios[start + k]! * factors[first + k]!);
+        largest = Math.max(largest, this.#ratios[start + k]! * factors[first + k]!);
       }
-      const least = greatest * visible;
+      const threshold = largest * visible;
       for (let k = 0; k < this.#perGroup; k++) {
         const ratio = this.#ratios[start + k]!;
-        if (ratio * factors[first + k]! < least) continue;
+        if (ratio * factors[first + k]! < threshold) continue;
         found.push(ratio ** order);
         inputs.push(first + k);
       }

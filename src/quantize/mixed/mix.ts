@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network in which layers differ in the scheme of their weights and in the width of their
-// activations: how it is built from one with the widest weights and 8-bit activations, and what it costs.
+// activations: how it is built from one with the widest weights and 8-bit activations, and what it
+// costs.
 import type { QuantConv, QuantGraph } from '../../graph/quant-graph.js';
 import type { TargetConstraints } from '../../targets/target.js';
 import { widenQuantGraph } from '../activation-width/widths.js';
-import { layerBytes, layerMacs, type Scheme, schemeIn, withScheme } from './schemes.js';
+import { layerBytes, layerMacs, schemeIn, withScheme, type Scheme } from './schemes.js';
 
 /** What differs from the network that it is built from. */
 export interface Mix {

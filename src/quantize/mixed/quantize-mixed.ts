@@ -11,14 +11,14 @@ export interface MixedResult extends QuantizeResult {
 /** Every fifth image is held out: it judges the schemes and has no part in the ranges. */
 const heldOutEvery = 5;
 
-const fewestImages = 10;
+const minImages = 10;
 
 /**
  * `quantizeGraph` with a weight scheme for each layer, and where `wideLayers` is `all` with 16- or 8-bit
  * activations: the network is quantized with the widest weights, `chooseSchemes` finds which layers
  * can do with less, and it is quantized again so.
  *
- * @param maxDrop most points of top-1 agreement with float that may be given up
+ * @param maxDrop maximal points of top-1 agreement with float that may be given up
  * @throws UsageError `too-few-images`; those of `quantizeGraph`
  */
 export async function quantizeMixed(
@@ -26,11 +26,11 @@ export async function quantizeMixed(
   maxDrop: number,
 ): Promise<MixedResult> {
   const { samples, wideLayers } = options;
-  if (samples.count < fewestImages) {
+  if (samples.count < minImages) {
     throw new UsageError(
       'too-few-images',
       '--auto',
-      `it holds out every fifth calibration image and needs at least ${fewestImages}, got ${samples.count}`,
+      `it holds out every fifth calibration image and needs at least ${minImages}, got ${samples.count}`,
     );
   }
   const known = part(samples, (i) => i % heldOutEvery !== 0);

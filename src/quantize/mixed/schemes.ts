@@ -6,8 +6,8 @@ import { biasScale } from '../codes/bias.js';
 import {
   dequantizeWeights,
   quantizeWeights,
-  type WeightChoice,
   weightScheme,
+  type WeightChoice,
 } from '../codes/weights.js';
 import { chooseWeightGrid } from '../weights/choose-grid.js';
 
@@ -19,8 +19,8 @@ export type Scheme = Required<Pick<WeightChoice, 'bits' | 'perChannel'>>;
  * them, per channel and per tensor. Each width more costs a simulation of each layer.
  */
 export function schemesOf(constraints: TargetConstraints): Scheme[] {
-  const most = Math.max(...constraints.weightBits.filter((bits) => bits <= 8));
-  const widths = constraints.weightBits.includes(4) && most > 4 ? [most, 4] : [most];
+  const widest = Math.max(...constraints.weightBits.filter((bits) => bits <= 8));
+  const widths = constraints.weightBits.includes(4) && widest > 4 ? [widest, 4] : [widest];
   const granularities = constraints.perChannelWeights ? [true, false] : [false];
   return widths.flatMap((bits) => granularities.map((perChannel) => ({ bits, perChannel })));
 }

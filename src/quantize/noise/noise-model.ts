@@ -1,4 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+// The model of quantization noise that equalization minimizes, and that noise shares of an
+// analysis show. An error of rounding is independent, uniform over a step s, of variance s^2 / 12,
+// and small.
+//
+//   weight W_oi   its error meets the input: variance s^2 / 12 x P_i per tap, P_i = Var[x_i] + 0.05 E[x_i]^2
+//   bias b_o      an input that is always 1, where the target's biases have a coarse step
+//   value x_c     variance s^2 / 12
+//
+// each times the cost of noise where it arises (value-costs.ts).
 import type { ChannelRange } from '../../calibrate/observers/range.js';
 import type { Statistics } from '../../calibrate/statistics.js';
 import type { ConvNode, Graph, Node } from '../../graph/graph.js';
@@ -20,7 +29,7 @@ export interface LayerNoise extends WeightPairs {
 /** What the noise model knows of one value. */
 export interface ValueNoise {
   readonly value: string;
-  /** Least and greatest value that each channel is to hold. */
+  /** Minimal and maximal value that each channel is to hold. */
   readonly min: Float32Array;
   readonly max: Float32Array;
   /** What noise of one channel of the value costs at the network's output. */

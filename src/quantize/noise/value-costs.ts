@@ -1,4 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+// What noise costs at the network's output, carried backwards.
+//
+// Symbols: C_x[c] the cost of channel c of value x: the variance that noise of variance 1,
+// independent from position to position, adds to the output, per position of x up to a factor that
+// all channels share; W [O, I/group, KH, KW]; a[c] the share of values that a clamp lets pass.
+//
+//   1. C = 1 for every channel of an output.
+//   2. Backwards through a clamp:         C_before[c] = a[c] C_after[c]
+//      through a convolution:             C_in[i]  = sum over o of C_before[o] sum over taps of W_oi^2
+//      through an average of n values:    C_in[c]  = C_out[c] / n, or C_out[c] for
+//                                        noise that is the same at all positions
+//      through a sum, a product, a move:  C_in[c]  = C_out[c]
+//   3. A value that several operators read adds their costs up.
+//
+// Rounding errors of different layers count as independent, so costs add; covariances are left
+// out.
 import type { ConvNode, Graph, Node } from '../../graph/graph.js';
 import { connectionsOf, shapeOf, weightOf } from '../network/connections.js';
 import { inputChannels } from '../network/input-channels.js';

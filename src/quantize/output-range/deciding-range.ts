@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
+// A range for scores that decides: [min(0, min of s2), max(0, max of s1)] over the images, s1 and
+// s2 the two highest scores of an image. What lies below no image's answer saturates.
 import type { Graph, OpenFloatRunner } from '../../graph/graph.js';
 import type { SampleSource } from '../../graph/samples.js';
 import {
   activationDType,
+  quantizationOf,
   type ActivationScheme,
   type Quantization,
-  quantizationOf,
   type RealRange,
 } from '../codes/scales.js';
 import { sharingWith } from '../network/sharing.js';
 import { isFixed } from '../ranges/fixed-quantizations.js';
 
-/** The two greatest scores of an image. */
+/** The two highest scores of an image. */
 export interface TopTwo {
   readonly first: number;
   readonly second: number;
 }
 
-/** The two greatest scores of the float network for each sample. */
+/** The two highest scores of the float network for each sample. */
 export async function topTwoOf(
   graph: Graph,
   samples: SampleSource,
@@ -28,14 +30,14 @@ export async function topTwoOf(
   const pairs: TopTwo[] = [];
   try {
     for await (const { input } of samples)
-      pairs.push(greatestTwo((await runner.run(input)).get(output)!));
+      pairs.push(topTwo((await runner.run(input)).get(output)!));
   } finally {
     await runner.close();
   }
   return pairs;
 }
 
-function greatestTwo(scores: Float32Array): TopTwo {
+function topTwo(scores: Float32Array): TopTwo {
   let [first, second] = [-Infinity, -Infinity];
   for (const score of scores) {
     if (score > first) [first, second] = [score, first];
@@ -59,8 +61,8 @@ export function decidingRange(
   const members = sharingWith(graph, name);
   if (members.some((value) => isFixed(graph, value))) return changed;
   const range: RealRange = {
-    min: pairs.reduce((least, { second }) => Math.min(least, second), 0),
-    max: pairs.reduce((greatest, { first }) => Math.max(greatest, first), 0),
+    min: pairs.reduce((min, { second }) => Math.min(min, second), 0),
+    max: pairs.reduce((max, { first }) => Math.max(max, first), 0),
   };
   const quantization = quantizationOf(range, activationDType(range, scheme), scheme);
   if (quantization.scale >= activations.get(name)!.scale) return changed;

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+// The input's scale for pixels. The 256 values p that a pixel can have are known, so the error is
+// a sum:
+//
+//   minimize over s, z   sum over p of (p - s (clip(rint(p / s) + z) - z))^2
+//
+// over scales with 0 to 16 steps fewer than the type offers across the same range, and three zero
+// points each.
 import {
   clampInteger,
   codeLimits,
-  type Quantization,
   representedRange,
   roundHalfEven,
   usableScale,
+  type Quantization,
 } from '../codes/scales.js';
 
-/** Steps that a range may have fewer than its type allows; one sixteenth costs half a decibel at most. */
-const mostGivenUp = 16;
+/** Maximal number of steps that a range may have fewer than its type allows; one sixteenth costs half a decibel at most. */
+const maxFewer = 16;
 
 export interface PixelFit {
   readonly quantization: Quantization;
@@ -19,7 +26,7 @@ export interface PixelFit {
 }
 
 /**
- * The scale and zero point, near the present ones, that cost the 256 pixel values least. Steps of the full
+ * The scale and zero point, near the present ones, that give the 256 pixel values the smallest error. Steps of the full
  * range can put every one of them half way between two codes: x / 127.5 - 1 with steps of 2 / 255 does, and
  * each then costs half a step, one way or the other by the target's rounding of ties. A few steps fewer over
  * the same range, and the pixels fall anywhere.
@@ -33,20 +40,20 @@ export function fitPixels(
   zeroPoints: boolean,
 ): PixelFit {
   const { min, max } = representedRange(present);
-  const [least, greatest] = codeLimits(present.dtype, present.bits);
+  const [minCode, maxCode] = codeLimits(present.dtype, present.bits);
   // What the range left out stays out.
   const inside = pixels.filter(
     (value) => value >= min - present.scale && value <= max + present.scale,
   );
   const before = squaredError(present, inside);
   let [best, lowest] = [present, before];
-  for (let fewer = 1; fewer <= mostGivenUp; fewer++) {
-    const scale = usableScale((present.scale * (greatest - least)) / (greatest - least - fewer));
-    const middle = roundHalfEven(least - min / scale);
+  for (let fewer = 1; fewer <= maxFewer; fewer++) {
+    const scale = usableScale((present.scale * (maxCode - minCode)) / (maxCode - minCode - fewer));
+    const middle = roundHalfEven(minCode - min / scale);
     for (const zeroPoint of zeroPoints
       ? [middle - fewer, middle - (fewer >> 1), middle]
       : [present.zeroPoint]) {
-      const candidate = { ...present, scale, zeroPoint: clampInteger(zeroPoint, least, greatest) };
+      const candidate = { ...present, scale, zeroPoint: clampInteger(zeroPoint, minCode, maxCode) };
       const error = squaredError(candidate, inside);
       if (error < lowest) [best, lowest] = [candidate, error];
     }
@@ -60,10 +67,10 @@ function squaredError(
   { scale, zeroPoint, dtype, bits }: Quantization,
   values: Float32Array,
 ): number {
-  const [least, greatest] = codeLimits(dtype, bits);
+  const [minCode, maxCode] = codeLimits(dtype, bits);
   let sum = 0;
   for (const value of values) {
-    const code = clampInteger(roundHalfEven(value / scale) + zeroPoint, least, greatest);
+    const code = clampInteger(roundHalfEven(value / scale) + zeroPoint, minCode, maxCode);
     sum += (value - (code - zeroPoint) * scale) ** 2;
   }
   return sum;

@@ -3,15 +3,15 @@ import type { Histogram } from '../../calibrate/observers/histogram.js';
 import type { Clamp, Graph } from '../../graph/graph.js';
 import {
   activationDType,
+  quantizationOf,
   type ActivationScheme,
   type Quantization,
-  quantizationOf,
   type RealRange,
 } from '../codes/scales.js';
 import { sharedQuantization } from '../network/sharing.js';
 import { fixedQuantizations } from './fixed-quantizations.js';
-import { leastDivergenceRange } from './kl.js';
-import { fullRange, leastErrorRange, percentileRange, withinClamp } from './methods.js';
+import { minDivergenceRange } from './kl.js';
+import { fullRange, minErrorRange, percentileRange, withinClamp } from './methods.js';
 import type { ActivationSettings } from './settings.js';
 
 /**
@@ -69,8 +69,8 @@ function rangeOf(
   const quantize = (range: RealRange): Quantization => quantizationOf(range, dtype, scheme);
   const search = { quantize, powerOfTwo: scheme.powerOfTwo };
   return options.method === 'kl'
-    ? leastDivergenceRange(histogram, search)
-    : leastErrorRange(histogram, search);
+    ? minDivergenceRange(histogram, search)
+    : minErrorRange(histogram, search);
 }
 
 function union(a: RealRange, b: RealRange): RealRange {

@@ -15,16 +15,16 @@ export interface RangeSearch {
   readonly powerOfTwo?: boolean;
 }
 
-/** The candidate of least cost; of equal ones the first. */
+/** The candidate of minimal cost; of equal ones the first. */
 export function cheapest(
   candidates: readonly RealRange[],
   cost: (range: RealRange) => number,
 ): RealRange {
   let best = candidates[0]!;
-  let least = Infinity;
+  let lowest = Infinity;
   for (const candidate of candidates) {
     const value = cost(candidate);
-    if (value < least) [best, least] = [candidate, value];
+    if (value < lowest) [best, lowest] = [candidate, value];
   }
   return best;
 }
@@ -58,9 +58,9 @@ export function candidateRanges(
 
 /** The ranges that the widest exponent and those below it represent, within the full one. */
 function exponentRanges(full: RealRange, widest: Quantization): RealRange[] {
-  const [least, greatest] = codeLimits(widest.dtype, widest.bits);
+  const [minCode, maxCode] = codeLimits(widest.dtype, widest.bits);
   return Array.from({ length: exponents + 1 }, (_, i) => {
     const scale = widest.scale * 2 ** -i;
-    return { min: Math.max(full.min, least * scale), max: Math.min(full.max, greatest * scale) };
+    return { min: Math.max(full.min, minCode * scale), max: Math.min(full.max, maxCode * scale) };
   });
 }

@@ -2,8 +2,8 @@
 import type { Graph, Node } from '../../graph/graph.js';
 import {
   activationDType,
-  type ActivationScheme,
   codeLimits,
+  type ActivationScheme,
   type Quantization,
 } from '../codes/scales.js';
 
@@ -28,12 +28,12 @@ export function isFixed(graph: Graph, value: string): boolean {
 
 function unitQuantization(scheme: ActivationScheme): Quantization {
   const dtype = activationDType({ min: 0, max: 1 }, scheme);
-  const [least, greatest] = codeLimits(dtype);
-  const zeroPoint = scheme.zeroPoint && dtype !== 's16' ? least : 0;
+  const [minCode, maxCode] = codeLimits(dtype);
+  const zeroPoint = scheme.zeroPoint && dtype !== 's16' ? minCode : 0;
   return {
     dtype,
     bits: dtype === 's16' ? 16 : 8,
-    scale: 1 / (greatest + 1 - zeroPoint),
+    scale: 1 / (maxCode + 1 - zeroPoint),
     zeroPoint,
   };
 }

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+// Ranges by entropy calibration: Migacz 2017, "8-bit Inference with TensorRT", GTC 2017.
+//
+// Symbols: P(i) the share of values in bin i, those beyond the range moved to its outermost
+// occupied bins; Q(i) what the codes tell: the mass of a code, without what was moved, evenly over
+// its occupied bins.
+//
+//   minimize   KL(P || Q) = sum over i of P(i) ln(P(i) / Q(i))   [nats]
+//
+// over the candidate ranges (candidates.ts, both ends at the same fraction, then each by itself).
 import type { Histogram } from '../../calibrate/observers/histogram.js';
 import { codeLimits, type Quantization, type RealRange } from '../codes/scales.js';
 import { candidateRanges, cheapest, type RangeSearch } from './candidates.js';
 
 /**
- * The range that loses least information: the least Kullback-Leibler divergence of what the codes
- * tell from what was seen (the entropy method of TensorRT: Migacz, GTC 2017). Exact zeros say
+ * The range of minimal divergence between what was seen and what the codes tell. Exact zeros say
  * nothing about a range and do not count.
  */
-export function leastDivergenceRange(histogram: Histogram, search: RangeSearch): RealRange {
+export function minDivergenceRange(histogram: Histogram, search: RangeSearch): RealRange {
   const candidates = candidateRanges(histogram, search, 'diagonal');
   return cheapest(candidates, (range) => divergence(histogram, search.quantize(range)));
 }
@@ -23,12 +31,14 @@ const floor = 1e-9;
  */
 export function divergence(histogram: Histogram, quantization: Quantization): number {
   const { counts, side, width, zeros } = histogram;
-  const [least, greatest] = codeLimits(quantization.dtype, quantization.bits);
-  const codes = greatest - least + 1;
+  const [minCode, maxCode] = codeLimits(quantization.dtype, quantization.bits);
+  const codes = maxCode - minCode + 1;
   const mass = new Float64Array(codes);
   const occupied = new Float64Array(codes);
   const codeOf = (bin: number): number =>
-    Math.round(((bin - side + 0.5) * width) / quantization.scale) + quantization.zeroPoint - least;
+    Math.round(((bin - side + 0.5) * width) / quantization.scale) +
+    quantization.zeroPoint -
+    minCode;
   const seen = (bin: number): number => counts[bin]! - (bin === side ? zeros : 0);
   let [first, last] = [-1, -1];
   let [below, above, total, inside] = [0, 0, 0, 0];

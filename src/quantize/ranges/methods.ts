@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+// Ranges of activations by min-max, percentile and squared error.
+//
+// Squared error. Symbols: x the values of a histogram, [r_min, r_max] a range that the codes
+// represent, s its step. Over the candidate ranges (candidates.ts):
+//
+//   minimize   E(r) = n s^2 / 12  +  sum of (x - r_min)^2 over x < r_min
+//                                 +  sum of (x - r_max)^2 over x > r_max
+//
+// rounding, uniform over a step, and clipping. n counts values other than exact zeros, which have
+// a code. Cumulated counts, sums and squares of the bins make E cost the same for every candidate.
 import type { Histogram } from '../../calibrate/observers/histogram.js';
 import type { Range } from '../../calibrate/observers/range.js';
-import { type Quantization, type RealRange, representedRange } from '../codes/scales.js';
+import { representedRange, type Quantization, type RealRange } from '../codes/scales.js';
 import { candidateRanges, cheapest, type RangeSearch } from './candidates.js';
 
 /** The range that holds everything seen. */
@@ -36,11 +46,11 @@ export function percentileRange(histogram: Histogram, percentile: number): RealR
 }
 
 /**
- * The range whose quantization has the least expected squared error: rounding, uniform over a
+ * The range whose quantization has the smallest expected squared error: rounding, uniform over a
  * step (s^2 / 12), plus clipping. For two-sided data both ends are searched together, for powers
  * of two all exponents. Exact zeros cost nothing and do not count.
  */
-export function leastErrorRange(histogram: Histogram, search: RangeSearch): RealRange {
+export function minErrorRange(histogram: Histogram, search: RangeSearch): RealRange {
   const tails = new Tails(histogram);
   const candidates = candidateRanges(histogram, search, 'all');
   return cheapest(candidates, (range) => tails.error(search.quantize(range)));

@@ -1,9 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Gram, gramGeometry, spreadPositions } from '../../calibrate/gram.js';
+// Reconstruction of weights, layer after layer. GPTQ: Frantar, Ashkboos, Hoefler and Alistarh
+// 2023, arXiv 2210.17323. Its updates are Babai's nearest plane (Babai 1986, Combinatorica 6) in
+// the lattice of H.
+//
+// Symbols, for one output channel of a layer, n = C/group x KH x KW terms: x, x' [n] the layer's
+// inputs in the float and in the quantized network; w [n] the float weights, b the bias; w' = s u
+// with u = q - z, q integer codes, s the scale; b' the bias to be chosen. Expectations are over the
+// positions of all images, sampled.
+//
+//   minimize over q, s, b'   E |w' x' + b' - w x - b|^2
+//
+//   1. The bias makes the means equal, b' = b + E[w x] - E[w' x'] (as far as images agree, below),
+//      which leaves
+//        (w' - t)^T H (w' - t),   H = Cov[x'] + d I,   d = damping x the mean variance of x',
+//        t = w where asymmetry a = 0,
+//        else t = H^-1 ((a Cov[x', x] + (1 - a) Cov[x']) w + d w).
+//   2. H = R^T R, R upper triangular, inputs in order of rising variance. The objective is
+//        sum over j of R_jj^2 (w'_j - t_j + sum over k > j of R_jk / R_jj (w'_k - t_k))^2,
+//      so from the last term to the first (Babai, GPTQ):
+//        q_j = clip(rint((t_j - sum over k > j of R_jk / R_jj (w'_k - t_k)) / s) + z).
+//      No inverse is formed. Up to 10 terms: all 2^n ways of rounding t down or up instead.
+//   3. Coordinate descent from there: single codes move where the objective falls; never worse.
+//   4. Scales: the best of a few multiples of s by steps 2 and 3 (scaleRatios); per channel then
+//      s = t^T H u / u^T H u and descent in turns.
+//
+// Steps 1 to 4 run in native/solve/, which also has AdaRound's objective (Nagel et al. 2020, arXiv
+// 2004.10568). Layers go in the order of the graph, each fed by those already chosen
+// (frontier.ts).
+//
+// The bias (matchedBias). The mean error of the output has two parts,
+//   E[w x] - E[w' x'] = (w - w') E[x'] + w (E[x] - E[x']),
+// the layer's own rounding, taken whole, and the drift of its inputs, taken as far as the images
+// agree on it (means/trusted-mean.ts).
+import { gramGeometry, spreadPositions, type Gram } from '../../calibrate/gram.js';
 import type { ConvNode, OpenFloatRunner } from '../../graph/graph.js';
 import type { QuantWeight } from '../../graph/quant-graph.js';
 import type { SampleSource } from '../../graph/samples.js';
-import { type Choices, inputQuantization, quantGraphOf } from '../choices/choices.js';
+import { inputQuantization, quantGraphOf, type Choices } from '../choices/choices.js';
 import { biasLimit as usualLimit } from '../codes/bias.js';
 import { ceilPowerOfTwo } from '../codes/scales.js';
 import { weightLimits, type WeightScheme } from '../codes/weights.js';
@@ -19,7 +52,7 @@ export interface ReconstructOptions {
   readonly solver: Solver;
   readonly schemeOf: (layer: string) => WeightScheme;
   readonly settings: ReconstructSettings;
-  /** Greatest magnitude of a bias code, where the target's is less than usual. */
+  /** Maximal magnitude of a bias code, where the target's is less than usual. */
   readonly biasLimit?: number | undefined;
   readonly onLayer?: (done: number, count: number) => void;
 }
@@ -36,9 +69,10 @@ const keptBudget = 600e6;
 
 /**
  * Chooses weights (and their scales, where they are free) and biases layer after layer so that each
- * layer, fed by the quantized layers before it, comes as close as it can to what the float
- * network computes at that place: E|w'x' + b' - wx - b|^2 over the samples. A bias takes the
- * difference of the means, so the search sees covariances only.
+ * layer, fed by the quantized layers before it, comes as close as it can to what the float network
+ * computes at that place.
+ *
+ * @returns the choices, and by layer the objective's value before and after, in squared real units
  */
 export async function reconstruct(
   start: Choices,
@@ -101,7 +135,7 @@ async function round(
   const { data, shape } = weightOf(choices.graph, conv);
   const { scales, zeroPoints } = choices.weights.get(conv.name)!;
   const scheme = schemeOf(conv.name);
-  const [least, greatest] = weightLimits(scheme);
+  const [minCode, maxCode] = weightLimits(scheme);
   const outputs = shape[0]!;
   return solver.roundWeights({
     outputs,
@@ -112,14 +146,14 @@ async function round(
     cross: blended(gram, settings.asymmetry),
     scales,
     zeroPoints,
-    least,
-    greatest,
+    least: minCode,
+    greatest: maxCode,
     method: settings.method,
     damping: settings.damping,
     sweeps: settings.sweeps,
     iterations: settings.iterations,
     ratios: settings.scales ? scaleRatios(scheme) : new Float64Array(),
-    leastScales: leastScales(choices, conv, scheme.powerOfTwo, biasLimit),
+    leastScales: minScales(choices, conv, scheme.powerOfTwo, biasLimit),
     refit: settings.scales && scheme.perChannel && !scheme.powerOfTwo,
   });
 }
@@ -132,13 +166,13 @@ function blended({ cross, covariance }: Gram, share: number): Float64Array {
 /** Scales worth trying: the fewer the bits, the more may be clipped for a finer step. */
 function scaleRatios(scheme: WeightScheme): Float64Array {
   if (scheme.powerOfTwo) return Float64Array.of(1, 0.5, 0.25);
-  const least = scheme.bits >= 8 ? 0.75 : scheme.bits >= 6 ? 0.6 : 0.4;
+  const smallest = scheme.bits >= 8 ? 0.75 : scheme.bits >= 6 ? 0.6 : 0.4;
   const count = scheme.bits >= 8 ? 5 : 11;
-  return Float64Array.from({ length: count }, (_, i) => 1 - ((1 - least) * i) / (count - 1));
+  return Float64Array.from({ length: count }, (_, i) => 1 - ((1 - smallest) * i) / (count - 1));
 }
 
 /** Below these a bias would not fit its integer; scales that the target has. */
-function leastScales(
+function minScales(
   choices: Choices,
   conv: ConvNode,
   powerOfTwo: boolean,
@@ -146,8 +180,8 @@ function leastScales(
 ): Float32Array {
   const { scale } = inputQuantization(choices, conv);
   return biasOf(choices.graph, conv).map((bias) => {
-    const least = Math.abs(bias) / (biasLimit * scale);
-    return powerOfTwo && least > 0 ? ceilPowerOfTwo(least) : least;
+    const min = Math.abs(bias) / (biasLimit * scale);
+    return powerOfTwo && min > 0 ? ceilPowerOfTwo(min) : min;
   });
 }
 

@@ -26,7 +26,7 @@ export interface RoundingProblem {
   readonly method: RoundingMethod;
   /** Share of the mean variance that is added to the diagonal; pulls towards the given weights. */
   readonly damping: number;
-  /** Most rounds of coordinate descent. */
+  /** Maximal number of rounds of coordinate descent. */
   readonly sweeps: number;
   /** Steps of `adaround`. */
   readonly iterations: number;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { UsageError } from '../../errors.js';
-import { type Context, recipeStep } from '../schedule/step.js';
+import { recipeStep, type Context } from '../schedule/step.js';
 import { weightsEntry } from '../weights/settings.js';
-import { type LayerGain, reconstruct } from './reconstruct.js';
+import { reconstruct, type LayerGain } from './reconstruct.js';
 import { reconstructEntry, type ReconstructSettings } from './settings.js';
 
 const name = 'reconstruct';

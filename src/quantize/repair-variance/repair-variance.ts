@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
+// Repair of batch norms without variance. Sheng, Feng, Zhuo, Zhang, Shen and Aleksic 2018, "A
+// Quantization- Friendly Separable Convolution for MobileNets", arXiv 1803.08607.
+//
+// Folding a batch norm multiplies channel c of a convolution by alpha_c = gamma_c / sqrt(v_c +
+// epsilon). A channel that was zero on every training image has v_c = 0, so alpha_c = gamma_c /
+// sqrt(epsilon): with epsilon = 1e-3 it is 31.6 times gamma_c, and one such channel stretches the
+// range of the whole tensor.
+//
+// Symbols: v_c running variance, beta_c and gamma_c the norm's shift and gain, w_c folded weights
+// [C/group, KH, KW], b_c folded bias; all real. C output channels.
+//
+//   1. Z = {c : v_c <= 1e-9 median(v)}, the channels without variance.
+//   2. v' = mean of v_c over the channels that are not in Z.
+//   3. For c in Z the norm is folded again with v' in the place of v_c:
+//        g_c  = alpha'_c / alpha_c = sqrt((v_c + epsilon) / (v' + epsilon))
+//        w_c <- g_c w_c,  b_c <- beta_c + g_c (b_c - beta_c).
+//      epsilon follows from what folding kept: alpha_c = gamma_c / sqrt(v_c + epsilon).
+//
+// On the training images the function is unchanged: there a channel of Z is its beta_c, whatever
+// g_c is.
 import type { ChannelStatistics, Graph } from '../../graph/graph.js';
 import {
   biasOf,
-  type ConvChange,
   convolutionsOf,
   weightOf,
   withParameters,
+  type ConvChange,
 } from '../network/connections.js';
 
 /** A running variance below this share of the layer's median counts as zero. */

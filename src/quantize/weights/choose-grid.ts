@@ -2,13 +2,13 @@
 import {
   ceilPowerOfTwo,
   clampInteger,
-  type RealRange,
   roundHalfEven,
   usableScale,
+  type RealRange,
 } from '../codes/scales.js';
-import { type WeightGrid, weightLimits, type WeightScheme } from '../codes/weights.js';
+import { weightLimits, type WeightGrid, type WeightScheme } from '../codes/weights.js';
 
-/** `minmax` clips nothing; `mse` takes the range with the least squared error of the weights. */
+/** `minmax` clips nothing; `mse` takes the range with the smallest squared error of the weights. */
 export type WeightRangeMethod = 'minmax' | 'mse';
 
 /**
@@ -33,7 +33,7 @@ export function chooseWeightGrid(
     const slice = data.subarray(part * size, (part + 1) * size);
     const weighting = importance?.subarray(part * size, (part + 1) * size);
     const step =
-      method === 'mse' ? leastErrorStep(slice, scheme, weighting) : widestStep(slice, scheme);
+      method === 'mse' ? minErrorStep(slice, scheme, weighting) : widestStep(slice, scheme);
     scales[part] = step.scale;
     zeroPoints[part] = step.zeroPoint;
   }
@@ -62,13 +62,13 @@ function widestStep(data: Float32Array, scheme: WeightScheme): Step {
 
 /** The finest step that holds the range, which includes zero. */
 function stepFor(range: RealRange, scheme: WeightScheme): Step {
-  const [least, greatest] = weightLimits(scheme);
+  const [minCode, maxCode] = weightLimits(scheme);
   if (scheme.zeroPoint) {
-    const scale = usableScale((range.max - range.min) / (greatest - least));
-    const zeroPoint = clampInteger(roundHalfEven(least - range.min / scale), least, greatest);
+    const scale = usableScale((range.max - range.min) / (maxCode - minCode));
+    const zeroPoint = clampInteger(roundHalfEven(minCode - range.min / scale), minCode, maxCode);
     return { scale, zeroPoint };
   }
-  const [low, high] = scheme.dtype === 'u8' ? [least - 128, greatest - 128] : [least, greatest];
+  const [low, high] = scheme.dtype === 'u8' ? [minCode - 128, maxCode - 128] : [minCode, maxCode];
   const needed = Math.max(range.max / high, range.min / low);
   const zeroPoint = scheme.dtype === 'u8' ? 128 : 0;
   return { scale: scheme.powerOfTwo ? ceilPowerOfTwo(needed) : usableScale(needed), zeroPoint };
@@ -76,21 +76,21 @@ function stepFor(range: RealRange, scheme: WeightScheme): Step {
 
 /**
  * Tries ranges from the full one downwards and keeps the one whose rounding and clipping cost
- * least; for powers of two that is every exponent from the widest to 1/64 of it.
+ * the minimum; for powers of two that is every exponent from the widest to 1/64 of it.
  */
-function leastErrorStep(
+function minErrorStep(
   data: Float32Array,
   scheme: WeightScheme,
   importance: Float32Array | undefined,
 ): Step {
   const widest = rangeOf(data);
   let best = stepFor(widest, scheme);
-  let least = squaredError(data, best, scheme, importance);
+  let lowest = squaredError(data, best, scheme, importance);
   for (const ratio of scheme.powerOfTwo ? powerRatios : linearRatios) {
     const range = { min: widest.min * ratio, max: widest.max * ratio };
     const step = stepFor(range, scheme);
     const error = squaredError(data, step, scheme, importance);
-    if (error < least) [best, least] = [step, error];
+    if (error < lowest) [best, lowest] = [step, error];
   }
   return best;
 }
@@ -105,11 +105,11 @@ export function squaredError(
   scheme: WeightScheme,
   importance?: Float32Array,
 ): number {
-  const [least, greatest] = weightLimits(scheme);
+  const [minCode, maxCode] = weightLimits(scheme);
   const inverse = 1 / step.scale;
   let sum = 0;
   for (let i = 0; i < data.length; i++) {
-    const code = clampInteger(Math.round(data[i]! * inverse) + step.zeroPoint, least, greatest);
+    const code = clampInteger(Math.round(data[i]! * inverse) + step.zeroPoint, minCode, maxCode);
     const error = data[i]! - (code - step.zeroPoint) * step.scale;
     sum += error * error * (importance === undefined ? 1 : importance[i]!);
   }

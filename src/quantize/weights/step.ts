@@ -7,8 +7,8 @@ import { fitBias } from '../codes/bias.js';
 import { quantizeWeights, type WeightGrid, type WeightScheme } from '../codes/weights.js';
 import { biasOf, convolutionsOf, weightOf } from '../network/connections.js';
 import { valueCosts } from '../noise/value-costs.js';
-import { choosePo2Grid, type Po2Diagnostics, secondMoments } from '../po2/index.js';
-import { type LayerFigures, recipeStep } from '../schedule/step.js';
+import { choosePo2Grid, secondMoments, type Po2Diagnostics } from '../po2/index.js';
+import { recipeStep, type LayerFigures } from '../schedule/step.js';
 import { chooseWeightGrid } from './choose-grid.js';
 import { weightsEntry, type WeightSettings } from './settings.js';
 

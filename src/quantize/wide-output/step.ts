@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { activationScheme } from '../codes/scales.js';
-import { type Context, recipeStep } from '../schedule/step.js';
+import { recipeStep, type Context } from '../schedule/step.js';
 import { wideOutputEntry } from './settings.js';
 import { widenOutputs } from './widen-outputs.js';
 

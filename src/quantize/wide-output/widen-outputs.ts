@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Histogram } from '../../calibrate/observers/histogram.js';
 import type { Graph } from '../../graph/graph.js';
-import { type ActivationScheme, type Quantization, quantizationOf } from '../codes/scales.js';
+import { quantizationOf, type ActivationScheme, type Quantization } from '../codes/scales.js';
 import { sharingWith } from '../network/sharing.js';
 import { isFixed } from '../ranges/fixed-quantizations.js';
 import { fullRange } from '../ranges/methods.js';

@@ -2,7 +2,7 @@
 import { HistogramObserver } from '../../../src/calibrate/observers/histogram.js';
 import { openFloatRunner } from '../../../src/float/runner.js';
 import { candidateRanges } from '../../../src/quantize/ranges/candidates.js';
-import { divergence, leastDivergenceRange } from '../../../src/quantize/ranges/kl.js';
+import { divergence, minDivergenceRange } from '../../../src/quantize/ranges/kl.js';
 import { quantizeGraph } from '../../../src/quantize/quantize.js';
 import { rangeMethods, type RangeMethod } from '../../../src/quantize/ranges/settings.js';
 import { parseRecipe } from '../../../src/quantize/recipe.js';
@@ -74,7 +74,7 @@ describe('divergence', () => {
         expect(divergence(histogram, search.quantize(range))).toBeCloseTo(costs[i]!, 9);
       });
       const best = tried[costs.indexOf(Math.min(...costs))]!;
-      expect(leastDivergenceRange(histogram, search)).toEqual(best);
+      expect(minDivergenceRange(histogram, search)).toEqual(best);
       expect(new Set(costs).size).toBeGreaterThan(3);
     },
   );
@@ -98,7 +98,7 @@ describe('divergence', () => {
       const observer = new HistogramObserver();
       observer.observe(Float32Array.from(values));
       const quantize = (range: { min: number; max: number }) => quantizationOf(range, 's8', affine);
-      const { scale } = quantize(leastDivergenceRange(observer.result(), { quantize }));
+      const { scale } = quantize(minDivergenceRange(observer.result(), { quantize }));
       expect(scale > 0 && Number.isFinite(scale)).toBe(true);
     }
   });

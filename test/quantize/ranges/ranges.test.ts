@@ -2,7 +2,7 @@
 import { HistogramObserver } from '../../../src/calibrate/observers/histogram.js';
 import {
   fullRange,
-  leastErrorRange,
+  minErrorRange,
   percentileRange,
   Tails,
   withinClamp,
@@ -72,9 +72,7 @@ describe('ranges', () => {
       const values = normalWithOutlier(9);
       const histogram = histogramOf(values);
       const quantize = (range: { min: number; max: number }) => quantizationOf(range, 's8', scheme);
-      const best = quantize(
-        leastErrorRange(histogram, { quantize, powerOfTwo: scheme.powerOfTwo }),
-      );
+      const best = quantize(minErrorRange(histogram, { quantize, powerOfTwo: scheme.powerOfTwo }));
       const full = quantize(fullRange(histogram));
       expect(best.scale).toBeLessThan(full.scale);
       const errorOf = (q: typeof best) => measured(values, q.scale, q.zeroPoint);
@@ -93,7 +91,7 @@ describe('ranges', () => {
       [-1e-30, -1e-30],
     ]) {
       const quantize = (range: { min: number; max: number }) => quantizationOf(range, 's8', affine);
-      const { scale } = quantize(leastErrorRange(histogramOf(values), { quantize }));
+      const { scale } = quantize(minErrorRange(histogramOf(values), { quantize }));
       expect(scale > 0 && Number.isFinite(scale)).toBe(true);
     }
   });
