@@ -27,12 +27,14 @@ export interface StepReport {
   readonly layers?: readonly LayerFigures[];
 }
 
+/** How far a step is: `done` of `total` images, layers or passes. */
 export interface Progress {
   readonly step: string;
   readonly done: number;
   readonly total: number;
 }
 
+/** What is quantized, from what it learns, and by which recipe. */
 export interface QuantizeOptions {
   /** Canonical: folded batch norms, fused clamps. */
   readonly graph: Graph;
@@ -56,6 +58,7 @@ export interface QuantizeOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** The quantized graph, and what was done to get there. */
 export interface QuantizeResult {
   readonly quantGraph: QuantGraph;
   readonly steps: readonly StepReport[];

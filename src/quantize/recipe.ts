@@ -34,6 +34,7 @@ export const recipeSchema = z.strictObject({
   ...schemas,
 });
 
+/** A recipe, complete. */
 export type Recipe = z.output<typeof recipeSchema>;
 
 /** Single keys given beside a recipe; they go before it. `true` asks for a step's own defaults. */

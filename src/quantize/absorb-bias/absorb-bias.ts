@@ -23,6 +23,7 @@ import {
 } from '../network/connections.js';
 import { inputChannels } from '../network/input-channels.js';
 
+/** The network with biases absorbed, and what was done to it. */
 export interface Absorption {
   readonly graph: Graph;
   /** Number of channels that were lowered, by layer. */

@@ -46,6 +46,11 @@ export function biasResidues(choices: Choices, conv: ConvNode): Float64Array {
   });
 }
 
+/**
+ * Scale and zero point of what a convolution reads.
+ *
+ * @throws UsageError `no-quantization` naming the node
+ */
 export function inputQuantization(
   choices: Pick<Choices, 'activations'>,
   conv: ConvNode,

@@ -12,6 +12,7 @@ export interface ActivationScheme {
   readonly powerOfTwo: boolean;
 }
 
+/** Types of codes that an activation may have; 32 bits are for outputs alone. */
 export type ActivationDType = Exclude<QuantDType, 's32'>;
 
 /** A closed range of real values. */
@@ -32,6 +33,7 @@ export interface Quantization {
 /** Below this no scale is chosen, so that products and quotients of scales stay normal floats. */
 const minScale = 2 ** -40;
 
+/** What a target's constraints say of activations. */
 export function activationScheme(constraints: TargetConstraints): ActivationScheme {
   return {
     dtypes: constraints.activations,

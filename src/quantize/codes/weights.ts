@@ -21,6 +21,7 @@ export interface WeightScheme {
   readonly powerOfTwo: boolean;
 }
 
+/** What is wished for where a target leaves a choice. */
 export interface WeightChoice {
   readonly perChannel?: boolean;
   readonly bits?: number;

@@ -37,6 +37,7 @@ import {
 } from './gradient-graph.js';
 import type { DistillSettings } from './settings.js';
 
+/** What gradients are learned from, and which parameters they may move. */
 export interface DistillOptions {
   readonly samples: SampleSource;
   readonly openFloatRunner: OpenFloatRunner;

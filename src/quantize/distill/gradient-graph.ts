@@ -18,10 +18,14 @@ export interface Sums {
   readonly mean: Float64Array;
 }
 
+/** The keys of `Sums`. */
 export const kinds = ['bias', 'product', 'mean'] as const;
 
+/** The value that holds y' - y, [1, K], in units of the scores. */
 export const differenceName = 'distill/difference';
+/** The value that holds a layer's channel means, [1, O] or [1, O, 1, 1]. */
 export const meanName = (layer: string, kind: keyof Sums): string => `${layer}/distill/${kind}`;
+/** The name in the joined graph of a value or node of the float network. */
 export const floatName = (value: string): string => `float/${value}`;
 
 /**

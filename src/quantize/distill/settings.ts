@@ -18,6 +18,7 @@ const distillSchema = z.strictObject({
   mostBits: z.number().int().min(2).max(16).default(16),
 });
 
+/** Parsed settings of the step. */
 export type DistillSettings = z.output<typeof distillSchema>;
 
 const entry = settingsEntry({

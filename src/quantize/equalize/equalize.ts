@@ -13,6 +13,7 @@ import { minimizeNoise, type Bounds } from './minimize-noise.js';
 import { type NoiseOptions } from './noise-options.js';
 import { scaleChannels } from './scale-channels.js';
 
+/** How factors are looked for, and what the target lets clamps and biases be. */
 export interface EqualizeOptions extends NoiseOptions {
   /** Whether a fused clamp may differ between the channels of a tensor. */
   readonly perChannelClamp: boolean;
@@ -20,6 +21,7 @@ export interface EqualizeOptions extends NoiseOptions {
   readonly biasStep?: number | undefined;
 }
 
+/** The scaled network, and by what it was scaled. */
 export interface Equalization {
   readonly graph: Graph;
   /** Number of groups and of channels whose scale moved. */

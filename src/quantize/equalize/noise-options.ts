@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The grids whose noise is modelled, and how long it is minimized. */
 export interface NoiseOptions {
   readonly iterations: number;
   readonly perChannelWeights: boolean;

@@ -35,6 +35,7 @@ function layerTerms(
   });
 }
 
+/** Indices of the groups that a layer writes and reads; undefined where that value keeps its scale. */
 export interface Places {
   readonly written: number | undefined;
   readonly read: number | undefined;

@@ -23,11 +23,13 @@ export interface Side {
   readonly ratios: Float64Array;
 }
 
+/** @param weights magnitudes on one side of zero, by pair, 0 where there are none */
 export function sideOf(weights: Float64Array): Side {
   const max = weights.reduce((a, b) => Math.max(a, b), 0);
   return { max, ratios: weights.map((value) => (max === 0 ? 0 : value / max)) };
 }
 
+/** The first input channel that each output channel reads, [O]. */
 export function firstInputs(layer: LayerNoise): Int32Array {
   const perOutputGroup = layer.outputs / layer.conv.group;
   return Int32Array.from(
@@ -36,6 +38,7 @@ export function firstInputs(layer: LayerNoise): Int32Array {
   );
 }
 
+/** sum += values x factor, in place. */
 export function addTo(sum: Float64Array, values: Float64Array, factor: number): void {
   for (let i = 0; i < sum.length; i++) sum[i]! += values[i]! * factor;
 }

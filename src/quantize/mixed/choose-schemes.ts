@@ -29,6 +29,7 @@ import {
 } from './mix.js';
 import { layerBytes, schemeIn, schemesOf, type Scheme } from './schemes.js';
 
+/** The network to be made cheaper, and what is judged by. */
 export interface ChooseOptions {
   /** Quantized with the widest weights and 8-bit activations everywhere. */
   readonly quantGraph: QuantGraph;
@@ -62,6 +63,7 @@ export interface Cost extends Size {
   readonly agreement: number;
 }
 
+/** What every layer got, and what that does to the network. */
 export interface SchemeChoice {
   readonly layers: readonly LayerChoice[];
   readonly before: Cost;

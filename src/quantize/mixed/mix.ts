@@ -39,6 +39,7 @@ export interface Size {
   readonly bitOps: number;
 }
 
+/** All convolutions, in the order of the graph. */
 export function convolutionsIn(graph: QuantGraph): QuantConv[] {
   return graph.nodes.filter((node) => node.op === 'Conv');
 }

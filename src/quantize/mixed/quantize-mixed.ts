@@ -4,6 +4,7 @@ import type { Sample, SampleSource } from '../../graph/samples.js';
 import { quantizeGraph, type QuantizeOptions, type QuantizeResult } from '../quantize.js';
 import { chooseSchemes, type Cost, type SchemeChoice } from './choose-schemes.js';
 
+/** As of `quantizeGraph`, with the choice that it was quantized by. */
 export interface MixedResult extends QuantizeResult {
   readonly choice: SchemeChoice;
 }

@@ -8,6 +8,7 @@ export interface Connections {
   readonly consumers: ReadonlyMap<string, readonly Node[]>;
 }
 
+/** Writers and readers of all values of the graph. */
 export function connectionsOf(graph: Graph): Connections {
   const producers = new Map<string, Node>();
   const consumers = new Map<string, Node[]>();
@@ -22,6 +23,7 @@ export function connectionsOf(graph: Graph): Connections {
   return { producers, consumers };
 }
 
+/** All convolutions, in the order of the graph. */
 export function convolutionsOf(graph: Graph): ConvNode[] {
   return graph.nodes.filter((node) => node.op === 'Conv');
 }
@@ -43,6 +45,7 @@ export function constantOf(
   );
 }
 
+/** The weights of a convolution, [O, C/group, KH, KW]. @throws ModelError as `constantOf` */
 export function weightOf(graph: Graph, conv: ConvNode): Tensor & { readonly data: Float32Array } {
   return constantOf(graph, conv, conv.inputs[1]!);
 }
@@ -54,6 +57,7 @@ export function biasOf(graph: Graph, conv: ConvNode): Float32Array {
   return constantOf(graph, conv, name).data;
 }
 
+/** The shape of a value. @throws ModelError `no-shape` naming it */
 export function shapeOf(graph: Graph, value: string): readonly number[] {
   const shape = graph.shapes.get(value);
   if (shape !== undefined) return shape;

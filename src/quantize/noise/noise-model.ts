@@ -36,6 +36,7 @@ export interface ValueNoise {
   readonly cost: Float64Array;
 }
 
+/** Everything that is rounded, with what its rounding costs. */
 export interface NoiseModel {
   readonly layers: readonly LayerNoise[];
   readonly values: readonly ValueNoise[];

@@ -82,6 +82,7 @@ function gather(graph: Graph, conv: ConvNode, cost: Float64Array): Float64Array 
   return sum;
 }
 
+/** Costs before a clamp, from those after it and the share of values that it lets pass, [C]. */
 export function throughClamp(cost: Float64Array, active: Float64Array | undefined): Float64Array {
   return active === undefined ? cost : cost.map((value, c) => value * active[c]!);
 }

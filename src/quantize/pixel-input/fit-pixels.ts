@@ -18,6 +18,7 @@ import {
 /** Maximal number of steps that a range may have fewer than its type allows; one sixteenth costs half a decibel at most. */
 const maxFewer = 16;
 
+/** The chosen quantization, and what it does to the error of a pixel. */
 export interface PixelFit {
   readonly quantization: Quantization;
   /** Root mean square error over the pixel values in steps of `present`, before and after. */

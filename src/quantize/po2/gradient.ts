@@ -17,6 +17,7 @@ import { StableExponent } from './stable.js';
 /** How the learned real exponent becomes an integer. */
 export type ExponentRounding = 'ceil' | 'rint' | 'msqe';
 
+/** Variants of the learned exponent (settings.ts). */
 export interface GradientOptions {
   readonly rounding: ExponentRounding;
   /** Weights beyond the last code plus a half give no gradient. */

@@ -40,6 +40,7 @@ export function squaredError(problem: Po2Problem, exponent: number): number {
   return sum;
 }
 
+/** How good an exponent is, for reports. */
 export function qualityOf(problem: Po2Problem, exponent: number): Po2Quality {
   const { weights, importance, minCode, maxCode } = problem;
   const scale = 2 ** exponent;

@@ -8,6 +8,7 @@ const fractions = 96;
 /** Exponents tried below the one that clips nothing. */
 const exponents = 10;
 
+/** How a search turns candidate ranges into quantizations. */
 export interface RangeSearch {
   /** From a range to the quantization the target would get. */
   readonly quantize: (range: RealRange) => Quantization;

@@ -8,6 +8,7 @@ import { recipeEntry } from '../schedule/recipe-entry.js';
  * network's output: the squared error with each channel weighted by what noise there costs.
  */
 export const rangeMethods = ['minmax', 'percentile', 'mse', 'kl', 'output'] as const;
+/** One of `rangeMethods`. */
 export type RangeMethod = (typeof rangeMethods)[number];
 
 /** Which range of its values an activation can express. */
@@ -17,6 +18,7 @@ const activationSchema = z.strictObject({
   percentile: z.number().min(50).max(100).default(99.99),
 });
 
+/** Parsed `activations` of a recipe. */
 export type ActivationSettings = z.output<typeof activationSchema>;
 
 /** Ranges of activations; always on. */

@@ -46,6 +46,7 @@ import { Frontier } from './frontier.js';
 import type { ReconstructSettings } from './settings.js';
 import type { RoundedWeights, Solver } from './solver.js';
 
+/** What layers are reconstructed from, and within which bounds. */
 export interface ReconstructOptions {
   readonly samples: SampleSource;
   readonly openFloatRunner: OpenFloatRunner;

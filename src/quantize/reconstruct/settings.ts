@@ -22,6 +22,7 @@ const reconstructSchema = z.strictObject({
   scales: z.boolean().default(true),
 });
 
+/** Parsed settings of the step. */
 export type ReconstructSettings = z.output<typeof reconstructSchema>;
 
 /** Search for integer weights that reproduce each layer's float output. */

@@ -3,6 +3,7 @@ import type { OpenGramSum } from '../../calibrate/gram.js';
 
 /** How integer weights are searched for. */
 export const roundingMethods = ['nearest', 'descent', 'gptq', 'adaround'] as const;
+/** One of `roundingMethods`. */
 export type RoundingMethod = (typeof roundingMethods)[number];
 
 /** The integer weights of one layer, to be chosen. */
@@ -38,6 +39,7 @@ export interface RoundingProblem {
   readonly refit: boolean;
 }
 
+/** The integer weights of one layer, as chosen. */
 export interface RoundedWeights {
   /** [outputs, terms] */
   readonly codes: Int32Array;

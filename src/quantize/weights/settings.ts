@@ -12,6 +12,7 @@ const weightSchema = z.strictObject({
   po2: po2Schema.prefault({}),
 });
 
+/** Parsed `weights` of a recipe. */
 export type WeightSettings = z.output<typeof weightSchema>;
 
 /** Grids of the weights; always on. */
