@@ -103,7 +103,7 @@ export function addsScaledBias(requant: Requant): boolean {
 
 /** Bits of the largest multiplier. */
 export function bitsOf({ multiplier }: Fixed): number {
-  return 32 - Math.clz32(multiplier.reduce((most, m) => Math.max(most, m), 0));
+  return 32 - Math.clz32(multiplier.reduce((max, m) => Math.max(max, m), 0));
 }
 
 function stateOf({ stages, bias }: { stages: readonly Stage[]; bias: State['bias'] }): State {
@@ -224,11 +224,11 @@ function fit(
   { factor, shift }: { factor: bigint; shift: number },
   exactly: boolean,
 ): { factor: bigint; shift: number } | undefined {
-  const greatest = 2n ** 31n - 1n;
+  const maxMultiplier = 2n ** 31n - 1n;
   let [m, s] = shift < 1 ? [factor << BigInt(1 - shift), 1] : [factor, shift];
-  while (m > greatest || s > 62) {
+  while (m > maxMultiplier || s > 62) {
     if (exactly && (m & 1n) === 1n) return undefined;
-    [m, s] = [m > greatest ? (m + 1n) >> 1n : m >> 1n, s - 1];
+    [m, s] = [m > maxMultiplier ? (m + 1n) >> 1n : m >> 1n, s - 1];
   }
   return m < 0n || s < 1 ? undefined : { factor: m, shift: s };
 }

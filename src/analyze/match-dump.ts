@@ -116,9 +116,9 @@ function countDifferent(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 function largest(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let most = 0;
-  for (let i = 0; i < b.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
-  return most;
+  let largest = 0;
+  for (let i = 0; i < b.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
+  return largest;
 }
 
 function positionsOf(codes: ArrayLike<number>, tensor: CodeTensor): DumpPosition[] {
@@ -159,15 +159,15 @@ function hintsOf(codes: ArrayLike<number>, tensor: CodeTensor): string[] {
   if (better(fromNchw(codes, tensor))) {
     hints.push('the numbers are in NCHW order, whatever the shape says');
   }
-  const [least, greatest] = rangeOf(data);
+  const [lowest, highest] = rangeOf(data);
   if (
     onlyWhere(
       codes,
       data,
-      (code, own) => (code < least || code > greatest) && (own === least || own === greatest),
+      (code, own) => (code < lowest || code > highest) && (own === lowest || own === highest),
     )
   ) {
-    hints.push(`only codes beyond [${least}, ${greatest}] differ: a clamp is missing or wider`);
+    hints.push(`only codes beyond [${lowest}, ${highest}] differ: a clamp is missing or wider`);
   }
   if (onlyWhere(codes, data, (code, own) => Math.abs(code - own) <= 1)) {
     hints.push('differences of 1: a rounding; lastbit diff with other targets names the rule');
@@ -202,12 +202,12 @@ function transposed(
 }
 
 function rangeOf(data: CodeTensor['data']): [number, number] {
-  let [least, greatest] = [Infinity, -Infinity];
+  let [lowest, highest] = [Infinity, -Infinity];
   for (const code of data) {
-    least = Math.min(least, code);
-    greatest = Math.max(greatest, code);
+    lowest = Math.min(lowest, code);
+    highest = Math.max(highest, code);
   }
-  return [least, greatest];
+  return [lowest, highest];
 }
 
 function onlyWhere(

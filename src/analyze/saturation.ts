@@ -16,13 +16,13 @@ export class SaturationCount {
   private readonly reals: readonly [number, number];
 
   constructor({ dtype, scale, zeroPoint }: Quantization) {
-    const [least, greatest] = codeLimits(dtype);
-    this.ends = [least, greatest];
-    this.reals = [scale * (least - 0.5 - zeroPoint), scale * (greatest + 0.5 - zeroPoint)];
+    const [minCode, maxCode] = codeLimits(dtype);
+    this.ends = [minCode, maxCode];
+    this.reals = [scale * (minCode - 0.5 - zeroPoint), scale * (maxCode + 0.5 - zeroPoint)];
   }
 
   /**
-   * A code counts as saturated if it is the least or greatest of its type and the reference lies
+   * A code counts as saturated if it is the minimum or maximum of its type and the reference lies
    * more than half a step beyond it; so the many zeros of a ReLU do not count.
    */
   add(reference: ArrayLike<number>, codes: ArrayLike<number>): void {

@@ -143,7 +143,7 @@ async function openForm(
   let agreeing = 0;
   for (const [i, { real }] of inputs.entries()) {
     const output = await peer.outputOf(real);
-    // Integer logits may tie; the expected class among the greatest is agreement.
+    // Integer logits may tie; the expected class among the highest is agreement.
     if (output[expected[i]!]! >= output[argmax(output)]!) agreeing += 1;
   }
   if (2 * agreeing < inputs.length) {
@@ -161,7 +161,7 @@ async function openForm(
   };
 }
 
-/** Index of the greatest value, the lowest of several. */
+/** Index of the maximum, the lowest of several. */
 export function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i += 1) if (values[i]! > values[best]!) best = i;

@@ -11,7 +11,7 @@ export interface CodeShape {
 
 /** Uniform codes over the whole range of the type, the same for the same seed (mulberry32). */
 export function randomCodes({ dtype, height, width, channels }: CodeShape, seed: number): Codes {
-  const [least, greatest] = codeLimits(dtype);
+  const [minCode, maxCode] = codeLimits(dtype);
   let state = seed | 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) | 0;
@@ -20,7 +20,7 @@ export function randomCodes({ dtype, height, width, channels }: CodeShape, seed:
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
   const codes = new codeArrays[dtype](height * width * channels);
-  return codes.map(() => least + Math.floor(next() * (greatest - least + 1)));
+  return codes.map(() => minCode + Math.floor(next() * (maxCode - minCode + 1)));
 }
 
 /** Dense NHWC codes as the reals they stand for, NCHW. */

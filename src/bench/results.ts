@@ -2,7 +2,7 @@
 // Committed results (bench/results/*.json) and the page that is generated from them.
 import type { BenchDocument, TimedPeer } from './document.js';
 
-/** What issue and README ask of a case: least ratios, by the peer's name. */
+/** What issue and README ask of a case: minimal ratios, by the peer's name. */
 export type RatioGoals = Readonly<
   Record<string, { readonly must?: number; readonly goal?: number }>
 >;

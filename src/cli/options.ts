@@ -29,10 +29,10 @@ export function option<Schema extends z.ZodType>(
 export const text = z.string().min(1);
 
 /** A whole number, as a number or as its digits. */
-export const integer = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+export const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.preprocess(
     (value) => (typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value),
-    z.int().min(least).max(most),
+    z.int().min(min).max(max),
   );
 
 /** `a,b,c`, or a list in a config file. */

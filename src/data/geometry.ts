@@ -72,12 +72,12 @@ function byPreset(pixels: Pixels, size: Size, preset: Preset): Fitted {
       return { pixels: resizeBilinear(middle, size, antialias), how };
     }
     case 'shorter': {
-      const least = {
+      const wanted = {
         height: Math.round(size.height * geometry.ratio),
         width: Math.round(size.width * geometry.ratio),
       };
-      const scaled = resizeBilinear(pixels, shorterTo(pixels, least), antialias);
-      const how = `shorter side resized to ${Math.min(least.height, least.width)}, centre crop ${format(size)}, bilinear with antialias`;
+      const scaled = resizeBilinear(pixels, shorterTo(pixels, wanted), antialias);
+      const how = `shorter side resized to ${Math.min(wanted.height, wanted.width)}, centre crop ${format(size)}, bilinear with antialias`;
       return { pixels: crop(scaled, centre(scaled, size, 'halfEven')), how };
     }
   }
@@ -90,12 +90,12 @@ function fractionOf(pixels: Pixels, fraction: number): Size {
   return { height: side(pixels.height), width: side(pixels.width) };
 }
 
-/** The smallest size of the image's shape that covers `least`; the longer side is cut off. */
-function shorterTo(pixels: Pixels, least: Size): Size {
-  const ratio = Math.max(least.width / pixels.width, least.height / pixels.height);
+/** The smallest size of the image's shape that covers `wanted`; the longer side is cut off. */
+function shorterTo(pixels: Pixels, wanted: Size): Size {
+  const ratio = Math.max(wanted.width / pixels.width, wanted.height / pixels.height);
   const side = (length: number, floor: number): number =>
     Math.max(floor, Math.trunc(length * ratio + 1e-9));
-  return { height: side(pixels.height, least.height), width: side(pixels.width, least.width) };
+  return { height: side(pixels.height, wanted.height), width: side(pixels.width, wanted.width) };
 }
 
 function tooSmall(pixels: Pixels, size: Size, where: string): ModelError {

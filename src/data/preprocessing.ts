@@ -56,15 +56,15 @@ export function resolvePreprocessing(
 /** Scales within this share of the expected one count as it. */
 const tolerance = 0.02;
 
-/** 8-bit inputs: scale about 1/128 around the middle code is `tf`, about 1/255 from the least `unit`. */
+/** 8-bit inputs: scale about 1/128 around the middle code is `tf`, about 1/255 from the lowest `unit`. */
 function inferPreset(input: NetworkInput): Preset | undefined {
   const { dtype, scale, zeroPoint } = input;
   if ((dtype !== 'u8' && dtype !== 's8') || scale === undefined || zeroPoint === undefined) {
     return undefined;
   }
-  const least = dtype === 'u8' ? zeroPoint : zeroPoint + 128;
+  const lowest = dtype === 'u8' ? zeroPoint : zeroPoint + 128;
   const about = (expected: number): boolean => Math.abs(scale / expected - 1) <= tolerance;
-  if (about(1 / 128) && Math.abs(least - 128) <= 1) return presets.tf;
-  if (about(1 / 255) && least === 0) return presets.unit;
+  if (about(1 / 128) && Math.abs(lowest - 128) <= 1) return presets.tf;
+  if (about(1 / 255) && lowest === 0) return presets.unit;
   return undefined;
 }

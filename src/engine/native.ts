@@ -6,7 +6,7 @@ import type { GramSum } from '../calibrate/gram.js';
 import { UsageError } from '../errors.js';
 import type { Codes } from '../numeric/code-types.js';
 import { programVersion } from '../program/program.js';
-import type { RoundedWeights, RoundingProblem } from '../quantize/solver.js';
+import type { RoundedWeights, RoundingProblem } from '../quantize/reconstruct/solver.js';
 
 /** Names of instruction sets that LASTBIT_ISA and the option `isa` take. */
 export const isaNames = [

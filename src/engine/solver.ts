@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { GramGeometry } from '../calibrate/gram.js';
-import type { Solver } from '../quantize/solver.js';
+import type { Solver } from '../quantize/reconstruct/solver.js';
 import { native } from './native.js';
 
 /**

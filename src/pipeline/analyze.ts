@@ -67,13 +67,13 @@ const unseen: PreprocessFacts = {
 
 async function statisticsOf(
   graph: Graph,
-  { samples, inputLaw }: Calibration,
+  { samples, inputDistribution }: Calibration,
   { threads = 1, onProgress }: AnalyzeModelOptions,
 ): Promise<Statistics> {
   const needs = distributionNeeds(graph);
-  if (inputLaw !== undefined) {
+  if (inputDistribution !== undefined) {
     requireNormalizations(graph);
-    return derive(graph, inputLaw, needs);
+    return derive(graph, inputDistribution, needs);
   }
   return collect(
     graph,

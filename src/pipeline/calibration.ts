@@ -2,7 +2,7 @@
 // What quantization learns about the network's values from: images, or the network itself.
 import { createHash } from 'node:crypto';
 
-import { lawFrom, type ChannelLaw } from '../calibrate/data-free/index.js';
+import { distributionFrom, type ChannelDistribution } from '../calibrate/data-free/index.js';
 import type {
   GeometryChoice,
   LoadedSample,
@@ -32,7 +32,7 @@ export interface Calibration {
   /** Without images: empty. */
   readonly samples: SampleSource;
   /** Without images: what the network's input looks like. */
-  readonly inputLaw?: ChannelLaw;
+  readonly inputDistribution?: ChannelDistribution;
   /** What pixels become, once the preprocessing is known. */
   pixels(): Float32Array | undefined;
   /** For the file's metadata: the images' SHA-256, or that there were none. */
@@ -82,7 +82,7 @@ function withoutImages(
   const chosen = resolvePreprocessing(network, { flag: preprocess, metadata, geometry });
   return {
     samples: noSamples,
-    inputLaw: photographs(chosen.preset, network.channels),
+    inputDistribution: photographs(chosen.preset, network.channels),
     pixels: () => pixelValues(chosen.preset, network.channels),
     id: () => 'data-free',
     facts: () => ({
@@ -107,10 +107,10 @@ const pixelMean = [0.485, 0.456, 0.406].map((share) => 255 * share);
 const pixelStd = [0.229, 0.224, 0.225].map((share) => 255 * share);
 
 /** Pixels of photographs after a preset, within what 0 and 255 become. */
-function photographs(preset: Preset, channels: number): ChannelLaw {
+function photographs(preset: Preset, channels: number): ChannelDistribution {
   const values = pixelValues(preset, channels);
   const average = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0) / of.length;
-  return lawFrom(channels, (c) => {
+  return distributionFrom(channels, (c) => {
     const [lo, hi] = [values[c * 256]!, values[c * 256 + 255]!];
     const slope = (hi - lo) / 255;
     const mean = channels === 3 ? pixelMean[c]! : average(pixelMean);

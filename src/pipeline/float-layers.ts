@@ -41,9 +41,9 @@ function sentence(layers: readonly QuantNode[], why: string): string | undefined
 /** Whether a clamp does more than the saturation of the codes behind it. */
 function cuts({ values }: QuantGraph, { clamp, output }: QuantConv): boolean {
   const { scale, zeroPoint } = values.get(output)!;
-  const [least, greatest] = [0, 255].map((code) => Math.fround(scale * (code - zeroPoint)));
+  const [lowest, highest] = [0, 255].map((code) => Math.fround(scale * (code - zeroPoint)));
   return (
     clamp !== undefined &&
-    (clamp.lo.some((bound) => bound > least!) || clamp.hi.some((bound) => bound < greatest!))
+    (clamp.lo.some((bound) => bound > lowest!) || clamp.hi.some((bound) => bound < highest!))
   );
 }

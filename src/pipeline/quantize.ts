@@ -8,8 +8,8 @@ import type { QuantGraph } from '../graph/quant-graph.js';
 import { writeQdq } from '../onnx/write/qdq.js';
 import { writeQop } from '../onnx/write/qop.js';
 import { lower } from '../program/lower.js';
-import type { SchemeChoice } from '../quantize/choose-schemes.js';
-import { quantizeMixed } from '../quantize/quantize-mixed.js';
+import type { SchemeChoice } from '../quantize/mixed/choose-schemes.js';
+import { quantizeMixed } from '../quantize/mixed/quantize-mixed.js';
 import { quantizeGraph, type QuantizeOptions, type QuantizeResult } from '../quantize/quantize.js';
 import { findRecipe, withChanges, type RecipeChanges } from '../quantize/recipe.js';
 import type { QuantizeDocument } from '../report/index.js';
@@ -86,7 +86,9 @@ export async function quantizeInMemory(
   const { quantGraph, steps, warnings, channelFactors, choice } = await quantizeBy(options, {
     graph,
     samples: calibration.samples,
-    ...(calibration.inputLaw === undefined ? {} : { inputLaw: calibration.inputLaw }),
+    ...(calibration.inputDistribution === undefined
+      ? {}
+      : { inputDistribution: calibration.inputDistribution }),
     pixels: () => calibration.pixels(),
     constraints: target.constraints,
     recipe,

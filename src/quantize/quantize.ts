@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { sampleWarnings } from '../calibrate/collect.js';
-import { requireNormalizations, type ChannelLaw } from '../calibrate/data-free/index.js';
+import { requireNormalizations, type ChannelDistribution } from '../calibrate/data-free/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { Graph, OpenFloatRunner } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import type { SampleSource } from '../graph/samples.js';
 import type { TargetConstraints } from '../targets/target.js';
-import { biasGridOf, type BiasGrid } from './bias.js';
-import { biasOf, convolutionsOf, shapeOf, weightOf } from './connections.js';
-import { Gatherer } from './gather.js';
+import { offersWide } from './activation-width/widths.js';
+import { quantGraphOf } from './choices/choices.js';
+import { biasGridOf, type BiasGrid } from './codes/bias.js';
+import { requireFiniteData } from './codes/scales.js';
+import { weightScheme, type WeightChoice } from './codes/weights.js';
+import { biasOf, convolutionsOf, shapeOf, weightOf } from './network/connections.js';
 import type { Recipe } from './recipe.js';
-import { requireFiniteData } from './scales.js';
-import type { Solver } from './solver.js';
-import { quantGraphOf } from './state.js';
-import { steps, type Context, type LayerFigures, type State, type Step } from './steps/index.js';
-import { weightScheme, type WeightChoice } from './weights.js';
-import { offersWide } from './widths.js';
+import type { Solver } from './reconstruct/solver.js';
+import { Gatherer } from './schedule/gather.js';
+import type { Context, LayerFigures, State } from './schedule/step.js';
+import { steps } from './steps.js';
 
 /** What one step of the recipe did. */
 export interface StepReport {
@@ -26,19 +27,21 @@ export interface StepReport {
   readonly layers?: readonly LayerFigures[];
 }
 
+/** How far a step is: `done` of `total` images, layers or passes. */
 export interface Progress {
   readonly step: string;
   readonly done: number;
   readonly total: number;
 }
 
+/** What is quantized, from what it learns, and by which recipe. */
 export interface QuantizeOptions {
   /** Canonical: folded batch norms, fused clamps. */
   readonly graph: Graph;
-  /** Preprocessed calibration images; empty where `inputLaw` is given. */
+  /** Preprocessed calibration images; empty where `inputDistribution` is given. */
   readonly samples: SampleSource;
   /** Quantizes without images: what the network's input looks like. */
-  readonly inputLaw?: ChannelLaw;
+  readonly inputDistribution?: ChannelDistribution;
   /** What pixels become in the network's input; asked once samples were taken, none where they are no pixels. */
   readonly pixels?: () => Float32Array | undefined;
   readonly constraints: TargetConstraints;
@@ -55,6 +58,7 @@ export interface QuantizeOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** The quantized graph, and what was done to get there. */
 export interface QuantizeResult {
   readonly quantGraph: QuantGraph;
   readonly steps: readonly StepReport[];
@@ -78,14 +82,13 @@ export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeR
   checkGraph(options.graph);
   const context = contextOf(options);
   const gatherer = new Gatherer(context);
-  const all = steps.filter((step) => step.wanted(context));
-  const wanted = all.filter((step) => context.inputLaw === undefined || step.needsImages !== true);
-  const reports = dataFreeReport(options, all);
-  const warnings = options.inputLaw === undefined ? sampleWarnings(options.samples) : [];
+  const scheduled = steps.flatMap(({ schedule }) => schedule(context) ?? []);
+  const reports = dataFreeReport(options);
+  const warnings = options.inputDistribution === undefined ? sampleWarnings(options.samples) : [];
   let state = startingWith(options.graph, biasGridOf(options.constraints));
-  for (const [i, step] of wanted.entries()) {
-    const statistics = await gatherer.for(wanted.slice(i), state);
-    const outcome = await step.apply(state, statistics, context);
+  for (const [i, step] of scheduled.entries()) {
+    const statistics = await gatherer.for(scheduled.slice(i), state);
+    const outcome = await step.apply(state, statistics);
     state = { ...state, ...outcome.state };
     const { changed, layers } = outcome;
     reports.push({ name: step.name, changed, ...(layers === undefined ? {} : { layers }) });
@@ -99,17 +102,13 @@ export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeR
   };
 }
 
-/** Without images: what the statistics come from, and what cannot be done. */
-function dataFreeReport(options: QuantizeOptions, wanted: readonly Step[]): StepReport[] {
-  if (options.inputLaw === undefined) return [];
-  const without = requireNormalizations(options.graph);
-  const count = convolutionsOf(options.graph).length - without.length;
+/** Without images: what the statistics come from. */
+function dataFreeReport({ graph, inputDistribution }: QuantizeOptions): StepReport[] {
+  if (inputDistribution === undefined) return [];
+  const without = requireNormalizations(graph);
+  const count = convolutionsOf(graph).length - without.length;
   const derived = without.length === 0 ? '' : `, derived from their inputs: ${without.join(', ')}`;
-  const left = wanted.filter((step) => step.needsImages).map(({ name }) => name);
-  const omitted = left.length === 0 ? '' : `; left out for want of images: ${left.join(', ')}`;
-  return [
-    { name: 'data-free', changed: `statistics from ${count} batch norms${derived}${omitted}` },
-  ];
+  return [{ name: 'data-free', changed: `statistics from ${count} batch norms${derived}` }];
 }
 
 function contextOf(options: QuantizeOptions): Context {
@@ -129,7 +128,9 @@ function contextOf(options: QuantizeOptions): Context {
     schemeOf: (layer) => own.get(layer) ?? scheme,
     wideLayers: options.wideLayers ?? new Set(),
     samples,
-    ...(options.inputLaw === undefined ? {} : { inputLaw: options.inputLaw }),
+    ...(options.inputDistribution === undefined
+      ? {}
+      : { inputDistribution: options.inputDistribution }),
     ...(options.pixels === undefined ? {} : { pixels: options.pixels }),
     openFloatRunner,
     solver: options.solver,

@@ -12,7 +12,7 @@ import type {
 } from '../analyze/index.js';
 import type { Accuracy } from '../evaluate/index.js';
 import type { Certificate } from '../prove/index.js';
-import type { SchemeChoice } from '../quantize/choose-schemes.js';
+import type { SchemeChoice } from '../quantize/mixed/choose-schemes.js';
 import type { TargetConstraints } from '../targets/target.js';
 
 /** Version of the documents' fields. */

@@ -20,8 +20,8 @@ export function proveText(document: ProveDocument): string {
   const table = textTable(layers, [
     { title: 'layer', value: ({ name }) => shortName(name) },
     { title: 'op', value: ({ op }) => op },
-    { title: 'least', value: ({ accMin }) => String(accMin), align: 'right' },
-    { title: 'greatest', value: ({ accMax }) => String(accMax), align: 'right' },
+    { title: 'min', value: ({ accMin }) => String(accMin), align: 'right' },
+    { title: 'max', value: ({ accMax }) => String(accMax), align: 'right' },
     { title: 'bits needed', value: ({ bitsNeeded }) => String(bitsNeeded), align: 'right' },
     { title: 'have', value: ({ bitsHave }) => String(bitsHave), align: 'right' },
     { title: '', value: verdict },

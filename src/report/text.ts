@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The documents for people. Nothing is computed here; figures are only formatted.
-import type { LayerChoice, SchemeChoice } from '../quantize/choose-schemes.js';
+import type { LayerChoice, SchemeChoice } from '../quantize/mixed/choose-schemes.js';
 import type { LayerComparison } from '../analyze/index.js';
 import type {
   CompareDocument,

@@ -5,7 +5,7 @@ import {
   roundingMethods,
   type RoundedWeights,
   type RoundingProblem,
-} from '../../src/quantize/solver.js';
+} from '../../src/quantize/reconstruct/solver.js';
 import { randomNumbers } from '../quantize/small-graphs.js';
 
 const solver = nativeSolver();

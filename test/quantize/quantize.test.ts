@@ -8,7 +8,7 @@ import type { SampleSource } from '../../src/graph/samples.js';
 import { lower, interpret, quantizeInput } from '../../src/program/index.js';
 import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
 import { findRecipe, parseRecipe, withChanges, type Recipe } from '../../src/quantize/recipe.js';
-import { simulate } from '../../src/quantize/simulate.js';
+import { simulate } from '../../src/quantize/choices/simulate.js';
 import { findTarget } from '../../src/targets/index.js';
 import { GraphBuilder, randomSamples, relu6, separableNet } from './small-graphs.js';
 

@@ -9,7 +9,7 @@ import type { QuantGraph, QuantValue } from '../../src/graph/quant-graph.js';
 import { interpret } from '../../src/program/interpret.js';
 import { lower } from '../../src/program/lower.js';
 import type { Program } from '../../src/program/program.js';
-import { activationDType, activationScheme } from '../../src/quantize/scales.js';
+import { activationDType, activationScheme } from '../../src/quantize/codes/scales.js';
 import { findTarget } from '../../src/targets/index.js';
 import type { TargetSpec, WideLayers } from '../../src/targets/target.js';
 import { importTflite } from '../../src/tflite/import.js';

@@ -99,8 +99,8 @@ const rules: readonly Rule[] = [
     code: 'clamp-carries-signal',
     applies: ({ activations }) => (activations?.clampedPercent ?? 0) > manyClamped,
     what: (found) => {
-      const most = Math.max(...found.map(({ activations }) => activations!.clampedPercent!));
-      return `up to ${most.toFixed(1)} % of the values lie at the clamp: replacing ReLU6 by ReLU changes the network`;
+      const largest = Math.max(...found.map(({ activations }) => activations!.clampedPercent!));
+      return `up to ${largest.toFixed(1)} % of the values lie at the clamp: replacing ReLU6 by ReLU changes the network`;
     },
     remedy:
       'keep the clamp; a target with a clamp per channel (q31-pc) equalizes without touching it',

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Needs, Statistics } from '../../calibrate/statistics.js';
 import type { ChannelStatistics, ConvNode, Graph, Node } from '../../graph/graph.js';
-import { convolutionsOf, weightOf } from '../../quantize/connections.js';
-import { zeroVariances } from '../../quantize/repair-variance.js';
-import { scoresOf } from '../../quantize/scores.js';
-import { cutAt } from '../../quantize/tap-means.js';
+import { convolutionsOf, weightOf } from '../../quantize/network/connections.js';
+import { zeroVariances } from '../../quantize/repair-variance/repair-variance.js';
+import { scoresOf } from '../../quantize/network/scores.js';
+import { cutAt } from '../../quantize/network/cut-at.js';
 import { activationDistribution, type ActivationDistribution } from './activations.js';
 import { noiseShares } from './noise-shares.js';
 import { meanOf, medianOf } from './spread.js';

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Statistics } from '../../calibrate/statistics.js';
 import type { ConvNode, Graph } from '../../graph/graph.js';
-import { convolutionsOf, weightOf } from '../../quantize/connections.js';
-import { valueCosts } from '../../quantize/noise-model.js';
-import { inputChannels } from '../../quantize/scale-channels.js';
+import { convolutionsOf, weightOf } from '../../quantize/network/connections.js';
+import { valueCosts } from '../../quantize/noise/value-costs.js';
+import { inputChannels } from '../../quantize/network/input-channels.js';
 import { endsOf, spreadOf, stepOf } from './spread.js';
 
 /** Where the noise of the scores is made, %, by name: all together 100. */
@@ -20,7 +20,7 @@ export type Granularity = 'per-tensor' | 'per-channel';
 /**
  * How much each layer's weights and each value add to the noise of the scores when all are rounded to 8 bits over their
  * full ranges and nothing is done about it: step^2 / 12 times what noise there costs at the output
- * (quantize/noise-model.ts). Errors of values differ from position to position, so that averages take them away;
+ * (quantize/noise/). Errors of values differ from position to position, so that averages take them away;
  * those of weights are the same everywhere, their mean effect included. A model of small, independent errors: it
  * ranks layers, and says nothing of the scores' SQNR (11 dB too high on one real network, 15 too low on another).
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Least and greatest value of each channel. */
+/** Minimum and maximum of each channel. */
 export interface ChannelEnds {
   readonly min: ArrayLike<number>;
   readonly max: ArrayLike<number>;
@@ -21,11 +21,11 @@ export interface Spread {
 
 export function spreadOf({ min, max }: ChannelEnds): Spread {
   const ranges = Array.from(max, (high, c) => high - min[c]!);
-  const [least, greatest] = [leastOf(min), greatestOf(max)];
-  const whole = greatest - least;
+  const [lowest, highest] = [minOf(min), maxOf(max)];
+  const whole = highest - lowest;
   return {
-    min: least,
-    max: greatest,
+    min: lowest,
+    max: highest,
     channelPrecision: whole === 0 ? 1 : meanOf(ranges.map((range) => range / whole)),
     constantChannels: ranges.filter((range) => range === 0).length,
   };
@@ -35,7 +35,7 @@ export function spreadOf({ min, max }: ChannelEnds): Spread {
 export function endsOf(data: Float32Array, channels: number): ChannelEnds {
   const size = data.length / channels;
   const parts = Array.from({ length: channels }, (_, c) => data.subarray(c * size, (c + 1) * size));
-  return { min: parts.map(leastOf), max: parts.map(greatestOf) };
+  return { min: parts.map(minOf), max: parts.map(maxOf) };
 }
 
 /**
@@ -69,10 +69,10 @@ export function meanOf(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
-function leastOf(values: ArrayLike<number>): number {
+function minOf(values: ArrayLike<number>): number {
   return Array.from(values).reduce((a, b) => Math.min(a, b));
 }
 
-function greatestOf(values: ArrayLike<number>): number {
+function maxOf(values: ArrayLike<number>): number {
   return Array.from(values).reduce((a, b) => Math.max(a, b));
 }

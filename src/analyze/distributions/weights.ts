@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ConvNode, Graph } from '../../graph/graph.js';
-import { weightOf } from '../../quantize/connections.js';
+import { weightOf } from '../../quantize/network/connections.js';
+import { chooseWeightGrid } from '../../quantize/weights/choose-grid.js';
 import {
-  chooseWeightGrid,
   dequantizeWeights,
   quantizeWeights,
   type WeightScheme,
-} from '../../quantize/weights.js';
+} from '../../quantize/codes/weights.js';
 import { sqnrDb } from '../error-sums.js';
 import { endsOf, medianOf, spreadOf, type Spread } from './spread.js';
 

@@ -6,66 +6,68 @@ import type { Tail } from '../observers/tail.js';
 import { tailBins } from '../observers/tail.js';
 import type { Needs, Statistics } from '../statistics.js';
 import { histogramOf, rangeOf } from './histogram.js';
-import { channelLaws, momentsOf } from './laws.js';
+import { channelDistributions, momentsOf } from './distributions.js';
 import { channelMeans } from './means.js';
-import { below, channelOf, extremes, insideShare, type ChannelLaw } from './normal.js';
+import { below, channelOf, extremes, insideShare, type ChannelDistribution } from './normal.js';
 
 /** Stands for a number of values wherever a statistic counts them. */
 export const nominalCount = 2 ** 20;
 
 /**
  * What `collect` would find, without images: from the batch norms that were folded into the
- * convolutions (`graph.normalizations`) and from the law of the input.
+ * convolutions (`graph.normalizations`) and from the distribution of the input.
  *
  * @returns statistics with `images` 0
- * @throws UsageError for a value that the graph does not have; those of `channelLaws`
+ * @throws UsageError for a value that the graph does not have; those of `channelDistributions`
  */
-export function derive(graph: Graph, input: ChannelLaw, needs: Needs): Statistics {
-  const laws = channelLaws(graph, input);
-  const means = needs.moments === undefined ? undefined : channelMeans(graph, laws);
+export function derive(graph: Graph, input: ChannelDistribution, needs: Needs): Statistics {
+  const distributions = channelDistributions(graph, input);
+  const means = needs.moments === undefined ? undefined : channelMeans(graph, distributions);
   const each = <Result>(
     names: Iterable<string> | undefined,
-    of: (law: ChannelLaw, name: string) => Result,
+    of: (distribution: ChannelDistribution, name: string) => Result,
   ): ReadonlyMap<string, Result> =>
     new Map(
       [...(names ?? [])].map((name) => {
-        const law = laws.get(name);
-        if (law !== undefined) return [name, of(law, name)];
+        const distribution = distributions.get(name);
+        if (distribution !== undefined) return [name, of(distribution, name)];
         throw new UsageError('unknown-value', `value "${name}"`, 'is not in the graph');
       }),
     );
   return {
     images: 0,
     range: each(needs.range, rangeOf),
-    histogram: each(needs.histogram, (law) => histogramOf(law, nominalCount)),
-    weightedHistogram: each(needs.weightedHistogram?.keys(), (law, name) =>
-      histogramOf(law, nominalCount, needs.weightedHistogram!.get(name)),
+    histogram: each(needs.histogram, (distribution) => histogramOf(distribution, nominalCount)),
+    weightedHistogram: each(needs.weightedHistogram?.keys(), (distribution, name) =>
+      histogramOf(distribution, nominalCount, needs.weightedHistogram!.get(name)),
     ),
     channelRange: each(needs.channelRange, channelRangeOf),
-    moments: each(needs.moments, (law, name) => ({
+    moments: each(needs.moments, (distribution, name) => ({
       mean: means!.get(name)!,
-      variance: momentsOf(law).variance,
+      variance: momentsOf(distribution).variance,
       count: nominalCount,
     })),
     // There are no images.
     each: new Map(),
-    active: each(needs.active, (law) =>
-      Float64Array.from(law.mean, (_, c) => insideShare(channelOf(law, c))),
+    active: each(needs.active, (distribution) =>
+      Float64Array.from(distribution.mean, (_, c) => insideShare(channelOf(distribution, c))),
     ),
-    tail: each(needs.tail?.keys(), (law, name) => tailOf(law, needs.tail!.get(name)!)),
+    tail: each(needs.tail?.keys(), (distribution, name) =>
+      tailOf(distribution, needs.tail!.get(name)!),
+    ),
   };
 }
 
-function channelRangeOf(law: ChannelLaw): ChannelRange {
-  const ends = Array.from(law.mean, (_, c) => extremes(channelOf(law, c)));
+function channelRangeOf(distribution: ChannelDistribution): ChannelRange {
+  const ends = Array.from(distribution.mean, (_, c) => extremes(channelOf(distribution, c)));
   const max = Float32Array.from(ends, ([, high]) => high);
   return { min: Float32Array.from(ends, ([low]) => low), max, reach: max };
 }
 
-function tailOf(law: ChannelLaw, bound: Float32Array): Tail {
+function tailOf(distribution: ChannelDistribution, bound: Float32Array): Tail {
   const { edges, centres } = tailBins();
-  const shares = Array.from(law.mean, (_, c) => {
-    const own = channelOf(law, c);
+  const shares = Array.from(distribution.mean, (_, c) => {
+    const own = channelOf(distribution, c);
     const unit = bound[bound.length === 1 ? 0 : c]!;
     const under = edges.map((edge) => below(own, edge * unit));
     return centres.map((_, bin) =>

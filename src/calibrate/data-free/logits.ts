@@ -17,7 +17,7 @@ export function makesLogits(graph: Graph, conv: ConvNode): boolean {
  * is what that adds up to. Where features far outnumber classes, each class can have its own
  * direction and the sum comes near |w| sqrt(sum of variances) (Cauchy and Schwarz); with many
  * classes it is about ten deviations of independent features. Guessed from three networks; see
- * src/quantize/NOTES.md.
+ * bench/results/quantization/history.md.
  *
  * @param independent deviations if features were independent, [O]
  * @param weight [O, C, ...]

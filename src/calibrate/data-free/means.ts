@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ConvNode, Graph } from '../../graph/graph.js';
-import { momentsOf, type Laws } from './laws.js';
+import { momentsOf, type Distributions } from './distributions.js';
 import { convResponse, type ConvResponse } from './response.js';
 
 /** How far the clamped normal's mean may be off, in deviations of the channel. */
-const lawError = 0.25;
+const distributionError = 0.25;
 
 /** How far a running mean may be off from that of the same network now, in deviations. */
 const runningError = 0.02;
@@ -21,13 +21,16 @@ interface Equations {
 }
 
 /**
- * Channel means of every value, better than those of the laws: a batch norm behind a convolution
+ * Channel means of every value, better than those of the distributions: a batch norm behind a convolution
  * saw the mean of its sums, which is the convolution of its input's means, so
  * W E[x] = beta - bias holds exactly for the activations of training, whatever their distribution.
- * The means are those that satisfy these equations best and stay near the laws'
+ * The means are those that satisfy these equations best and stay near the distributions'
  * (regularized least squares, by conjugate gradients).
  */
-export function channelMeans(graph: Graph, laws: Laws): ReadonlyMap<string, Float64Array> {
+export function channelMeans(
+  graph: Graph,
+  distributions: Distributions,
+): ReadonlyMap<string, Float64Array> {
   const readers = new Map<string, ConvNode[]>();
   for (const node of graph.nodes) {
     if (node.op !== 'Conv' || !graph.normalizations.has(node.name)) continue;
@@ -35,12 +38,12 @@ export function channelMeans(graph: Graph, laws: Laws): ReadonlyMap<string, Floa
     readers.set(input, [...(readers.get(input) ?? []), node]);
   }
   return new Map(
-    [...laws].map(([value, law]) => {
-      const { mean, variance } = momentsOf(law);
+    [...distributions].map(([value, distribution]) => {
+      const { mean, variance } = momentsOf(distribution);
       const equations = (readers.get(value) ?? []).map((conv) =>
         equationsOf(graph, conv, variance),
       );
-      const slack = variance.map((v) => lawError * Math.sqrt(v));
+      const slack = variance.map((v) => distributionError * Math.sqrt(v));
       return [value, equations.length === 0 ? mean : reconcile(mean, slack, equations)];
     }),
   );
@@ -63,9 +66,9 @@ function equationsOf(graph: Graph, conv: ConvNode, variance: Float64Array): Equa
   };
 }
 
-/** Relative residual at which the iteration ends, and the most iterations. */
+/** Relative residual at which the iteration ends, and the maximal number of iterations. */
 const tolerance = 1e-6;
-const most = 200;
+const maxIterations = 200;
 
 /**
  * The x that minimizes sum ((x - prior) / slack)^2 + sum (trust (response(x) - wanted))^2.
@@ -98,7 +101,7 @@ function reconcile(
   let direction = gradient.slice();
   let norm = dot(gradient, gradient);
   const enough = norm * tolerance ** 2;
-  for (let i = 0; i < most && norm > enough; i++) {
+  for (let i = 0; i < maxIterations && norm > enough; i++) {
     const image = forward(direction);
     const curvature =
       dot(direction, direction) + image.reduce((sum, part) => sum + dot(part, part), 0);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Peaks } from './reach.js';
 
-/** Least and greatest value seen, in real units. */
+/** Minimum and maximum seen, in real units. */
 export interface Range {
   readonly min: number;
   readonly max: number;
 }
 
-/** Least and greatest value seen in each channel. */
+/** Minimum and maximum seen in each channel. */
 export interface ChannelRange {
   readonly min: Float32Array;
   readonly max: Float32Array;

@@ -59,13 +59,13 @@ export class TailObserver {
   observe(data: Float32Array): void {
     const area = data.length / this.#counts.length;
     const { edges } = bounds;
-    const [least, greatest] = [edges[0]!, edges[bins]!];
+    const [lowest, highest] = [edges[0]!, edges[bins]!];
     for (const [c, counts] of this.#counts.entries()) {
       const inverse = this.#inverse[c]!;
       for (let i = c * area; i < (c + 1) * area; i++) {
         const ratio = data[i]! * inverse;
-        if (ratio < least) continue;
-        if (ratio >= greatest) {
+        if (ratio < lowest) continue;
+        if (ratio >= highest) {
           counts[bins - 1]!++;
           continue;
         }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { exitCodes, quantizeModel } from '../../index.js';
+import { recipeFlags } from '../../quantize/recipe.js';
 import { preprocessText, quantizeText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
 import {
@@ -16,7 +17,6 @@ import {
   text,
   threads,
 } from '../options.js';
-import { recipeOptions } from '../recipe-options.js';
 import { saveConfigBeside } from '../save-config.js';
 
 export const quantizeCommand = defineCommand({
@@ -61,7 +61,7 @@ export const quantizeCommand = defineCommand({
       'for --auto: agreement with float that may be given up (default: 1)',
       z.coerce.number().min(0).max(100).optional(),
     ),
-    ...recipeOptions,
+    ...recipeFlags,
     threads,
     overwrite,
   },

@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { clampInteger, roundHalfEven } from '../scales.js';
+// The learned exponent. TQT: Jain, Gural, Wu and Dick 2020, arXiv 1903.08066, with the changes of
+// Bae et al. 2022.
+//
+//   minimize over real e_r   E(e) / sum omega w^2,   e = ceil(e_r), rint(e_r), or the neighbour of lower E
+//
+//   1. e_r = log2(3 sigma_w / max code).
+//   2. 150 times: e_r <- e_r + Adam(dE/de_r), rate 0.05 falling to 0, with e straight through rounding and
+//        dw'/de_r = ln 2 x 2^e (rint(w / 2^e) - w / 2^e)   inside the codes,
+//                   ln 2 x 2^e x min or max code           where clipped.
+import { Adam } from '../adam.js';
+import { clampInteger, roundHalfEven } from '../codes/scales.js';
 import type { Solution } from './msqe.js';
 import { deviation, largest, squaredError, type Po2Problem } from './problem.js';
 import { StableExponent } from './stable.js';
@@ -7,6 +17,7 @@ import { StableExponent } from './stable.js';
 /** How the learned real exponent becomes an integer. */
 export type ExponentRounding = 'ceil' | 'rint' | 'msqe';
 
+/** Variants of the learned exponent (settings.ts). */
 export interface GradientOptions {
   readonly rounding: ExponentRounding;
   /** Weights beyond the last code plus a half give no gradient. */
@@ -27,24 +38,21 @@ const firstRate = 0.05;
  */
 export function learnExponent(problem: Po2Problem, options: GradientOptions): Solution {
   const { steps = 150 } = options;
-  const { weights, greatest } = problem;
+  const { weights, maxCode } = problem;
   // Three deviations; for the rare tensor whose deviation is 0, its size.
   const reach = 3 * deviation(weights) || largest(weights);
-  let real = Math.log2(reach / greatest);
+  let real = Math.log2(reach / maxCode);
   const trace: number[] = [];
   const stable = new StableExponent();
-  let [mean, square] = [0, 0];
+  const adam = new Adam(1);
   for (let step = 0; step < steps; step++) {
     const rounded = roundExponent(problem, real, options.rounding);
     if (step === steps >> 1) stable.freeze();
     const exponent = options.stable ? stable.next(rounded) : rounded;
     trace.push(exponent);
     const slope = gradient(problem, real, exponent, options.maskOutliers);
-    mean = 0.9 * mean + 0.1 * slope;
-    square = 0.99 * square + 0.01 * slope * slope;
-    const unbiased = mean / (1 - 0.9 ** (step + 1));
-    const size = Math.sqrt(square / (1 - 0.99 ** (step + 1)));
-    if (size > 0) real -= (firstRate * (1 - step / steps) * unbiased) / size;
+    const [by] = adam.step(Float64Array.of(slope), firstRate * (1 - step / steps));
+    real += by!;
   }
   const last = roundExponent(problem, real, options.rounding);
   const exponent = options.stable ? stable.next(last) : last;
@@ -71,9 +79,9 @@ export function gradient(
   exponent: number,
   maskOutliers: boolean,
 ): number {
-  const { weights, importance, least, greatest } = problem;
+  const { weights, importance, minCode, maxCode } = problem;
   const scale = 2 ** exponent;
-  const limit = maskOutliers ? 2 ** real * (greatest + 0.5) : Infinity;
+  const limit = maskOutliers ? 2 ** real * (maxCode + 0.5) : Infinity;
   let [sum, energy] = [0, 0];
   for (let i = 0; i < weights.length; i++) {
     const weight = weights[i]!;
@@ -81,7 +89,7 @@ export function gradient(
     energy += omega * weight * weight;
     if (Math.abs(weight) > limit) continue;
     const rounded = roundHalfEven(weight / scale);
-    const code = clampInteger(rounded, least, greatest);
+    const code = clampInteger(rounded, minCode, maxCode);
     const error = scale * code - weight;
     const response = rounded === code ? code - weight / scale : code;
     sum += 2 * omega * error * Math.LN2 * scale * response;

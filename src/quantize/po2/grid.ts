@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
+// Scales that are powers of two. Bae, Zielinski and Chatterjee 2022, arXiv 2210.03671; formulas
+// from the authors' qkeras quantizers_po2.py, applied after training.
+//
+// Symbols: w [n] the weights that share a scale, w' = 2^e clip(rint(w / 2^e), min, max), e an
+// integer, omega_i >= 0 what the error of a weight counts.
+//
+//   minimize over e   E(e) = sum over i of omega_i (w_i - w'_i)^2
+//
+//   omega  1, or E[x^2] of the input (`input`), times the output's cost of noise (`fisher`), in the place of
+//          squared gradients of training (importance.ts); its root where `squareRoot`; 0 for outliers,
+//          |w| > k sigma; normalized to a mean of 1.
+//
+//   max           e = rint(log2(max |w| / max code))
+//   lsq           from there three times q = clip(rint(w / 2^e)),
+//                 e = rint(log2(sum omega q w / sum omega q^2)); the e of smallest E seen (msqe.ts)
+//   lsq-search    then e - 3 ... e + 3, where E is strictly smaller
+//   gradient      a real exponent, learned (gradient.ts)
+//   exhaustive    all exponents: the oracle of the others
+//
+// Importance is measured once and does not drift, so the moving average of the authors' second
+// moments falls away, and for the same reason `stable` acts on the learned exponent only.
 import { UsageError } from '../../errors.js';
-import {
-  giveZeroChannelsAScale,
-  weightLimits,
-  type WeightGrid,
-  type WeightScheme,
-} from '../weights.js';
+import { weightLimits, type WeightGrid, type WeightScheme } from '../codes/weights.js';
+import { giveZeroChannelsAScale } from '../weights/choose-grid.js';
 import { learnExponent } from './gradient.js';
 import { exhaustive, leastSquares, lineSearch, maxExponent, type Solution } from './msqe.js';
 import { deviation, qualityOf, type Po2Problem, type Po2Quality } from './problem.js';
@@ -14,7 +31,7 @@ import { flips } from './stable.js';
 
 /** What the choice of one layer's exponents was like. */
 export interface Po2Diagnostics extends Po2Quality {
-  /** Least and greatest exponent chosen. */
+  /** Minimal and maximal exponent chosen. */
   readonly exponents: readonly [number, number];
   /** One scale per tensor: the exponents on the way. Per channel: none. */
   readonly trace: readonly number[];
@@ -44,7 +61,7 @@ export function choosePo2Grid(
       'needs weights without a zero point, which the target does not take; choose pow2, tflm or the like',
     );
   }
-  const [least, greatest] = weightLimits(scheme);
+  const [minCode, maxCode] = weightLimits(scheme);
   const parts = scheme.perChannel ? channels : 1;
   const size = data.length / parts;
   const scales = new Float32Array(parts).fill(1);
@@ -54,7 +71,7 @@ export function choosePo2Grid(
     if (weights.every((weight) => weight === 0)) continue;
     const own = importance?.subarray(part * size, (part + 1) * size);
     const counted = importanceOf(weights, settings, own);
-    const problem = { weights, importance: counted, least, greatest };
+    const problem = { weights, importance: counted, minCode, maxCode };
     const solution = solve(problem, settings);
     scales[part] = 2 ** solution.exponent;
     solved.push({ solution, quality: qualityOf(problem, solution.exponent) });

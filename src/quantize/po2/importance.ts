@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Statistics } from '../../calibrate/statistics.js';
 import type { ConvNode, Graph } from '../../graph/graph.js';
-import { weightOf } from '../connections.js';
-import { inputChannels } from '../scale-channels.js';
+import { weightOf } from '../network/connections.js';
+import { inputChannels } from '../network/input-channels.js';
 
 /**
  * The second moment that stands for each weight's squared gradient, [O, C/group, KH, KW]: a weight's

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Solvers that look for the exponent of least squared error. None may be called with zeros only.
-import { roundHalfEven } from '../scales.js';
+// Solvers that look for the exponent of minimal squared error. None may be called with zeros only.
+import { roundHalfEven } from '../codes/scales.js';
 import { codeOf, largest, squaredError, type Po2Problem } from './problem.js';
 
 /** An exponent and the ones on the way to it, the first one included. */
@@ -9,9 +9,9 @@ export interface Solution {
   readonly trace: readonly number[];
 }
 
-/** rint(log2(max |w| / greatest code)): the authors' start. It may clip up to 1 - 2^-1/2 of the range. */
-export function maxExponent({ weights, greatest }: Po2Problem): Solution {
-  const exponent = roundHalfEven(Math.log2(largest(weights) / greatest));
+/** rint(log2(max |w| / maximal code)): the authors' start. It may clip up to 1 - 2^-1/2 of the range. */
+export function maxExponent({ weights, maxCode }: Po2Problem): Solution {
+  const exponent = roundHalfEven(Math.log2(largest(weights) / maxCode));
   return { exponent, trace: [exponent] };
 }
 
@@ -26,12 +26,12 @@ export function leastSquares(problem: Po2Problem, iterations = 3): Solution {
   let exponent = maxExponent(problem).exponent;
   const trace = [exponent];
   let best = exponent;
-  let least = squaredError(problem, exponent);
+  let lowest = squaredError(problem, exponent);
   for (let i = 0; i < iterations; i++) {
     exponent = fitted(problem, exponent);
     trace.push(exponent);
     const error = squaredError(problem, exponent);
-    if (error < least) [best, least] = [exponent, error];
+    if (error < lowest) [best, lowest] = [exponent, error];
   }
   return { exponent: best, trace };
 }
@@ -58,10 +58,10 @@ const steps = [-3, -2, -1, 1, 2, 3];
 /** The start, or a neighbour up to three away whose error is strictly lower. */
 export function lineSearch(problem: Po2Problem, start: Solution): Solution {
   let best = start.exponent;
-  let least = squaredError(problem, best);
+  let lowest = squaredError(problem, best);
   for (const step of steps) {
     const error = squaredError(problem, start.exponent + step);
-    if (error < least) [best, least] = [start.exponent + step, error];
+    if (error < lowest) [best, lowest] = [start.exponent + step, error];
   }
   return { exponent: best, trace: [...start.trace, best] };
 }
@@ -70,17 +70,17 @@ export function lineSearch(problem: Po2Problem, start: Solution): Solution {
 const depth = 24;
 
 /**
- * The oracle: every exponent from the least that clips nothing downwards. Above it every grid is a
+ * The oracle: every exponent from the smallest that clips nothing downwards. Above it every grid is a
  * part of the finer one, so nothing better lies there.
  */
 export function exhaustive(problem: Po2Problem): Solution {
-  const { weights, greatest } = problem;
-  const widest = Math.ceil(Math.log2(largest(weights) / greatest));
+  const { weights, maxCode } = problem;
+  const widest = Math.ceil(Math.log2(largest(weights) / maxCode));
   let best = widest;
-  let least = Infinity;
+  let lowest = Infinity;
   for (let exponent = widest; exponent >= widest - depth; exponent--) {
     const error = squaredError(problem, exponent);
-    if (error < least) [best, least] = [exponent, error];
+    if (error < lowest) [best, lowest] = [exponent, error];
   }
   return { exponent: best, trace: [best] };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights on a grid w' = 2^e clip(rint(w / 2^e), least, greatest), after Bae, Zielinski and
+// Weights on a grid w' = 2^e clip(rint(w / 2^e), minCode, maxCode), after Bae, Zielinski and
 // Chatterjee 2022 (arXiv 2210.03671; formulas from the authors' qkeras quantizers_po2.py).
-import { clampInteger, roundHalfEven } from '../scales.js';
+import { clampInteger, roundHalfEven } from '../codes/scales.js';
 
 /** The weights that share one exponent. */
 export interface Po2Problem {
@@ -9,8 +9,8 @@ export interface Po2Problem {
   /** What the squared error of each weight counts; absent: 1 each. */
   readonly importance?: Float64Array | undefined;
   /** Codes: -7 and 7 for 4 narrow bits. */
-  readonly least: number;
-  readonly greatest: number;
+  readonly minCode: number;
+  readonly maxCode: number;
 }
 
 /** What an exponent does to the weights. */
@@ -25,7 +25,7 @@ export interface Po2Quality {
 
 /** The code of one weight at scale 2^e. */
 export function codeOf(weight: number, scale: number, problem: Po2Problem): number {
-  return clampInteger(roundHalfEven(weight / scale), problem.least, problem.greatest);
+  return clampInteger(roundHalfEven(weight / scale), problem.minCode, problem.maxCode);
 }
 
 /** Sum of importance x (w - w')^2. */
@@ -40,13 +40,14 @@ export function squaredError(problem: Po2Problem, exponent: number): number {
   return sum;
 }
 
+/** How good an exponent is, for reports. */
 export function qualityOf(problem: Po2Problem, exponent: number): Po2Quality {
-  const { weights, importance, least, greatest } = problem;
+  const { weights, importance, minCode, maxCode } = problem;
   const scale = 2 ** exponent;
   let clipped = 0;
   for (const weight of weights) {
     const code = roundHalfEven(weight / scale);
-    if (code < least || code > greatest) clipped++;
+    if (code < minCode || code > maxCode) clipped++;
   }
   const total = importance?.reduce((a, b) => a + b, 0) ?? weights.length;
   return {

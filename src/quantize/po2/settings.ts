@@ -20,4 +20,5 @@ export const po2Schema = z.strictObject({
   stable: z.boolean().default(false),
 });
 
+/** Parsed `weights.po2` of a recipe. */
 export type Po2Settings = z.output<typeof po2Schema>;

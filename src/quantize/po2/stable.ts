@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { roundHalfEven } from '../scales.js';
+import { roundHalfEven } from '../codes/scales.js';
 
 /** Share of the old average that each step keeps. */
 const keep = 0.99;

@@ -3,15 +3,15 @@ import { collect } from '../../../src/calibrate/collect.js';
 import {
   convResponse,
   derive,
-  lawFrom,
+  distributionFrom,
   requireNormalizations,
 } from '../../../src/calibrate/data-free/index.js';
-import { channelLaws } from '../../../src/calibrate/data-free/laws.js';
+import { channelDistributions } from '../../../src/calibrate/data-free/distributions.js';
 import { channelMeans } from '../../../src/calibrate/data-free/means.js';
 import { openFloatRunner } from '../../../src/float/runner.js';
 import type { Graph } from '../../../src/graph/graph.js';
-import { weightOf } from '../../../src/quantize/connections.js';
-import { exposePreActivations } from '../../../src/quantize/pre-activations.js';
+import { weightOf } from '../../../src/quantize/network/connections.js';
+import { exposePreActivations } from '../../../src/quantize/network/pre-activations.js';
 import {
   GraphBuilder,
   randomNumbers,
@@ -50,14 +50,14 @@ describe('the response of a convolution', () => {
   });
 });
 
-describe('laws', () => {
+describe('distributions', () => {
   it('of sums and 1x1 convolutions of independent channels are those of draws', () => {
     const builder = new GraphBuilder([1, 3, 1, 1]);
     const a = builder.conv('a', 'x', { outputs: 2 });
     const b = builder.conv('b', 'x', { outputs: 2 });
     const graph = builder.graph(builder.add('sum', a, b));
-    const input = lawFrom(3, (c) => ({ mean: c - 1, std: 1 + c, lo: -1, hi: 4 }));
-    const law = channelLaws(graph, input).get(a)!;
+    const input = distributionFrom(3, (c) => ({ mean: c - 1, std: 1 + c, lo: -1, hi: 4 }));
+    const distribution = channelDistributions(graph, input).get(a)!;
     const columns = [0, 1, 2].map((c) =>
       draws({ mean: c - 1, std: 1 + c, lo: -1, hi: 4 }, 50_000, c),
     );
@@ -69,27 +69,27 @@ describe('laws', () => {
           [0, 1, 2].reduce((s, c) => s + weight[3 * o + c]! * columns[c]![i]!, bias[o]!),
         ),
       );
-      expect(law.mean[o]).toBeCloseTo(drawn.mean, 1);
-      expect(law.std[o]! ** 2 / drawn.variance).toBeCloseTo(1, 1);
+      expect(distribution.mean[o]).toBeCloseTo(drawn.mean, 1);
+      expect(distribution.std[o]! ** 2 / drawn.variance).toBeCloseTo(1, 1);
     }
-    const sum = channelLaws(graph, input).get('sum/y')!;
-    const other = channelLaws(graph, input).get(b)!;
-    expect(sum.mean[1]).toBeCloseTo(law.mean[1]! + other.mean[1]!, 9);
-    expect(sum.std[1]! ** 2).toBeCloseTo(law.std[1]! ** 2 + other.std[1]! ** 2, 9);
+    const sum = channelDistributions(graph, input).get('sum/y')!;
+    const other = channelDistributions(graph, input).get(b)!;
+    expect(sum.mean[1]).toBeCloseTo(distribution.mean[1]! + other.mean[1]!, 9);
+    expect(sum.std[1]! ** 2).toBeCloseTo(distribution.std[1]! ** 2 + other.std[1]! ** 2, 9);
   });
 
   it('say at which operator they end', () => {
     const builder = new GraphBuilder([1, 2, 2, 2]);
     builder.constant('k', [1, 2, 2, 2], new Float32Array(8));
     builder.node({ op: 'Sub', name: 'minus', inputs: ['x', 'k'], outputs: ['y'] }, [1, 2, 2, 2]);
-    const input = lawFrom(2, () => ({ mean: 0, std: 1, lo: -1, hi: 1 }));
-    expect(() => channelLaws(builder.graph('y'), input)).toThrow(
+    const input = distributionFrom(2, () => ({ mean: 0, std: 1, lo: -1, hi: 1 }));
+    expect(() => channelDistributions(builder.graph('y'), input)).toThrow(
       /\[data-free\] node "minus": .*--calib/,
     );
   });
 });
 
-test('means are found where batch norms behind tell them, against a wrong law', () => {
+test('means are found where batch norms behind tell them, against a wrong distribution', () => {
   const builder = new GraphBuilder([1, 6, 5, 5]);
   const dw = builder.conv('dw', 'x', { outputs: 6, kernel: 1, depthwise: true });
   const graph = builder.graph(builder.conv('pw', dw, { outputs: 9 }));
@@ -117,8 +117,8 @@ test('means are found where batch norms behind tell them, against a wrong law', 
       ],
     ]),
   };
-  const input = lawFrom(6, () => ({ mean: 0, std: 1, lo: -1, hi: 1 }));
-  const means = channelMeans(normalized, channelLaws(normalized, input)).get(dw)!;
+  const input = distributionFrom(6, () => ({ mean: 0, std: 1, lo: -1, hi: 1 }));
+  const means = channelMeans(normalized, channelDistributions(normalized, input)).get(dw)!;
   means.forEach((mean, c) => {
     expect(Math.abs(mean - real[c]!)).toBeLessThan(0.03);
   });

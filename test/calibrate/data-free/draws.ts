@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Law } from '../../../src/calibrate/data-free/normal.js';
+import type { Distribution } from '../../../src/calibrate/data-free/normal.js';
 import { randomNumbers } from '../../quantize/small-graphs.js';
 
 /** Draws from a clamped normal, by Box and Muller. */
-export function draws({ mean, std, lo, hi }: Law, count: number, seed: number): Float64Array {
+export function draws(
+  { mean, std, lo, hi }: Distribution,
+  count: number,
+  seed: number,
+): Float64Array {
   const random = randomNumbers(seed);
   const uniform = (): number => 1 - (random() + 1) / 2;
   return Float64Array.from({ length: count }, () => {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { histogramOf, rangeOf } from '../../../src/calibrate/data-free/histogram.js';
-import { mapLaw } from '../../../src/calibrate/data-free/map-law.js';
+import { mapDistribution } from '../../../src/calibrate/data-free/map-distribution.js';
 import {
   clampedMoments,
   insideShare,
-  lawFrom,
-  type Law,
+  distributionFrom,
+  type Distribution,
 } from '../../../src/calibrate/data-free/normal.js';
 import { draws, momentsOfValues } from './draws.js';
 
 const count = 200_000;
 
-const cases: readonly (readonly [string, Law])[] = [
+const cases: readonly (readonly [string, Distribution])[] = [
   ['open', { mean: 0.7, std: 2, lo: -Infinity, hi: Infinity }],
   ['ReLU', { mean: -0.4, std: 1.5, lo: 0, hi: Infinity }],
   ['ReLU6, clamped at both ends', { mean: 3, std: 4, lo: 0, hi: 6 }],
@@ -22,27 +22,29 @@ const cases: readonly (readonly [string, Law])[] = [
   ['constant beyond the clamp', { mean: -4, std: 0, lo: 0, hi: 6 }],
 ];
 
-describe.each(cases)('a clamped normal, %s', (_, law) => {
-  const values = draws(law, count, 11);
+describe.each(cases)('a clamped normal, %s', (_, distribution) => {
+  const values = draws(distribution, count, 11);
 
   it('has the moments of its draws', () => {
-    const { mean, variance } = clampedMoments(law);
+    const { mean, variance } = clampedMoments(distribution);
     const drawn = momentsOfValues(values);
     // Five standard errors of a mean, and of a variance (fourth moments are below 10 std^4).
-    expect(Math.abs(mean - drawn.mean)).toBeLessThanOrEqual((5 * law.std) / Math.sqrt(count));
+    expect(Math.abs(mean - drawn.mean)).toBeLessThanOrEqual(
+      (5 * distribution.std) / Math.sqrt(count),
+    );
     expect(Math.abs(variance - drawn.variance)).toBeLessThanOrEqual(
-      (5 * 3.2 * law.std ** 2) / Math.sqrt(count),
+      (5 * 3.2 * distribution.std ** 2) / Math.sqrt(count),
     );
   });
 
   it('has as many values inside the clamp as its draws', () => {
-    const inside = values.filter((x) => x > law.lo && x < law.hi).length / count;
-    expect(Math.abs(insideShare(law) - inside)).toBeLessThan(0.006);
+    const inside = values.filter((x) => x > distribution.lo && x < distribution.hi).length / count;
+    expect(Math.abs(insideShare(distribution) - inside)).toBeLessThan(0.006);
   });
 
   it('has the histogram of its draws', () => {
     const histogram = histogramOf(
-      lawFrom(1, () => law),
+      distributionFrom(1, () => distribution),
       1,
     );
     const { counts, side, width, zeros } = histogram;
@@ -60,18 +62,18 @@ describe.each(cases)('a clamped normal, %s', (_, law) => {
 });
 
 test('a range ends six deviations from the mean, or at the clamp', () => {
-  const law = lawFrom(2, (c) => ({ mean: c, std: 1, lo: -2, hi: Infinity }));
-  expect(rangeOf(law)).toEqual({ min: -2, max: 7 });
+  const distribution = distributionFrom(2, (c) => ({ mean: c, std: 1, lo: -2, hi: Infinity }));
+  expect(rangeOf(distribution)).toEqual({ min: -2, max: 7 });
 });
 
-test('a function of a law has the moments of the function of its draws', () => {
-  const law: Law = { mean: -0.5, std: 2, lo: -6, hi: 6 };
+test('a function of a distribution has the moments of the function of its draws', () => {
+  const distribution: Distribution = { mean: -0.5, std: 2, lo: -6, hi: 6 };
   const swish = (x: number): number => x * Math.min(1, Math.max(0, x / 6 + 0.5));
-  const mapped = mapLaw(
-    lawFrom(1, () => law),
+  const mapped = mapDistribution(
+    distributionFrom(1, () => distribution),
     swish,
   );
-  const drawn = momentsOfValues(draws(law, count, 3).map(swish));
+  const drawn = momentsOfValues(draws(distribution, count, 3).map(swish));
   expect(mapped.mean[0]).toBeCloseTo(drawn.mean, 1);
   expect(mapped.std[0]! ** 2 / drawn.variance).toBeCloseTo(1, 1);
   expect(mapped.lo[0]).toBeCloseTo(-0.375, 3);

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { collect } from '../../../src/calibrate/collect.js';
-import { lawFrom, type ChannelLaw } from '../../../src/calibrate/data-free/index.js';
+import {
+  distributionFrom,
+  type ChannelDistribution,
+} from '../../../src/calibrate/data-free/index.js';
 import { openFloatRunner } from '../../../src/float/runner.js';
 import type { Graph } from '../../../src/graph/graph.js';
 import type { SampleSource } from '../../../src/graph/samples.js';
-import { convolutionsOf } from '../../../src/quantize/connections.js';
-import { exposePreActivations, preActivationOf } from '../../../src/quantize/pre-activations.js';
+import { convolutionsOf } from '../../../src/quantize/network/connections.js';
+import {
+  exposePreActivations,
+  preActivationOf,
+} from '../../../src/quantize/network/pre-activations.js';
 
 /** The network as if it had been trained on the samples with a batch norm after each convolution. */
 export async function withNormalizations(graph: Graph, samples: SampleSource): Promise<Graph> {
@@ -31,6 +37,6 @@ export async function withNormalizations(graph: Graph, samples: SampleSource): P
 }
 
 /** What `randomSamples` look like: uniform in [-1, 1). */
-export function noise(channels: number): ChannelLaw {
-  return lawFrom(channels, () => ({ mean: 0, std: Math.sqrt(1 / 3), lo: -1, hi: 1 }));
+export function noise(channels: number): ChannelDistribution {
+  return distributionFrom(channels, () => ({ mean: 0, std: Math.sqrt(1 / 3), lo: -1, hi: 1 }));
 }

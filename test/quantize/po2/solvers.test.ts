@@ -14,7 +14,7 @@ import {
 } from '../../../src/quantize/po2/msqe.js';
 import { qualityOf, squaredError, type Po2Problem } from '../../../src/quantize/po2/problem.js';
 import { flips, StableExponent } from '../../../src/quantize/po2/stable.js';
-import type { WeightScheme } from '../../../src/quantize/weights.js';
+import type { WeightScheme } from '../../../src/quantize/codes/weights.js';
 import { randomNumbers } from '../small-graphs.js';
 
 /** About normal weights, some of them far out, of one of many sizes. */
@@ -25,9 +25,9 @@ function problemOf(seed: number, bits: number, weighted = false): Po2Problem {
     const bulk = random() + random() + random();
     return size * (random() > 0.98 ? 4 * bulk : bulk);
   });
-  const greatest = 2 ** (bits - 1) - 1;
+  const maxCode = 2 ** (bits - 1) - 1;
   const importance = Float64Array.from(weights, () => 1 + random());
-  return { weights, least: -greatest, greatest, ...(weighted ? { importance } : {}) };
+  return { weights, minCode: -maxCode, maxCode, ...(weighted ? { importance } : {}) };
 }
 
 const problems = [2, 3, 4, 6, 8].flatMap((bits) =>
@@ -35,7 +35,7 @@ const problems = [2, 3, 4, 6, 8].flatMap((bits) =>
 );
 
 /** Every exponent in a wide range, error by definition. */
-function bruteForce({ weights, importance, least, greatest }: Po2Problem) {
+function bruteForce({ weights, importance, minCode, maxCode }: Po2Problem) {
   let best = { exponent: NaN, error: Infinity };
   for (let exponent = -40; exponent <= 30; exponent++) {
     let error = 0;
@@ -44,7 +44,7 @@ function bruteForce({ weights, importance, least, greatest }: Po2Problem) {
       const down = Math.floor(steps);
       const even = down % 2 === 0 ? down : down + 1;
       const rint = steps - down === 0.5 ? even : Math.round(steps);
-      const code = Math.max(least, Math.min(greatest, rint));
+      const code = Math.max(minCode, Math.min(maxCode, rint));
       error += (weight - code * 2 ** exponent) ** 2 * (importance?.[i] ?? 1);
     });
     if (error < best.error) best = { exponent, error };
@@ -109,7 +109,7 @@ describe('solvers', () => {
 
 describe('the learned exponent', () => {
   it('has the straight-through gradient, by weights written out', () => {
-    const problem = { weights: Float32Array.of(0.6, -2.9, 10), least: -7, greatest: 7 };
+    const problem = { weights: Float32Array.of(0.6, -2.9, 10), minCode: -7, maxCode: 7 };
     // Scale 1: codes 1, -3, 7 of which the last is clipped.
     const expected = 2 * Math.LN2 * (0.4 * (1 - 0.6) + -0.1 * (-3 + 2.9) + -3 * 7);
     const energy = 0.6 ** 2 + 2.9 ** 2 + 100;
@@ -128,11 +128,11 @@ describe('the learned exponent', () => {
   });
 
   it('rounds to the lower error, of equal ones up', () => {
-    const coarse = { weights: Float32Array.of(14, -2), least: -7, greatest: 7 };
+    const coarse = { weights: Float32Array.of(14, -2), minCode: -7, maxCode: 7 };
     expect(roundExponent(coarse, 0.5, 'msqe')).toBe(1);
-    const fine = { weights: Float32Array.of(7, 1), least: -7, greatest: 7 };
+    const fine = { weights: Float32Array.of(7, 1), minCode: -7, maxCode: 7 };
     expect(roundExponent(fine, 0.5, 'msqe')).toBe(0);
-    const equal = { weights: Float32Array.of(4, 2), least: -7, greatest: 7 };
+    const equal = { weights: Float32Array.of(4, 2), minCode: -7, maxCode: 7 };
     expect(roundExponent(equal, 0.5, 'msqe')).toBe(1);
   });
 
@@ -172,7 +172,7 @@ describe('a grid of exponents', () => {
     const one = choosePo2Grid(data, 3, { ...scheme, perChannel: false }, settings({}));
     expect(one.grid.scales).toHaveLength(1);
     const [exponent] = one.diagnostics.exponents;
-    const { msqe, clippedShare } = qualityOf({ weights: data, least: -7, greatest: 7 }, exponent);
+    const { msqe, clippedShare } = qualityOf({ weights: data, minCode: -7, maxCode: 7 }, exponent);
     expect(one.diagnostics).toMatchObject({ msqe, clippedShare });
     expect(one.diagnostics.trace.at(-1)).toBe(exponent);
   });
