@@ -3,14 +3,17 @@
 // options and names and makes the messages; what is checked here is what memory safety needs.
 #include <napi.h>
 
+#include <atomic>
 #include <cstring>
-#include <limits>
+#include <exception>
+#include <map>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "addon/run_async.h"
+#include "addon/run_queue.h"
 #include "addon/solve.h"
 #include "cpu.h"
 #include "exec/engine.h"
@@ -26,7 +29,7 @@ using program::CodeType;
 using program::Tensor;
 
 // Raised whenever this file and src/engine/native.ts change what they say to each other.
-constexpr int32_t interface_version = 4;
+constexpr int32_t interface_version = 5;
 
 napi_typedarray_type array_type(CodeType type) {
   constexpr napi_typedarray_type types[] = {napi_uint8_array, napi_int8_array, napi_int16_array,
@@ -93,8 +96,9 @@ OwnedInput owned(const exec::Input& input, const Tensor& tensor) {
   return copy;
 }
 
-// null | "not-a-number" | {op, element, value}
+// null | "not-a-number" | "cancelled" | {op, element, value}
 Napi::Value outcome_value(Napi::Env env, const Outcome& outcome) {
+  if (outcome.cancelled) return Napi::String::New(env, "cancelled");
   if (outcome.not_a_number) return Napi::String::New(env, "not-a-number");
   if (outcome.op < 0) return env.Null();
   Napi::Object trap = Napi::Object::New(env);
@@ -112,6 +116,37 @@ Napi::Array names_of(Napi::Env env, const std::vector<std::string>& names) {
   return array;
 }
 
+// What TypeScript makes of it: an Error whose `outOfMemory` is true, or any other.
+Napi::Error error_of(Napi::Env env, const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    Napi::Error error = Napi::RangeError::New(env, "out of memory");
+    error.Set("outOfMemory", Napi::Boolean::New(env, true));
+    return error;
+  } catch (const std::exception& error) {
+    return Napi::Error::New(env, error.what());
+  } catch (...) {
+    return Napi::Error::New(env, "unknown native exception");
+  }
+}
+
+// Asks runs to end: new CancelToken(), then cancel() at any time.
+class CancelToken : public Napi::ObjectWrap<CancelToken> {
+ public:
+  static Napi::Function Class(Napi::Env env) {
+    return DefineClass(env, "CancelToken", {InstanceMethod<&CancelToken::Cancel>("cancel")});
+  }
+  explicit CancelToken(const Napi::CallbackInfo& info) : Napi::ObjectWrap<CancelToken>(info) {}
+
+  const std::shared_ptr<std::atomic<bool>>& flag() const { return flag_; }
+
+ private:
+  void Cancel(const Napi::CallbackInfo&) { flag_->store(true); }
+
+  std::shared_ptr<std::atomic<bool>> flag_ = std::make_shared<std::atomic<bool>>(false);
+};
+
 }  // namespace
 
 class EngineObject : public Napi::ObjectWrap<EngineObject> {
@@ -120,7 +155,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return DefineClass(env, "Engine",
                        {InstanceMethod<&EngineObject::Info>("info"),
                         InstanceMethod<&EngineObject::RunSync>("runSync"),
-                        InstanceMethod<&EngineObject::Run>("run"),
+                        InstanceMethod<&EngineObject::Run_>("run"),
                         InstanceMethod<&EngineObject::RunMany>("runMany"),
                         InstanceMethod<&EngineObject::Close>("close")});
   }
@@ -142,6 +177,12 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     }
     cpu_flags_ = options.steps.cpu_flags;
     Load(env, bytes.Data(), bytes.ByteLength(), options);
+  }
+
+  ~EngineObject() override {
+    const Napi::Env env = Env();
+    if (engine_ != nullptr) Napi::MemoryManagement::AdjustExternalMemory(env, -reported_bytes_);
+    CloseQueue(env);
   }
 
  private:
@@ -170,11 +211,17 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     }
     try {
       engine_ = std::make_shared<Engine>(std::move(loaded.program), options);
-    } catch (const std::bad_alloc&) {
-      throw Napi::RangeError::New(env, "out of memory");
-    } catch (const std::exception& error) {
-      throw Napi::Error::New(env, error.what());
+    } catch (...) {
+      throw error_of(env, std::current_exception());
     }
+    // Packed weights take about what the program does.
+    report_memory(env, static_cast<int64_t>(size + engine_->context_bytes()));
+  }
+
+  // V8 sees a small object; what it holds lets it decide when to collect.
+  void report_memory(Napi::Env env, int64_t bytes) {
+    reported_bytes_ += bytes;
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
   }
 
   Engine& engine(Napi::Env env) const {
@@ -298,31 +345,40 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     for (size_t i = 0; i < op_ns.size(); ++i) times[i] = static_cast<double>(op_ns[i]);
   }
 
+  using Arrays = std::vector<Napi::ObjectReference>;
+
+  // What JavaScript waits for: a promise, and the arrays that take the results of each job.
+  struct Pending {
+    std::shared_ptr<Run> run;
+    Napi::Promise::Deferred deferred;
+    std::vector<Arrays> arrays;
+  };
+
   // A job whose codes belong to it: the caller may do with the arrays what it likes while a thread
   // works. Results are copied into them at the end.
-  OwnedJob Own(const Napi::Value& input, const Napi::Value& indices, const Napi::Value& arrays) {
+  OwnedJob Own(const Napi::Value& input, const Napi::Value& indices, const Napi::Value& arrays,
+               Arrays* kept) {
     const Napi::Env env = input.Env();
     const auto& tensors = engine(env).model().program().tensors;
     const Tensor& tensor = input_tensor(env);
     OwnedJob job;
     job.input = owned(input_of(input, tensor), tensor);
     each_copy(indices, arrays, [&](uint32_t index, const Napi::TypedArray& array) {
-      job.results.push_back({index, std::vector<uint8_t>(tensors[index].bytes()),
-                             Napi::Persistent(array.As<Napi::Object>())});
+      job.copies.push_back({index, std::vector<uint8_t>(tensors[index].bytes())});
+      kept->push_back(Napi::Persistent(array.As<Napi::Object>()));
     });
     return job;
   }
 
-  // run(input, indices, arrays) -> Promise<outcome_value>
-  Napi::Value Run(const Napi::CallbackInfo& info) {
-    std::vector<OwnedJob> jobs;
-    jobs.push_back(Own(info[0], info[1], info[2]));
-    auto* worker = new RunWorker(info.Env(), engine_, std::move(jobs), false, outcome_value);
-    worker->Queue();
-    return worker->promise();
+  // run(input, indices, arrays, token?) -> Promise<outcome_value>
+  Napi::Value Run_(const Napi::CallbackInfo& info) {
+    auto run = std::make_shared<Run>();
+    std::vector<Arrays> arrays(1);
+    run->jobs.push_back(Own(info[0], info[1], info[2], &arrays[0]));
+    return Queue(info.Env(), std::move(run), std::move(arrays), info[3]);
   }
 
-  // runMany(inputs[], indices, arrays: TypedArray[][]) -> Promise<outcome_value[]>
+  // runMany(inputs[], indices, arrays: TypedArray[][], token?) -> Promise<outcome_value[]>
   Napi::Value RunMany(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     if (!info[0].IsArray() || !info[2].IsArray() ||
@@ -330,21 +386,111 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
       throw Napi::TypeError::New(env, "expected as many lists of arrays as inputs");
     }
     const auto inputs = info[0].As<Napi::Array>();
-    const auto arrays = info[2].As<Napi::Array>();
-    std::vector<OwnedJob> jobs;
+    const auto lists = info[2].As<Napi::Array>();
+    auto run = std::make_shared<Run>();
+    run->many = true;
+    std::vector<Arrays> arrays(inputs.Length());
     for (uint32_t i = 0; i < inputs.Length(); ++i) {
-      jobs.push_back(Own(inputs[i], info[1], arrays[i]));
+      run->jobs.push_back(Own(inputs[i], info[1], lists[i], &arrays[i]));
     }
-    auto* worker = new RunWorker(env, engine_, std::move(jobs), true, outcome_value);
-    worker->Queue();
-    return worker->promise();
+    return Queue(env, std::move(run), std::move(arrays), info[3]);
+  }
+
+  Napi::Value Queue(Napi::Env env, std::shared_ptr<Run> run, std::vector<Arrays> arrays,
+                    const Napi::Value& token) {
+    run->cancel = token.IsObject() ? CancelToken::Unwrap(token.As<Napi::Object>())->flag()
+                                   : std::make_shared<std::atomic<bool>>(false);
+    if (queue_ == nullptr) OpenQueue(env);
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    const Napi::Promise promise = deferred.Promise();
+    // A waiting promise keeps this object and the process alive.
+    if (pending_.empty()) {
+      Ref();
+      results_.Ref(env);
+    }
+    pending_.emplace(run.get(), Pending{run, deferred, std::move(arrays)});
+    queue_->push(std::move(run));
+    return promise;
+  }
+
+  // Results come back as calls on the thread of JavaScript.
+  void OpenQueue(Napi::Env env) {
+    results_ = Results::New(env, "lastbit runs", 0, 1, this);
+    results_.Unref(env);
+    queue_ =
+        std::make_unique<RunQueue>(engine_, [this](Run* run) { results_.NonBlockingCall(run); });
+    // Of hooks the last one added is called first: before results_ closes. A worker that is
+    // terminated waits for one task, not for all runs.
+    hook_ = env.AddCleanupHook(+[](EngineObject* self) { self->queue_.reset(); }, this);
+  }
+
+  static void Finished(Napi::Env env, Napi::Function, EngineObject* self, Run* run) {
+    if (env != nullptr && self->pending_.count(run) != 0) self->Settle(env, run);
+  }
+
+  void Settle(Napi::Env env, Run* run) {
+    const Napi::HandleScope scope(env);
+    const Pending pending = std::move(pending_.at(run));
+    pending_.erase(run);
+    if (run->error != nullptr) {
+      pending.deferred.Reject(error_of(env, run->error).Value());
+    } else {
+      pending.deferred.Resolve(results_of(env, pending));
+    }
+    if (!pending_.empty()) return;
+    results_.Unref(env);
+    if (engine_ == nullptr) CloseQueue(env);
+    Unref();
+  }
+
+  static Napi::Value results_of(Napi::Env env, const Pending& pending) {
+    const Run& run = *pending.run;
+    for (size_t i = 0; i < run.jobs.size(); ++i) {
+      for (size_t k = 0; k < run.jobs[i].copies.size(); ++k) {
+        hand_over(run.jobs[i].copies[k], pending.arrays[i][k]);
+      }
+    }
+    if (!run.many) return outcome_value(env, run.outcomes.front());
+    Napi::Array array = Napi::Array::New(env, run.outcomes.size());
+    for (size_t i = 0; i < run.outcomes.size(); ++i) {
+      array[static_cast<uint32_t>(i)] = outcome_value(env, run.outcomes[i]);
+    }
+    return array;
+  }
+
+  static void hand_over(const OwnedCopy& copy, const Napi::ObjectReference& reference) {
+    const auto array = reference.Value().As<Napi::TypedArray>();
+    // An array that was transferred away meanwhile has no bytes left to fill.
+    if (array.ByteLength() != copy.codes.size()) return;
+    std::memcpy(static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
+                copy.codes.data(), copy.codes.size());
+  }
+
+  void CloseQueue(Napi::Env env) {
+    if (queue_ == nullptr) return;
+    queue_.reset();
+    results_.Release();
+    hook_.Remove(env);
   }
 
   // Lets go of the engine; runs in flight keep it alive until they end.
-  void Close(const Napi::CallbackInfo&) { engine_.reset(); }
+  void Close(const Napi::CallbackInfo& info) {
+    if (engine_ == nullptr) return;
+    engine_.reset();
+    report_memory(info.Env(), -reported_bytes_);
+    if (pending_.empty()) CloseQueue(info.Env());
+  }
+
+  using Results = Napi::TypedThreadSafeFunction<EngineObject, Run, &EngineObject::Finished>;
 
   std::shared_ptr<Engine> engine_;
   uint32_t cpu_flags_ = 0;
+  int64_t reported_bytes_ = 0;
+  // Of runs off the thread: none before the first one.
+  std::unique_ptr<RunQueue> queue_;
+  Results results_;
+  Napi::Env::CleanupHook<void (*)(EngineObject*), EngineObject> hook_;
+  std::map<Run*, Pending> pending_;
 };
 
 class Addon : public Napi::Addon<Addon> {
@@ -361,6 +507,7 @@ class Addon : public Napi::Addon<Addon> {
          InstanceValue("tiers", names_of(env, tiers()), napi_enumerable),
          InstanceValue("allTiers", names_of(env, words()), napi_enumerable),
          InstanceValue("Engine", EngineObject::Class(env), napi_enumerable),
+         InstanceValue("CancelToken", CancelToken::Class(env), napi_enumerable),
          InstanceValue("GramSum", gram_sum_class(env), napi_enumerable),
          InstanceValue("roundWeights", Napi::Function::New(env, round_weights), napi_enumerable)});
   }

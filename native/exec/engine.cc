@@ -41,6 +41,26 @@ uint64_t now_ns() {
                                    .count());
 }
 
+// Multiply-accumulates or codes of a window: what an operation takes, within a factor of ten.
+int64_t work_of(const Program& program, const program::Op& op) {
+  const auto codes = static_cast<int64_t>(program.tensors[op.output].codes());
+  if (const auto* conv = std::get_if<Conv>(&op.body)) {
+    return codes * static_cast<int64_t>(conv->reduction());
+  }
+  const program::Window* window = nullptr;
+  if (const auto* pool = std::get_if<program::AveragePool>(&op.body)) window = &pool->window;
+  if (const auto* pool = std::get_if<program::MaxPool>(&op.body)) window = &pool->window;
+  return window == nullptr ? codes : codes * window->kernel_h * window->kernel_w;
+}
+
+// A cancelled run ends within one task: some milliseconds, tenths of a second by reference kernels.
+constexpr int64_t most_work = int64_t{1} << 26;
+
+int32_t tasks_of(const Step& step, int64_t work, int32_t threads) {
+  const int64_t wanted = std::min<int64_t>(work / most_work + 1, 1 << 12);
+  return step.task_count(std::max(threads, static_cast<int32_t>(wanted)));
+}
+
 }  // namespace
 
 AlignedBytes::AlignedBytes(size_t size) : bytes_(new uint8_t[size + 63]()) {
@@ -76,7 +96,7 @@ Context::Context(const Model& model, int32_t threads)
   for (size_t i = 0; i < program.ops.size(); ++i) {
     inputs_.emplace_back();
     for (const uint32_t t : program.ops[i].inputs) inputs_.back().push_back(&images_[t]);
-    tasks_.push_back(model.steps()[i]->task_count(threads));
+    tasks_.push_back(tasks_of(*model.steps()[i], work_of(program, program.ops[i]), threads));
     most_tasks = std::max(most_tasks, tasks_.back());
   }
   traps_.resize(static_cast<size_t>(most_tasks));
@@ -115,7 +135,7 @@ bool Context::take_input(const Input& input, threads::ThreadPool* pool) {
   return numbers.load(std::memory_order_relaxed);
 }
 
-bool Context::run_step(size_t i, threads::ThreadPool* pool, Outcome* outcome) {
+bool Context::run_step(size_t i, const Job& job, threads::ThreadPool* pool, Outcome* outcome) {
   const Step& step = *model_.steps()[i];
   const program::Op& op = model_.program().ops[i];
   const Image& output = images_[op.output];
@@ -126,6 +146,7 @@ bool Context::run_step(size_t i, threads::ThreadPool* pool, Outcome* outcome) {
     uint8_t* scratch = scratch_.data() + model_.scratch_bytes() * static_cast<size_t>(thread);
     TrapSite& trap = traps_[static_cast<size_t>(task)];
     trap = TrapSite{};
+    if (job.is_cancelled()) return;
     // Kernels never write a halo, and memory is reused between tensors, so it is filled every time.
     fill_halo(output, zero_point, task, tasks);
     step.run(images, task, tasks, scratch, &trap);
@@ -134,6 +155,10 @@ bool Context::run_step(size_t i, threads::ThreadPool* pool, Outcome* outcome) {
     for (int32_t t = 0; t < tasks; ++t) task(t, 0);
   } else {
     pool->run(tasks, task);
+  }
+  if (job.is_cancelled()) {
+    outcome->cancelled = true;
+    return false;
   }
   for (int32_t t = 0; t < tasks; ++t) {
     const TrapSite& trap = traps_[static_cast<size_t>(t)];
@@ -148,12 +173,14 @@ bool Context::run_step(size_t i, threads::ThreadPool* pool, Outcome* outcome) {
 Outcome Context::run(const Job& job, threads::ThreadPool* pool) {
   const Program& program = model_.program();
   Outcome outcome;
+  outcome.cancelled = job.is_cancelled();
+  if (outcome.cancelled) return outcome;
   outcome.not_a_number = !take_input(job.input, pool);
   if (outcome.not_a_number) return outcome;
   copy_out(job, program.input);
   for (size_t i = 0; i < program.ops.size(); ++i) {
     const uint64_t start = job.op_ns == nullptr ? 0 : now_ns();
-    if (!run_step(i, pool, &outcome)) break;
+    if (!run_step(i, job, pool, &outcome)) break;
     if (job.op_ns != nullptr) (*job.op_ns)[i] = now_ns() - start;
     copy_out(job, program.ops[i].output);
   }

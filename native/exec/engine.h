@@ -3,6 +3,7 @@
 // one run needs for itself (arena, scratch); an Engine has one Model, a pool of threads and a
 // Context for each of them.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,12 +45,17 @@ struct Job {
   Input input;
   std::vector<Copy> copies;                // of outputs and taps
   std::vector<uint64_t>* op_ns = nullptr;  // if given: one entry per operation, its nanoseconds
+  // If given and true, the run ends before its next task. A task is bounded (Context).
+  const std::atomic<bool>* cancel = nullptr;
+
+  bool is_cancelled() const { return cancel != nullptr && cancel->load(std::memory_order_relaxed); }
 };
 
 // The first trap, or op = -1. After a trap only copies of tensors written before it are made; after
-// reals that are no numbers, none.
+// reals that are no numbers, none. Of a cancelled run nothing is worth reading.
 struct Outcome {
   bool not_a_number = false;
+  bool cancelled = false;
   int32_t op = -1;
   TrapSite trap;
 };
@@ -97,7 +103,7 @@ class Context {
 
  private:
   bool take_input(const Input& input, threads::ThreadPool* pool);
-  bool run_step(size_t i, threads::ThreadPool* pool, Outcome* outcome);
+  bool run_step(size_t i, const Job& job, threads::ThreadPool* pool, Outcome* outcome);
   void copy_out(const Job& job, uint32_t tensor) const;
 
   const Model& model_;
@@ -117,6 +123,11 @@ class Engine {
 
   const Model& model() const { return model_; }
   int32_t threads() const { return pool_.threads(); }
+
+  // Bytes of one context; the engine has one, and one more for each thread from the first run_many.
+  size_t context_bytes() const {
+    return model_.plan().arena_bytes + model_.scratch_bytes() * static_cast<size_t>(threads());
+  }
 
   // One inference on all threads. Calls from several threads take turns.
   Outcome run(const Job& job);

@@ -2,6 +2,7 @@
 #include "threads/thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
@@ -41,7 +42,14 @@ constexpr int32_t end_of(uint64_t ticket) { return static_cast<int32_t>(ticket &
 
 ThreadPool::ThreadPool(int32_t threads)
     : threads_(threads), states_(new Worker[static_cast<size_t>(threads)]) {
-  for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  workers_.reserve(static_cast<size_t>(threads));
+  try {
+    for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error&) {
+    // A limit of the process or of its container. Those that started see the smaller number with
+    // their first job.
+    threads_ = static_cast<int32_t>(workers_.size()) + 1;
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -20,7 +20,8 @@ namespace lastbit::threads {
 
 class ThreadPool {
  public:
-  // `threads` counts the caller of run(): threads - 1 are started.
+  // `threads` counts the caller of run(): threads - 1 are started, or fewer where the system gives
+  // no more.
   explicit ThreadPool(int32_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -73,7 +74,7 @@ class ThreadPool {
   static constexpr int32_t most_shared =
       0xffff;  // tasks of a job, by the width of a ticket's numbers
 
-  const int32_t threads_;
+  int32_t threads_;  // set once, before the first job
   std::atomic<uint32_t> job_{0};
   std::atomic<int32_t> first_{0};
   std::atomic<Call> call_{nullptr};

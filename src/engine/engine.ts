@@ -2,12 +2,13 @@
 // The native executor as a class. Options, names and lengths are checked here; then it is one
 // native call.
 import { crc32 } from 'node:zlib';
-import { ModelError, UsageError } from '../errors.js';
+import { LimitError, ModelError, UsageError } from '../errors.js';
 import type { Codes } from '../numeric/code-types.js';
 import { encode } from '../program/encode.js';
 import type { CodeTensor, RunOptions, RunResult, Trap } from '../program/executor.js';
 import { opcodes } from '../program/format.js';
 import type { Op, Program } from '../program/program.js';
+import { abortable } from './abort.js';
 import { type EngineInput, nativeInput } from './input.js';
 import {
   isaNames,
@@ -15,6 +16,7 @@ import {
   type Isa,
   type NativeEngine,
   type NativeInfo,
+  type NativeCancelToken,
   type NativeInput,
   type NativeOutcome,
   type NativeTrap,
@@ -33,6 +35,12 @@ export interface EngineOptions {
 export interface EngineRunOptions extends RunOptions {
   /** Arrays to fill with the outputs, instead of newly allocated ones; in the order of outputs. */
   readonly outputs?: readonly Codes[];
+}
+
+/** For runs off the thread. */
+export interface AbortOptions {
+  /** Ends the run within a task of the engine (milliseconds); the promise rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** One operation, as the engine runs it. */
@@ -101,7 +109,7 @@ export class Engine {
     try {
       return new Engine(new Handle(bytes, threads, isa ?? '', options.reference ?? false));
     } catch (error) {
-      throw invalidProgram(error as Error & { offset?: number });
+      throw invalidProgram(error as NativeError);
     }
   }
 
@@ -131,13 +139,16 @@ export class Engine {
   }
 
   /**
-   * Runs one image off this thread; the arrays may be used again at once. Runs of one engine take
-   * turns. Parameters and errors as for runSync; errors of the arguments reject.
+   * Runs one image off this thread, on one of the engine's own; the arrays may be used again at once.
+   * Runs of one engine take turns. Parameters and errors as for runSync; errors of the arguments reject.
    */
-  async run(input: EngineInput, options: EngineRunOptions = {}): Promise<RunResult> {
+  async run(input: EngineInput, options: EngineRunOptions & AbortOptions = {}): Promise<RunResult> {
     const request = this.request(input, options);
     const { tensors, arrays } = request;
-    return this.result(request, await this.open().run(request.input, tensors, arrays));
+    const outcome = await off(options.signal, (token) =>
+      this.open().run(request.input, tensors, arrays, token),
+    );
+    return this.result(request, outcome);
   }
 
   /**
@@ -146,13 +157,16 @@ export class Engine {
    */
   async runMany(
     images: readonly EngineInput[],
-    options: RunOptions = {},
+    options: RunOptions & AbortOptions = {},
   ): Promise<readonly RunResult[]> {
     if (images.length === 0) return [];
     const requests = images.map((input) => this.request(input, options));
     const inputs = requests.map(({ input }) => input);
     const arrays = requests.map((request) => request.arrays);
-    const outcomes = await this.open().runMany(inputs, requests[0]!.tensors, arrays);
+    const { tensors } = requests[0]!;
+    const outcomes = await off(options.signal, (token) =>
+      this.open().runMany(inputs, tensors, arrays, token),
+    );
     return requests.map((request, i) => this.result(request, outcomes[i]!));
   }
 
@@ -226,6 +240,7 @@ export class Engine {
   }
 
   private trapOf(outcome: NativeOutcome): NativeTrap | null {
+    if (outcome === 'cancelled') throw new DOMException('The run was cancelled', 'AbortError');
     if (outcome !== 'not-a-number') return outcome;
     throw new ModelError(
       'not-a-number',
@@ -307,8 +322,35 @@ function checkedCrc(bytes: Uint8Array): Uint8Array {
   throw new ModelError('invalid-program', 'program', 'its CRC does not match; make it again');
 }
 
-function invalidProgram(error: Error & { offset?: number }): Error {
-  if (error.offset === undefined) return error;
+/** Starts runs off the thread; what ends them is the signal's reason, or what the addon throws. */
+async function off<Result>(
+  signal: AbortSignal | undefined,
+  start: (token: NativeCancelToken | undefined) => Promise<Result>,
+): Promise<Result> {
+  let outcome: Result;
+  try {
+    outcome = await abortable(signal, native(), start);
+  } catch (error) {
+    throw nativeError(error as NativeError);
+  }
+  const outcomes: readonly unknown[] = Array.isArray(outcome) ? outcome : [outcome];
+  if (outcomes.includes('cancelled')) signal?.throwIfAborted();
+  return outcome;
+}
+
+type NativeError = Error & { readonly offset?: number; readonly outOfMemory?: boolean };
+
+function nativeError(error: NativeError): Error {
+  if (error.outOfMemory !== true) return error;
+  return new LimitError(
+    'out-of-memory',
+    'engine',
+    'the system gives no more memory; close engines that are not needed, or take fewer threads',
+  );
+}
+
+function invalidProgram(error: NativeError): Error {
+  if (error.offset === undefined) return nativeError(error);
   return new ModelError(
     'invalid-program',
     `byte ${error.offset}`,

@@ -4,7 +4,7 @@
 import { UsageError } from '../errors.js';
 import { type Codes, codeLimits } from '../numeric/code-types.js';
 import type { NativeInput, NativeTensor } from './native.js';
-import { checkCodes, described } from './tensors.js';
+import { checkCodes, checkMemory, described } from './tensors.js';
 
 /** 8-bit pixels and what each becomes; `pixelTable` makes the table. */
 export interface PixelInput {
@@ -27,6 +27,7 @@ export function nativeInput(input: EngineInput, tensor: NativeTensor): NativeInp
   }
   const { height, width, channels, name } = described(tensor);
   const count = height * width * channels;
+  checkMemory(input, 'input');
   if (input.length === count) return input as Float32Array;
   throw new UsageError(
     'input-size',
@@ -38,6 +39,8 @@ export function nativeInput(input: EngineInput, tensor: NativeTensor): NativeInp
 function checkedPixels({ pixels, table }: PixelInput, tensor: NativeTensor): NativeInput {
   const { dtype, height, width, channels, name } = described(tensor);
   const count = height * width * channels;
+  checkMemory(pixels, 'pixel');
+  checkMemory(table, 'table');
   if (pixels.length !== count || table.length !== channels * 256) {
     throw new UsageError(
       'input-size',

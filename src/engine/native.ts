@@ -66,8 +66,8 @@ export interface NativeTrap {
 /** Codes, reals (NCHW), or pixels (NHWC) with 256 codes for each channel. */
 export type NativeInput = Codes | Float32Array | readonly [pixels: Uint8Array, table: Int32Array];
 
-/** The first trap, a NaN among the reals, or nothing to report. */
-export type NativeOutcome = NativeTrap | 'not-a-number' | null;
+/** The first trap, a NaN among the reals, a cancelled run, or nothing to report. */
+export type NativeOutcome = NativeTrap | 'not-a-number' | 'cancelled' | null;
 
 export interface NativeEngine {
   info(): NativeInfo;
@@ -81,13 +81,20 @@ export interface NativeEngine {
     input: NativeInput,
     tensors: readonly number[],
     arrays: readonly Codes[],
+    token?: NativeCancelToken,
   ): Promise<NativeOutcome>;
   runMany(
     inputs: readonly NativeInput[],
     tensors: readonly number[],
     arrays: readonly (readonly Codes[])[],
+    token?: NativeCancelToken,
   ): Promise<NativeOutcome[]>;
   close(): void;
+}
+
+/** Asks the runs that were given it to end. */
+export interface NativeCancelToken {
+  cancel(): void;
 }
 
 export interface Native {
@@ -105,11 +112,12 @@ export interface Native {
     tier: string,
     reference: boolean,
   ) => NativeEngine;
+  readonly CancelToken: new () => NativeCancelToken;
   readonly GramSum: new (geometry: Int32Array, threads: number, cross: boolean) => GramSum;
   roundWeights(problem: RoundingProblem & { readonly threads: number }): Promise<RoundedWeights>;
 }
 
-const interfaceVersion = 4;
+const interfaceVersion = 5;
 
 let loaded: Native | undefined;
 

@@ -5,8 +5,56 @@ import { type Codes, codeTypes, codeArrays } from '../numeric/code-types.js';
 import type { CodeTensor } from '../program/executor.js';
 import type { NativeTensor } from './native.js';
 
-/** @throws UsageError for codes of another type or length */
+/** Typed arrays as callers hand them over. */
+type Bytes = Codes | Float32Array;
+
+/**
+ * Memory that other threads can write, that can shrink, or that was transferred away is refused: native code
+ * holds on to it for the length of a run.
+ * @throws UsageError `shared-memory`, `resizable-memory`, `detached-memory`
+ */
+export function checkMemory(array: Bytes, role: string): void {
+  const { buffer } = array as {
+    readonly buffer: ArrayBufferLike & { readonly resizable?: boolean };
+  };
+  const where = `the ${role} array`;
+  // By name: buffers of another realm are as good.
+  if (Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]') {
+    throw new UsageError(
+      'shared-memory',
+      where,
+      'is on a SharedArrayBuffer, which another thread may write during the run; hand over a copy (slice)',
+    );
+  }
+  if (buffer.resizable === true) {
+    throw new UsageError(
+      'resizable-memory',
+      where,
+      'is on a resizable ArrayBuffer; hand over a copy (slice)',
+    );
+  }
+  if (array.length === 0 && isDetached(buffer)) {
+    throw new UsageError(
+      'detached-memory',
+      where,
+      'was transferred to another thread or taken apart; it holds nothing any more',
+    );
+  }
+}
+
+/** An empty buffer that cannot be copied is one that was transferred away. */
+function isDetached(buffer: ArrayBufferLike): boolean {
+  try {
+    buffer.slice(0, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** @throws UsageError for codes of another type or length; those of {@link checkMemory} */
 export function checkCodes(codes: Codes, tensor: NativeTensor, role: string): void {
+  checkMemory(codes, role);
   const { dtype, height, width, channels, name } = described(tensor);
   const count = height * width * channels;
   // By name: typed arrays of another realm are as good.

@@ -9,7 +9,7 @@ import type { Predict, Progress, RunFacts } from '../evaluate/index.js';
 import { evaluate, openProgress, tally, unsavedProgress } from '../evaluate/index.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { FloatRunner } from '../graph/graph.js';
-import { writeOnnx } from '../onnx/write/float.ts';
+import { writeOnnx } from '../onnx/write/float.js';
 import { encode } from '../program/encode.js';
 import type { CodeTensor } from '../program/executor.js';
 import type { Program } from '../program/program.js';
