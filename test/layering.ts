@@ -56,7 +56,7 @@ export const native: Layering = {
   root: join(__dirname, '../native'),
   ranks: [
     // A view is a pointer and its sizes; isa/ opens and closes regions of one instruction set.
-    ['numeric', 'cpu', 'kernels/view', 'kernels/isa'],
+    ['numeric', 'cpu', 'memory', 'threads', 'kernels/isa'],
     ['program'],
     ['kernels'],
     ['exec'],

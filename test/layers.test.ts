@@ -60,7 +60,7 @@ test('an arrow upward is found, in every form of import', () => {
 
 test('an include upward is found, and a file with a place of its own', () => {
   const text =
-    '#include <vector>\n#include "kernels/view.h"\n  #include "kernels/conv/fast_conv.h"\n';
+    '#include <vector>\n#include "memory/view.h"\n  #include "kernels/conv/fast_conv.h"\n';
   expect(faults(native, arrowsFrom(native, 'program/example.h', text))).toEqual([
     'program/example.h names kernels',
   ]);

@@ -35,12 +35,6 @@ function layerTerms(
   });
 }
 
-/** Indices of the groups that a layer writes and reads; undefined where that value keeps its scale. */
-export interface Places {
-  readonly written: number | undefined;
-  readonly read: number | undefined;
-}
-
 function valueTerms(
   model: NoiseModel,
   groups: readonly ChannelGroup[],

@@ -2,7 +2,7 @@
 import type { LayerNoise } from '../noise/noise-model.js';
 import type { Term } from './clamp-mismatch.js';
 import type { NoiseOptions } from './noise-options.js';
-import type { Places } from './noise-terms.js';
+import type { Places } from './places.js';
 import { firstInputs, order, sidesOf } from './smooth-max.js';
 import { VisibleRows } from './visible-pairs.js';
 

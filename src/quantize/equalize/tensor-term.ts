@@ -2,7 +2,7 @@
 import type { LayerNoise } from '../noise/noise-model.js';
 import type { Term } from './clamp-mismatch.js';
 import type { NoiseOptions } from './noise-options.js';
-import type { Places } from './noise-terms.js';
+import type { Places } from './places.js';
 import { addTo, firstInputs, order, sideOf, sidesOf } from './smooth-max.js';
 import { VisiblePairs } from './visible-pairs.js';
 
