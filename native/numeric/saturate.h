@@ -31,6 +31,12 @@ constexpr int64_t wrap_to_bits(int64_t v, int bits) {
   return static_cast<int64_t>(static_cast<uint64_t>(v) << unused) >> unused;
 }
 
+// v * 2^n modulo 2^64; C++17 leaves << of a negative number undefined.
+constexpr int64_t shifted_left(int64_t v, int n) {
+  return static_cast<int64_t>(static_cast<uint64_t>(v) << n);
+}
+static_assert(shifted_left(-3, 4) == -48);
+
 constexpr int32_t saturate16(int32_t v) { return clamp_to(v, -32768, 32767); }
 
 static_assert(wrap_to_bits(0x8000, 16) == -0x8000 && wrap_to_bits(-0x8001, 16) == 0x7fff);

@@ -88,7 +88,7 @@ bool make_affine(int32_t multiplier, int shift, Rule rule, const Channel& channe
   if (preshift > 0 && magnitude(channel.range) > (INT32_MAX >> preshift)) return false;
   const int64_t addend = fixed_addend<int64_t>(1, 1, shift, rule);
   finish->multiplier = multiplier;
-  finish->addend = (addend + (int64_t{channel.zero_point} << shift)) << preshift;
+  finish->addend = shifted_left(addend + shifted_left(channel.zero_point, shift), preshift);
   finish->shift = shift + preshift - 32;
   finish->preshift = preshift;
   return true;
@@ -101,7 +101,7 @@ bool make_double_rounding(int32_t multiplier, int shift, const Channel& channel,
   if (shift < 31 || shift > 52 || magnitude(channel.range) > (INT32_MAX >> 1)) return false;
   const int64_t second = shift > 31 ? int64_t{1} << 31 : 0;
   finish->multiplier = multiplier;
-  finish->addend = (int64_t{1} << shift) + second + (int64_t{channel.zero_point} << (shift + 1));
+  finish->addend = (int64_t{1} << shift) + second + shifted_left(channel.zero_point, shift + 1);
   finish->shift = shift - 31;
   finish->sign = shift > 31 ? -1 : 0;
   return true;
@@ -117,7 +117,7 @@ bool make_high(int32_t multiplier, int shift, int64_t addend, int32_t prescale,
   if (magnitude(channel.range) > (INT32_MAX >> prescale)) return false;
   const int64_t scaled = addend << prescale;
   if (static_cast<uint32_t>(scaled) != 0) return false;
-  const int64_t r = (scaled >> 32) + (int64_t{channel.zero_point} << (total - 32));
+  const int64_t r = (scaled >> 32) + shifted_left(channel.zero_point, total - 32);
   if (r >= int64_t{1} << 30) return false;
   finish->multiplier = multiplier;
   finish->addend = r;
@@ -152,7 +152,7 @@ bool make_shift(int shift, Rule rule, const Channel& channel, ChannelFinish* fin
     return false;
   }
   const int64_t addend =
-      rounding_addend<int64_t>(1, shift, rule) + (int64_t{channel.zero_point} << shift);
+      rounding_addend<int64_t>(1, shift, rule) + shifted_left(channel.zero_point, shift);
   if (magnitude(channel.range) + addend > INT32_MAX) return false;
   finish->addend = addend;
   finish->shift = shift;
@@ -266,9 +266,10 @@ bool make_ladder(const program::StageThresholds& stage, size_t oc, int64_t offse
   finish->lo = static_cast<uint8_t>(clamp_to(least, lo, hi));
   finish->hi = static_cast<uint8_t>(clamp_to(least + ladder->steps, lo, hi));
   if (std::abs(least) >= 512) return finish->lo == finish->hi;  // constant
-  if (std::abs(ladder->addend + (least << ladder->shift)) >> 61 != 0) return false;
+  const int64_t addend = ladder->addend + shifted_left(least, ladder->shift);
+  if (std::abs(addend) >> 61 != 0) return false;
   finish->multiplier = ladder->multiplier;
-  finish->addend = ladder->addend + (least << ladder->shift);
+  finish->addend = addend;
   finish->shift = ladder->shift - 32;
   return true;
 }
