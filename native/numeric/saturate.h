@@ -42,6 +42,8 @@ constexpr int32_t saturate16(int32_t v) { return clamp_to(v, -32768, 32767); }
 static_assert(wrap_to_bits(0x8000, 16) == -0x8000 && wrap_to_bits(-0x8001, 16) == 0x7fff);
 static_assert(wrap_to_bits(INT64_MIN, 64) == INT64_MIN);
 static_assert(least_of_bits(64) == INT64_MIN && greatest_of_bits(16) == 32767);
+static_assert(fits_bits(32767, 16) && !fits_bits(32768, 16));
+static_assert(fits_bits(-32768, 16) && !fits_bits(-32769, 16));
 
 // Nearest integer, ties to even, saturated to +-2^62 (far outside every code, so a later clamp
 // gives what the exact value would). v is not NaN.

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Breaks the native code on purpose, one place at a time, and says which test notices.
 //
-//   node test/mutation/native.cjs [--only TEXT] [--json FILE]
+//   node test/mutation/native.cjs [--only TEXT] [--json FILE] [--after FILE]
 //
 // Each mutant of native-mutants.json replaces one line. It is built in a copy of the sources (build/mutation) and
 // runs against the kernel check tool, then GoogleTest, then, where neither noticed, jest's tests of the engine
 // and the solvers on an addon that holds it. A mutant with `equivalent` changes nothing that a test could
-// see; the reason stands there. Exits with 1 if any other mutant lives. Needs `npm ci`, GoogleTest and CMake.
+// see; the reason stands there. With `--after`, what an earlier run has killed is taken from its JSON. Exits with 1 if any other mutant lives. Needs `npm ci`, GoogleTest and CMake.
 const { spawnSync } = require('node:child_process');
 const { cpSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { join, resolve } = require('node:path');
 const { parseArgs } = require('node:util');
 
 const { values: options } = parseArgs({
-  options: { only: { type: 'string', default: '' }, json: { type: 'string' } },
+  options: {
+    only: { type: 'string', default: '' },
+    json: { type: 'string' },
+    after: { type: 'string' },
+  },
 });
 const root = join(__dirname, '../..');
 const copy = join(root, 'build', 'mutation');
@@ -97,12 +101,20 @@ function withMutant({ file, from, to }, action) {
   }
 }
 
+/** Tests only grow: what one of them noticed once is noticed again. */
+function killedBefore({ file, from, to }) {
+  if (options.after === undefined) return undefined;
+  const { results } = JSON.parse(readFileSync(options.after, 'utf8'));
+  const same = (one) => one.file === file && one.from === from && one.to === to;
+  return results.find(same)?.killedBy ?? undefined;
+}
+
 function main() {
   const mutants = JSON.parse(readFileSync(join(__dirname, 'native-mutants.json'), 'utf8'));
   const chosen = mutants.filter(({ file, from }) => `${file} ${from}`.includes(options.only));
   prepare();
   const results = chosen.map((mutant) => {
-    const killedBy = withMutant(mutant, noticedBy) ?? null;
+    const killedBy = killedBefore(mutant) ?? withMutant(mutant, noticedBy) ?? null;
     console.log(`${killedBy ?? 'LIVES'}  ${mutant.file}  ${mutant.from}  =>  ${mutant.to}`);
     return { ...mutant, killedBy };
   });

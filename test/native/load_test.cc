@@ -295,6 +295,12 @@ TEST(Load, RefusesBadAdds) {
          a.form = 3;
          a.weight_a = INT32_MAX;
        }},
+      {"weighted sum leaves 32 bits",  // downward only: each operand by itself stays inside
+       [](AddSpec& a) {
+         a.form = 3;
+         a.a.zero_point = a.b.zero_point = 127;
+         a.weight_a = a.weight_b = 5000000;
+       }},
       {"output must be s32",
        [](AddSpec& a) {
          a.form = 3;

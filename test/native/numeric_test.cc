@@ -308,4 +308,16 @@ TEST(Gemmlowp, ExpAndReciprocalApproximateTheRealFunctions) {
 }
 
 }  // namespace
+// Some of test/golden/gemmlowp/fixed-point.json, which gemmlowp itself computed: odd arguments,
+// whose half sum rounds, and arguments of every size.
+TEST(Gemmlowp, ReciprocalIsGemmlowpsToTheBit) {
+  constexpr int32_t pairs[][2] = {{1467331717, 1275773606}, {1051335129, 1441684050},
+                                  {1841043537, 1156237828}, {163764177, 1995323034},
+                                  {2111423067, 1082833298}, {506969141, 1737339624},
+                                  {1645016703, 1216001478}, {1272798991, 1348334778}};
+  for (const auto& [a, reciprocal] : pairs) {
+    EXPECT_EQ(gemmlowp::one_over_one_plus_x(a), reciprocal) << a;
+  }
+}
+
 }  // namespace lastbit
