@@ -11,8 +11,7 @@ import { fingerprint } from './diff-ingredients.js';
 import { causeOf, chainRoute, routeOf, type Cause, type Route } from './diff-routes.js';
 import { matchOps } from './match-ops.js';
 
-export type { CodeDifference } from './diff-counts.js';
-export type { Cause, CauseStep } from './diff-routes.js';
+export type { CauseStep } from './diff-routes.js';
 
 /** One layer under another target than the reference. */
 export interface TargetDifference {

@@ -2,24 +2,11 @@
 export { movedChannels } from './channel-factors.js';
 export type { ChannelFactors } from './channel-factors.js';
 export { openComparison } from './compare-layers.js';
-export type {
-  CompareOptions,
-  LayerComparer,
-  LayerComparison,
-  OpenedProgram,
-} from './compare-layers.js';
+export type { LayerComparer, LayerComparison, OpenedProgram } from './compare-layers.js';
 export { sizeOfGraph, sizeOfProgram, sizeOfQuantGraph } from './count-macs.js';
 export type { NetworkSize } from './count-macs.js';
 export { TargetDiff } from './diff-layers.js';
-export type {
-  Cause,
-  CauseStep,
-  CodeDifference,
-  LayerDifference,
-  TargetDifference,
-} from './diff-layers.js';
-export { stepsBetween } from './diff-steps.js';
-export type { Ingredient, Step } from './diff-ingredients.js';
+export type { CauseStep, LayerDifference, TargetDifference } from './diff-layers.js';
 export {
   distributionNeeds,
   distributionsOf,
@@ -31,12 +18,10 @@ export type {
   Finding,
   KindSummary,
   LayerDistribution,
-  LayerKind,
 } from './distributions/index.js';
 export { explainTrap } from './explain-trap.js';
 export type { TrapOperands } from './explain-trap.js';
 export { matchDump } from './match-dump.js';
-export type { Dump, DumpLayout, DumpMatch, DumpPosition } from './match-dump.js';
+export type { Dump, DumpMatch } from './match-dump.js';
 export { ErrorSums, cosine, errorOf, sqnrDb } from './error-sums.js';
-export type { TensorError } from './error-sums.js';
 export { SaturationCount } from './saturation.js';

@@ -10,9 +10,9 @@ export interface Dump {
   readonly values: ArrayLike<number>;
 }
 
-export type DumpLayout = 'NHWC' | 'NCHW';
+type DumpLayout = 'NHWC' | 'NCHW';
 
-export interface DumpPosition {
+interface DumpPosition {
   readonly y: number;
   readonly x: number;
   readonly channel: number;

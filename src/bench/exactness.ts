@@ -15,7 +15,7 @@ export interface Exactness {
   readonly first?: { readonly tensor: string; readonly element: number };
 }
 
-export const nothingCompared: Exactness = { compared: 0, differing: 0 };
+const nothingCompared: Exactness = { compared: 0, differing: 0 };
 
 /** Sums of two comparisons; the first difference found stays. */
 export function together(a: Exactness, b: Exactness): Exactness {

@@ -162,7 +162,7 @@ async function openForm(
 }
 
 /** Index of the maximum, the lowest of several. */
-export function argmax(values: ArrayLike<number>): number {
+function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i += 1) if (values[i]! > values[best]!) best = i;
   return best;

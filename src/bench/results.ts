@@ -3,11 +3,9 @@
 import type { BenchDocument, TimedPeer } from './document.js';
 
 /** What issue and README ask of a case: minimal ratios, by the peer's name. */
-export type RatioGoals = Readonly<
-  Record<string, { readonly must?: number; readonly goal?: number }>
->;
+type RatioGoals = Readonly<Record<string, { readonly must?: number; readonly goal?: number }>>;
 
-export interface CaseResult {
+interface CaseResult {
   readonly name: string;
   readonly goals?: RatioGoals;
   readonly document: BenchDocument;

@@ -81,7 +81,7 @@ export async function collect(
 }
 
 /** A calibration set of fewer images than this is reported as too small. */
-export const fewSamples = 8;
+const fewSamples = 8;
 
 /** Warnings about a calibration set that can be used, but should not be trusted. */
 export function sampleWarnings(samples: SampleSource): string[] {

@@ -82,7 +82,7 @@ export function resolveOptions(command: CommandSpec, given: RawValues): RawValue
 }
 
 /** `labelOffset` to `--label-offset`. */
-export function flagOf(name: string): string {
+function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 

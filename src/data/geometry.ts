@@ -5,13 +5,11 @@ import type { Preset } from './presets.js';
 import type { Size } from './resize.js';
 import { centre, crop, resizeBilinear } from './resize.js';
 
-export const geometryChoices = ['auto', 'preset', 'crop', 'stretch'] as const;
-
 /**
  * `auto`: the centre without resizing where the image is hardly larger than the network's input,
  * else the preset's; `crop`: always the centre; `stretch`: the whole image, resized.
  */
-export type GeometryChoice = (typeof geometryChoices)[number];
+export type GeometryChoice = 'auto' | 'preset' | 'crop' | 'stretch';
 
 /** An image at the network's size, and in words how it came there. */
 export interface Fitted {

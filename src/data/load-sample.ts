@@ -53,7 +53,7 @@ export async function loadSample(
 }
 
 /** A sample from an array that is already in memory, [H, W, C], [C, H, W] or with a leading 1. */
-export function fromArray(
+function fromArray(
   array: NpyArray,
   options: LoadOptions,
   name: string,
@@ -240,7 +240,7 @@ function readBytes(file: string): Uint8Array {
 }
 
 /** NHWC to NCHW. */
-export function toNchw<T extends Float32Array | Uint8Array>(data: T, channels: number): T {
+function toNchw<T extends Float32Array | Uint8Array>(data: T, channels: number): T {
   const area = data.length / channels;
   const moved = data.slice() as T;
   for (let i = 0; i < area; i++) {
@@ -250,7 +250,7 @@ export function toNchw<T extends Float32Array | Uint8Array>(data: T, channels: n
 }
 
 /** NCHW to NHWC. */
-export function toNhwc<T extends Float32Array | Uint8Array | Int8Array | Int16Array | Int32Array>(
+function toNhwc<T extends Float32Array | Uint8Array | Int8Array | Int16Array | Int32Array>(
   data: T,
   channels: number,
 ): T {

@@ -4,7 +4,7 @@ import { ModelError } from '../errors.js';
 
 export type NpyDType = 'f32' | 'f64' | 'u8' | 's8' | 'u16' | 's16' | 's32' | 's64';
 
-export type NpyData =
+type NpyData =
   | Float32Array
   | Float64Array
   | Uint8Array

@@ -4,9 +4,7 @@
 // the last bit of them.
 import { ModelError, UsageError } from '../errors.js';
 
-export const presetNames = ['tf', 'torchvision', 'unit', 'none'] as const;
-
-export type PresetName = (typeof presetNames)[number];
+type PresetName = 'tf' | 'torchvision' | 'unit' | 'none';
 
 export interface Preset {
   readonly name: PresetName;
@@ -21,7 +19,7 @@ export interface Preset {
   readonly channels?: number;
 }
 
-export type PresetGeometry =
+type PresetGeometry =
   /** The middle `fraction` of each side, resized to the network's size. */
   | { readonly kind: 'fraction'; readonly fraction: number }
   /** The shorter side resized to the network's times `ratio`, then the centre. */

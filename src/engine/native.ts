@@ -36,7 +36,7 @@ export interface NativeTensor {
   readonly scale: number;
 }
 
-export interface NativeOp {
+interface NativeOp {
   readonly name: string;
   readonly opcode: number;
   readonly output: number;

@@ -107,7 +107,7 @@ export class Steps {
 }
 
 /** Of a constant with an entry for all channels or one for each. */
-export function channelShape(entries: number): readonly number[] {
+function channelShape(entries: number): readonly number[] {
   return entries === 1 ? [] : [1, entries, 1, 1];
 }
 

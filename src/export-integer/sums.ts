@@ -97,7 +97,7 @@ function requireInt32(steps: Steps, { bytes, zeroPoint }: ByteArray, perChannel:
 }
 
 /** What the sums of each channel can be, for all images. */
-export function sumBounds(input: CodesTensor, zeroPoint: number, weights: Weights): Bounds {
+function sumBounds(input: CodesTensor, zeroPoint: number, weights: Weights): Bounds {
   const [lo, hi] = codeLimits(input.dtype).map((code) => code - zeroPoint) as [number, number];
   const perChannel = weights.values.length / weights.channels;
   return Array.from({ length: weights.channels }, (_, o): Interval => {

@@ -20,14 +20,12 @@ import type {
   ConcatOp,
   Op,
   PadOp,
-  Pair,
   Program,
   ProgramTensor,
   SoftmaxForm,
   SoftmaxOp,
   SpliceOp,
 } from './program.js';
-import { windowOutput, type WindowShape } from './window.js';
 
 const maxCodes = 2 ** 28;
 /** What a softmax's table and output scale may hold; the first entry is no less. */
@@ -239,9 +237,4 @@ function checkSplice({ period, from }: SpliceOp, context: Context): void {
   }
   place.integer(period, [2, size(output)], 'the period');
   place.integer(from, [1, period - 1], 'the first code of the second input');
-}
-
-/** Height and width that an operation's window gives; for makers of programs. */
-export function outputSize(window: WindowShape, { height, width }: ProgramTensor): Pair {
-  return windowOutput(window, height, width);
 }

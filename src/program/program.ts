@@ -221,7 +221,7 @@ export interface PadOp extends OpBase {
 }
 
 /** Same codes in the same NHWC order, another shape. */
-export interface ReshapeOp extends OpBase {
+interface ReshapeOp extends OpBase {
   readonly op: 'reshape';
 }
 

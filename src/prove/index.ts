@@ -2,6 +2,5 @@
 export { codeIntervals } from './intervals.js';
 export type { Interval } from './intervals.js';
 export { sumBounds } from './conv-bounds.js';
-export type { Extreme, SumBounds } from './conv-bounds.js';
 export { bitsFor, prove } from './prove.js';
 export type { Certificate, LayerProof } from './prove.js';

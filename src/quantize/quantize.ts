@@ -19,7 +19,7 @@ import type { Context, LayerFigures, State } from './schedule/step.js';
 import { steps } from './steps.js';
 
 /** What one step of the recipe did. */
-export interface StepReport {
+interface StepReport {
   readonly name: string;
   /** One line for people: what changed, with figures. */
   readonly changed: string;
@@ -28,7 +28,7 @@ export interface StepReport {
 }
 
 /** How far a step is: `done` of `total` images, layers or passes. */
-export interface Progress {
+interface Progress {
   readonly step: string;
   readonly done: number;
   readonly total: number;

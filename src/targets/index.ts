@@ -24,7 +24,7 @@ import { q31PerChannel, tflm, tflmSingle } from './tflm.js';
 import { tosaDouble, tosaSingle } from './tosa.js';
 import { xnnpack, xnnpackRndnu } from './xnnpack.js';
 
-export type { TargetConstraints, TargetSpec } from './target.js';
+export type { TargetSpec } from './target.js';
 
 /** Every profile, the common ones first. A new one is a data file and a line here. */
 export const allTargets: readonly TargetSpec[] = [

@@ -163,7 +163,7 @@ export interface Recipe {
  * What a kernel does otherwise with the codes that fill no vector: the last of a pixel's channels,
  * or, in a change of scale, of the image.
  */
-export interface Rest {
+interface Rest {
   /** Codes of a vector. */
   readonly vector: number;
   readonly code: ScaleCode;

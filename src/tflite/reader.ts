@@ -5,7 +5,7 @@ import { ModelError } from '../errors.js';
 import { FlatFile, type FlatTable } from './flat-table.js';
 import { operatorName } from './operator-names.js';
 
-export type TfliteType = 'f32' | 'f16' | 's32' | 'u8' | 's64' | 's16' | 's8' | 's4' | 'bool';
+type TfliteType = 'f32' | 'f16' | 's32' | 'u8' | 's64' | 's16' | 's8' | 's4' | 'bool';
 
 /** enum TensorType; the rest has no place in a quantized classifier. */
 const types: Readonly<Record<number, TfliteType>> = {
@@ -32,7 +32,7 @@ const bitsOf: Readonly<Record<TfliteType, number>> = {
   bool: 8,
 };
 
-export interface TfliteQuantization {
+interface TfliteQuantization {
   readonly scales: readonly number[];
   readonly zeroPoints: readonly number[];
   /** The dimension of several scales. */

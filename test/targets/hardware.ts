@@ -35,7 +35,7 @@ function nvdlaScale(factor: number, shift: number): number {
   return Math.trunc(2 ** shift * factor);
 }
 
-export function nvdlaShift(largest: number): number {
+function nvdlaShift(largest: number): number {
   let digits = 0;
   while (2 ** digits <= largest) digits++;
   while (2 ** (digits - 1) > largest) digits--;

@@ -130,7 +130,7 @@ function poolGraph(golden: Golden): QuantGraph {
 }
 
 /** What a profile makes of a golden's input, and what the real thing made of it; NHWC. */
-export function runGolden(golden: Golden, target = golden.target): { got: Codes; expected: Codes } {
+function runGolden(golden: Golden, target = golden.target): { got: Codes; expected: Codes } {
   const graph =
     golden.op === 'conv'
       ? convGraph(golden)

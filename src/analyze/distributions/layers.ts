@@ -11,10 +11,10 @@ import { meanOf, medianOf } from './spread.js';
 import { weightDistribution, type WeightDistribution } from './weights.js';
 
 /** `convolution` with several taps over all channels; `dense` on a single position. */
-export type LayerKind = 'convolution' | 'depthwise' | 'pointwise' | 'dense' | 'addition' | 'other';
+type LayerKind = 'convolution' | 'depthwise' | 'pointwise' | 'dense' | 'addition' | 'other';
 
 /** What the batch norm that was folded into a layer did to its weights. */
-export interface NormalizationFacts {
+interface NormalizationFacts {
   /** Channels whose running variance is next to nothing: Sheng et al. 2018. */
   readonly zeroVariance: number;
   /** Largest |alpha| = |gamma| / sqrt(variance + epsilon) / the layer's median one. */
@@ -22,7 +22,7 @@ export interface NormalizationFacts {
 }
 
 /** Share of the modelled noise of the scores, %, with one weight scale a tensor and with one a channel. */
-export interface NoisePercent {
+interface NoisePercent {
   readonly perTensor: number;
   readonly perChannel: number;
 }
@@ -109,7 +109,7 @@ export function distributionsOf(graph: Graph, statistics?: Statistics): Distribu
 }
 
 /** Whether a node's codes are its own; the others hand on those of their input. */
-export function rounds({ op }: Node): boolean {
+function rounds({ op }: Node): boolean {
   return !copying.has(op);
 }
 

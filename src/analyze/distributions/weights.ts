@@ -11,7 +11,7 @@ import { sqnrDb } from '../error-sums.js';
 import { endsOf, medianOf, spreadOf, type Spread } from './spread.js';
 
 /** What 8 bits leave of a layer's weights. */
-export interface RoundedWeightFacts {
+interface RoundedWeightFacts {
   /** SQNR of the output channel in the middle, dB: half of them are no better; infinite where nothing is lost. Channels of zeros do not count. */
   readonly medianChannelDb?: number;
   /** Channels that are not zero and become zero. */

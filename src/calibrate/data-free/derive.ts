@@ -11,7 +11,7 @@ import { channelMeans } from './means.js';
 import { below, channelOf, extremes, insideShare, type ChannelDistribution } from './normal.js';
 
 /** Stands for a number of values wherever a statistic counts them. */
-export const nominalCount = 2 ** 20;
+const nominalCount = 2 ** 20;
 
 /**
  * What `collect` would find, without images: from the batch norms that were folded into the

@@ -89,7 +89,7 @@ function overTaps(
 }
 
 /** Share of the output positions at which each tap lies inside the input, [KH * KW]. */
-export function tapShares(conv: ConvNode, inputShape: Shape, outputShape: Shape): Float64Array {
+function tapShares(conv: ConvNode, inputShape: Shape, outputShape: Shape): Float64Array {
   const [, , height = 1, width = 1] = inputShape;
   const [, , outHeight = 1, outWidth = 1] = outputShape;
   const [top, left] = conv.pads;

@@ -17,7 +17,7 @@ const layerLists = [
 ] as const;
 
 /** A field of a layer that says what its operators do not. */
-export type LayerMark = (typeof layerLists)[number]['mark'];
+type LayerMark = (typeof layerLists)[number]['mark'];
 
 const origins: readonly QuantGraph['origin'][] = ['lastbit', 'qdq', 'qop', 'tflite'];
 

@@ -5,7 +5,7 @@
 import { LimitError, ModelError } from '../../errors.js';
 
 /** Bounds of what a file may hold; generous for networks, small enough for memory. */
-export interface ScanLimits {
+interface ScanLimits {
   /** Messages within messages. */
   readonly depth: number;
   /** Messages in all; one costs some hundred bytes once decoded. */
@@ -14,7 +14,7 @@ export interface ScanLimits {
   readonly integers: number;
 }
 
-export const defaultScanLimits: ScanLimits = { depth: 64, messages: 2e6, integers: 3e7 };
+const defaultScanLimits: ScanLimits = { depth: 64, messages: 2e6, integers: 3e7 };
 
 /**
  * What a field holds: one integer, packed or repeated integers, a float, packed or repeated

@@ -11,7 +11,7 @@ import { prescan } from './prescan.js';
 /** A 64-bit integer as the library gives it. */
 export type Int64 = number | { toNumber(): number };
 
-export interface EntryMessage {
+interface EntryMessage {
   key?: string | null;
   value?: string | null;
 }
@@ -43,7 +43,7 @@ export interface AttributeMessage {
   strings?: Uint8Array[] | null;
 }
 
-export interface NodeMessage {
+interface NodeMessage {
   name?: string | null;
   opType?: string | null;
   domain?: string | null;

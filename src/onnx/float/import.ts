@@ -21,7 +21,7 @@ import { Unsupported, type UnsupportedNode, nameOf, problemsError } from './prob
 import { checkWeights } from './weights.js';
 
 /** Operator set versions whose operators are known here. */
-export const supportedOpsets = { min: 7, max: 24 } as const;
+const supportedOpsets = { min: 7, max: 24 } as const;
 
 /**
  * Imports a float model. Sizes that the file leaves open are taken as 1 where they are the batch.

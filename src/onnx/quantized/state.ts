@@ -5,7 +5,6 @@ import type { Clamp, Shape } from '../../graph/graph.js';
 import { QuantAssembly } from '../../graph/quant-assembly.js';
 import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
-import { bitsOfType } from '../../numeric/code-types.js';
 import { type FileFacts, withMarks } from '../file/metadata.js';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../file/model.js';
 import { sameClamp } from './clamp-bounds.js';
@@ -256,7 +255,7 @@ const clampingOps: ReadonlySet<QuantNode['op']> = new Set([
 ]);
 
 /** How errors call a node. */
-export function describe(node: OnnxNode): string {
+function describe(node: OnnxNode): string {
   return `node "${node.name === '' ? (node.outputs[0] ?? '') : node.name}" (${node.op})`;
 }
 
@@ -265,9 +264,4 @@ export const wayOut =
 
 function unquantized(reader: OnnxNode): string {
   return `its result reaches ${describe(reader)} without QuantizeLinear/DequantizeLinear, so it would run in float between integer layers; ${wayOut}`;
-}
-
-/** Bits of a storage type, for quantizations read from operators. */
-export function fullBits(dtype: QuantValue['dtype']): number {
-  return bitsOfType[dtype];
 }

@@ -21,7 +21,7 @@ export function writeQdq(graph: QuantGraph): Uint8Array {
 }
 
 /** The model that {@link writeQdq} encodes. */
-export function toQdqModel(graph: QuantGraph): OnnxModel {
+function toQdqModel(graph: QuantGraph): OnnxModel {
   return buildModel(graph, (writer, node) => {
     const value = writeFloatLayer(writer, node);
     dequantize(writer, value.name);

@@ -125,7 +125,7 @@ function quantConv(node: ConvNode, layer: QuantizedLayer): QuantConv {
 }
 
 /** A clamp that is the same in all channels becomes one for the tensor. */
-export function withClamp(clamp: Clamp | undefined): { clamp?: Clamp } {
+function withClamp(clamp: Clamp | undefined): { clamp?: Clamp } {
   if (clamp === undefined) return {};
   return { clamp: { lo: collapse(clamp.lo), hi: collapse(clamp.hi) } };
 }

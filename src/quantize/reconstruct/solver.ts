@@ -4,7 +4,7 @@ import type { OpenGramSum } from '../../calibrate/gram.js';
 /** How integer weights are searched for. */
 export const roundingMethods = ['nearest', 'descent', 'gptq', 'adaround'] as const;
 /** One of `roundingMethods`. */
-export type RoundingMethod = (typeof roundingMethods)[number];
+type RoundingMethod = (typeof roundingMethods)[number];
 
 /** The integer weights of one layer, to be chosen. */
 export interface RoundingProblem {

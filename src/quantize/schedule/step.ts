@@ -47,7 +47,7 @@ export type LayerFigures = { readonly layer: string } & Readonly<
 >;
 
 /** What a step did. */
-export interface Outcome {
+interface Outcome {
   /** The parts of the state that changed. */
   readonly state: Partial<State>;
   /** One line for people: what changed, with figures. */

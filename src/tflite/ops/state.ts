@@ -295,7 +295,7 @@ function negative<C extends Pick<QuantValue, 'dtype' | 'zeroPoint'> & { codes: r
 }
 
 /** [1,H,W,C] -> [1,C,H,W]; vectors and scalars -> [1,C]. */
-export function toChannelsFirst(shape: Shape): Shape | undefined {
+function toChannelsFirst(shape: Shape): Shape | undefined {
   if (shape.length === 4 && shape[0] === 1) return [1, shape[3]!, shape[1]!, shape[2]!];
   if (shape.length === 0) return [1, 1];
   const long = shape.length === 1 ? shape : shape.slice(1);

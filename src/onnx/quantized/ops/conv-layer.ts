@@ -2,7 +2,6 @@
 // Convolutions and fully connected layers, however the file spells them.
 import type { Shape } from '../../../graph/graph.js';
 import type { QuantValue, QuantWeight } from '../../../graph/quant-graph.js';
-import { windowPositions } from '../../../graph/window.js';
 import { clampInteger, codeLimits } from '../../../numeric/code-types.js';
 import { roundHalfEven } from '../../../numeric/round.js';
 import type { OnnxNode } from '../../file/model.js';
@@ -174,21 +173,6 @@ export function biasCodes(
 
 function saturate(x: number): number {
   return clampInteger(x, ...codeLimits('s32'));
-}
-
-/** [1,O,H,W] of a convolution, or undefined where its window does not fit. */
-export function convShape(input: Shape, conv: ConvLayer): Shape | undefined {
-  const [height, width] = [0, 1].map((axis) =>
-    windowPositions(
-      input[axis + 2]!,
-      conv.kernel[axis]!,
-      conv.strides[axis]!,
-      conv.dilations[axis]!,
-      conv.pads[axis]!,
-      conv.pads[axis + 2]!,
-    ),
-  ) as [number, number];
-  return height > 0 && width > 0 ? [1, conv.weight.shape[0]!, height, width] : undefined;
 }
 
 /** Makes the output of `node` a pending convolution. */
