@@ -53,6 +53,14 @@ describe('float32', () => {
     expect(fmaF32(a, a, -(1 + 2 ** -22))).toBe(2 ** -46);
   });
 
+  test('fma is right where the product lies on a tie and the sum is too small for a double', () => {
+    // 3 * 5592407 = 2^24 + 5, half way between two f32; what c adds is less than half a unit of the double.
+    const [a, b] = [3, 5592407 * 2 ** -24];
+    expect(fmaF32(a, b, 2 ** -60)).toBe(1 + 3 * 2 ** -23);
+    expect(fmaF32(a, b, -(2 ** -60))).toBe(1 + 2 * 2 ** -23);
+    expect(fmaF32(-a, b, 2 ** -60)).toBe(-(1 + 2 * 2 ** -23));
+  });
+
   test('fma is right where a double sum rounds onto a tie', () => {
     // a * b = 2^-24 - 2^-54: just below the tie, and the double sum drops the 2^-54.
     const [a, b, c] = [2 ** -12 * (1 + 2 ** -15), 2 ** -12 * (1 - 2 ** -15), 1 + 2 ** -23] as const;

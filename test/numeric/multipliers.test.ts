@@ -52,6 +52,7 @@ test('products are formed as the target forms them', () => {
     scaleProduct(form, si, sw, so),
   );
   expect(f64).toBe((si * sw) / so);
+  expect(mixed).toBe(Math.fround(si * sw) / so);
   expect(mixed).not.toBe(f64);
   expect(f32).toBe(Math.fround(f32!));
   expect(Math.abs(f32! / f64! - 1)).toBeLessThan(2 ** -22);
