@@ -96,6 +96,20 @@ test('continues after a crash and ends as if nothing had happened', async () => 
   expect(() => open(true)).toThrow('[bad-progress]');
 });
 
+test('progress ends before the first image that failed, be it the very first', async () => {
+  const open = () => openProgress(folder, {}, source(6), { resume: true, overwrite: false });
+  const progress = open();
+  const failing: Predict = async (sample) => {
+    if (sample.name !== 'image 0') return predict(sample);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    throw new Error('power cut');
+  };
+  const run = evaluate({ samples: source(6), quantized: [failing, failing], progress });
+  await expect(run).rejects.toThrow('power cut');
+  progress.close();
+  expect(open().done).toEqual([]);
+});
+
 test('resumes with fewer images than were done', async () => {
   const run = async (count: number) => {
     const samples = source(count);

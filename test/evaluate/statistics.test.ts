@@ -102,6 +102,9 @@ describe('paired95', () => {
     // By hand: (4.5 - 10.5) / 652 -+ 1.959964 sqrt(15 - 36 / 652) / 652.
     expect(loss.ci95[0]).toBeCloseTo(-2.0823, 3);
     expect(loss.ci95[1]).toBeCloseTo(0.2419, 3);
+    // (10.5 - 0.5) / 12 + 1.96 sqrt(11 - 100 / 12) / 12 is more than 1.
+    expect(paired95(10, 0, 10).ci95[1]).toBe(100);
+    expect(paired95(0, 10, 10).ci95[0]).toBe(-100);
     const equal = paired95(0, 0, 10);
     expect(equal).toMatchObject({ delta: 0, pValue: 1 });
     expect(equal.ci95[0]).toBeLessThan(0);
