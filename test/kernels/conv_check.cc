@@ -271,7 +271,7 @@ void choose_accumulator(Noise& noise, Case* c) {
     a.products = program::Products::sat_pairs16;
     c->conv.weight_zero_points.assign(c->conv.weight_zero_points.size(), 0);
     if (noise.chance(80)) return;
-    a.bits = noise.pick({24, 28, 32, 40});
+    a.bits = noise.pick({18, 24, 28, 32, 40});
     a.overflow = noise.pick({program::Overflow::saturate, program::Overflow::wrap});
     return;
   }
