@@ -49,6 +49,10 @@ async function distances(name: string, file: string): Promise<readonly number[]>
 
 const cases: readonly [name: string, file: string, target: string, steps: number][] = [
   ['b02-uint8-input', 'model.tflite', 'tflm@2026.10', 0],
+  ['b03-qcdq', 'model.onnx', 'onnxruntime@1.30', 0],
+  ['b04-dq-transpose', 'model.onnx', 'onnxruntime@1.30', 0],
+  ['b06-qat-batchnorm', 'model.onnx', 'onnxruntime@1.30', 1],
+  ['b20-fp16-qdq', 'model.onnx', 'onnxruntime@1.30', 1],
   ['b24-w4a8', 'model.onnx', 'tflm@2026.10', 1],
 ];
 

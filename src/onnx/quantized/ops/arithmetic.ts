@@ -5,6 +5,7 @@ import { constantLike } from '../../../graph/quant-constant.js';
 import type { QuantValue } from '../../../graph/quant-graph.js';
 import type { OnnxNode } from '../../file/model.js';
 import { intOf } from '../attributes.js';
+import { isFloatType } from '../float-types.js';
 import { takeHeadCast, takeHeadStep } from '../input-head.js';
 import type { ConstantCodes } from '../known.js';
 import { perChannel } from '../per-channel.js';
@@ -244,9 +245,13 @@ export const cast: ReadOperator = (state, node) => {
   const known = state.get(node, 0);
   const output = node.outputs[0]!;
   const to = intOf(node, 'to', 0);
-  if (takeHeadCast(state, node, to === 1)) return;
+  if (takeHeadCast(state, node, to)) return;
+  if (isFloatType(to) && (known.kind === 'real' || known.kind === 'pending')) {
+    state.set(output, known);
+    return;
+  }
   // TensorProto.DataType: 1 is float32, 6 is int32.
-  if (known.kind === 'sums' && to === 1) {
+  if (known.kind === 'sums' && isFloatType(to)) {
     state.set(output, known);
     return;
   }

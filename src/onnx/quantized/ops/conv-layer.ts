@@ -172,7 +172,8 @@ export function biasCodes(
   });
 }
 
-function saturate(x: number): number {
+/** An integer within 32 bits. */
+export function saturate(x: number): number {
   return clampInteger(x, ...codeLimits('s32'));
 }
 
