@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small files of kinds that people have, run as the command line does without --target, against what
 // another runtime gave for them. Each folder's README says which.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 import { readNpy } from '../../src/data/npy.js';
+import { convertModel } from '../../src/pipeline/convert.js';
 import { inspectModel } from '../../src/pipeline/inspect.js';
 import { programOf } from '../../src/pipeline/choose-program.js';
 import { loadQuantizedModel } from '../../src/pipeline/load-model.js';
+import { runModel } from '../../src/pipeline/run.js';
 import { quantizeInput } from '../../src/program/input.js';
 import { interpret } from '../../src/program/interpret.js';
 import type { Codes } from '../../src/numeric/code-types.js';
@@ -60,4 +63,18 @@ test.each(cases)('%s', async (name, file, target, steps) => {
   expect(Math.max(...(await distances(name, file)))).toBeLessThanOrEqual(steps);
   const { quantization } = await inspectModel({ model: join(folder, name, file) });
   expect(quantization.target).toBe(target);
+});
+
+test('b08-bias-overflow: run, inspect and convert say what is lost', async () => {
+  const model = join(folder, 'b08-bias-overflow/model.onnx');
+  const output = join(mkdtempSync(join(tmpdir(), 'lastbit-')), 'out.onnx');
+  const documents = [
+    await runModel({ model, input: join(folder, 'b08-bias-overflow/input.npy') }),
+    await inspectModel({ model }),
+    await convertModel({ model, output }),
+  ];
+  for (const { notes } of documents) {
+    expect(notes.join()).toMatch(/saturate: "node_14" channel 3: 2 becomes 0\.0000699, 2 is lost/);
+  }
+  rmSync(dirname(output), { recursive: true });
 });

@@ -16,7 +16,7 @@ import { widened } from './float-types.js';
 import { foldNode } from './fold.js';
 import { hoistTranspose } from './hoist-transpose.js';
 import { normsNote } from './ops/batch-norm.js';
-import { floatWeights } from './ops/conv-layer.js';
+import { biasNote, floatWeights } from './ops/conv-layer.js';
 import { integerOperators, operators } from './ops/index.js';
 import { ImportState, wayOut } from './state.js';
 import { gridOf } from './weight-grid.js';
@@ -58,6 +58,7 @@ export function importQuantized(file: OnnxModel): QuantGraph {
   readInput(state);
   for (const node of model.graph.nodes) readNode(state, node);
   if (state.foldedNorms.length > 0) state.note(normsNote(state.foldedNorms));
+  if (state.biasLosses.length > 0) state.note(biasNote(state.biasLosses));
   const outputs = state.problems.any
     ? []
     : model.graph.outputs.map((out) => readOutput(state, out));

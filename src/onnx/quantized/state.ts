@@ -11,7 +11,7 @@ import type { OnnxModel, OnnxNode, OnnxTensor } from '../file/model.js';
 import { sameClamp } from './clamp-bounds.js';
 import { realsOf } from './code-constants.js';
 import { widened } from './float-types.js';
-import type { Known, Pending, Quantization } from './known.js';
+import type { BiasLoss, Known, Pending, Quantization } from './known.js';
 
 /** Reads one operator: sets what is known of its outputs, or reports why it cannot. */
 export type ReadOperator = (state: ImportState, node: OnnxNode) => void;
@@ -19,6 +19,8 @@ export type ReadOperator = (state: ImportState, node: OnnxNode) => void;
 export class ImportState extends QuantAssembly {
   /** Name of the network's input. */
   input = '';
+  /** Layers whose biases saturated. */
+  readonly biasLosses: { readonly layer: string; readonly losses: readonly BiasLoss[] }[] = [];
   /** Convolutions that a batch norm was folded into. */
   readonly foldedNorms: string[] = [];
   private readonly known = new Map<string, Known>();

@@ -322,3 +322,35 @@ describe('batch norms', () => {
     expect(() => importQuantized(b.model())).toThrow(/float-layer.*other readers/);
   });
 });
+
+describe('biases beyond 32 bits', () => {
+  const saturating = (asAdd: boolean) => {
+    const b = new ModelBuilder([1, 2, 4, 4]);
+    const input = b.pair('x', 0.5, 128);
+    b.constant('wq', 's8', [3, 2, 1, 1], new Int8Array(6).fill(1));
+    b.constant('ws', 'f32', [3], Float32Array.of(0.1, 1e-9, 1e-10));
+    b.node('DequantizeLinear', ['wq', 'ws'], 'w', { axis: int(0) });
+    const bias = b.constant('b', 'f32', asAdd ? [1, 3, 1, 1] : [3], Float32Array.of(1, 2, -0.25));
+    b.node('Conv', asAdd ? [input, 'w'] : [input, 'w', bias], asAdd ? 'c' : 'y');
+    if (asAdd) b.node('Add', ['c', bias], 'y');
+    b.outputs = [b.pair('y', 0.1, 3)];
+    return importQuantized(b.model());
+  };
+
+  test.each([
+    [false, 'y:Conv'],
+    [true, 'y:Add'],
+  ])('are named with channel and loss (in an Add: %s)', (asAdd, layer) => {
+    const graph = saturating(asAdd);
+    expect([...convOf(graph).bias!]).toEqual([20, 2 ** 31 - 1, -(2 ** 31)]);
+    const note = graph.notes!.join();
+    expect(note).toContain(`"${layer}" channel 1 (and 1 more): 2 becomes 1.07, 0.926 is lost`);
+    expect(note).toMatch(/larger weight scale/);
+  });
+
+  test('nothing is said of biases that fit', () => {
+    expect(importQuantized(image((b) => dequantized(b, [4, 2, 1, 1])).model()).notes).toBe(
+      undefined,
+    );
+  });
+});

@@ -11,7 +11,7 @@ import type { ConstantCodes } from '../known.js';
 import { perChannel } from '../per-channel.js';
 import { type ReadOperator, type ImportState, wayOut } from '../state.js';
 import { takeAffine } from './affine.js';
-import { biasCodes, convPending } from './conv-layer.js';
+import { biasCodes, convPending, saturatedBias } from './conv-layer.js';
 import { pendUnary } from './unary.js';
 
 export const add: ReadOperator = (state, node) => {
@@ -50,8 +50,10 @@ function addBias(state: ImportState, node: OnnxNode): boolean {
   ) {
     return false;
   }
-  const bias = biasCodes(other, state.value(conv.inputs[0]!).scale, conv.weight);
-  if (bias === undefined) return false;
+  const input = state.value(conv.inputs[0]!);
+  const codes = biasCodes(other, input.scale, conv.weight);
+  if (codes === undefined) return false;
+  const bias = saturatedBias(state, node, input, conv.weight, codes);
   state.pend(node, convPending(state, { ...conv, bias }, shape));
   return true;
 }
