@@ -98,7 +98,7 @@ const mean = z.discriminatedUnion('kind', [
   }),
   object({ kind: z.literal('dpuTable'), rule: plain }),
   object({ kind: z.literal('f32Inverse'), rule: floatRule }),
-  object({ kind: z.literal('f32Window') }),
+  object({ kind: z.literal('f32Window'), wholeImage: z.literal('globalPool').optional() }),
 ]);
 
 const rest = object({ vector: whole(2, 64), code }).optional();
