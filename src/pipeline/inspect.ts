@@ -198,7 +198,8 @@ function valueFacts(graph: QuantGraph, name: string): ValueFacts {
 function counts(
   graph: Pick<Graph, never> & { readonly nodes: readonly { readonly op: string }[] },
 ) {
-  const result: Record<string, number> = {};
-  for (const { op } of graph.nodes) result[op] = (result[op] ?? 0) + 1;
-  return result;
+  // A map, as operators may be called what every object has: constructor, __proto__.
+  const result = new Map<string, number>();
+  for (const { op } of graph.nodes) result.set(op, (result.get(op) ?? 0) + 1);
+  return Object.fromEntries(result);
 }

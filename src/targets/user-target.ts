@@ -300,8 +300,15 @@ function merge(base: unknown, own: unknown): unknown {
   if (own.kind !== undefined && own.kind !== base.kind) return own;
   const keys = new Set([...Object.keys(base), ...Object.keys(own)]);
   return Object.fromEntries(
-    Array.from(keys, (key) => [key, key in own ? merge(base[key], own[key]) : base[key]]),
+    Array.from(keys, (key) => [
+      key,
+      Object.hasOwn(own, key) ? merge(ownEntry(base, key), own[key]) : base[key],
+    ]),
   );
+}
+
+function ownEntry(base: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(base, key) ? base[key] : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

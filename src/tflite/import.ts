@@ -32,6 +32,7 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
   }
   if (model.outputs.length === 0) throw new ModelError('bad-output', file, 'it has no output');
   requireQuantized(model, file);
+  requireSingleWriters(model);
   const state = new TfliteState(model);
   // A float input starts at its QUANTIZE.
   if (!state.isRealInput(input)) state.makeInput(input);
@@ -55,6 +56,24 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
     metadata: {},
     origin: 'tflite',
   });
+}
+
+/** A tensor that is written twice, or an input that is, would be read as the wrong one. */
+function requireSingleWriters({ tensors, operators: all, inputs }: TfliteModel): void {
+  const makers = new Map(inputs.map((index) => [index, 'the model input']));
+  for (const { op, outputs } of all) {
+    for (const index of outputs) {
+      const before = makers.get(index);
+      if (before !== undefined) {
+        throw new ModelError(
+          'duplicate-value',
+          `tensor "${tensors[index]!.name}"`,
+          `expected one maker, got ${before} and operator ${op}; convert the model again`,
+        );
+      }
+      makers.set(index, `operator ${op}`);
+    }
+  }
 }
 
 /** One clear word for float files, instead of a complaint about each operator. */

@@ -10,11 +10,16 @@ import type { ImportState } from './state.js';
 
 type Input = Extract<Known, { kind: 'input' }>;
 
-const symbols: Readonly<Record<string, string>> = { Add: '+', Sub: '-', Mul: '*', Div: '/' };
+const symbols: ReadonlyMap<string, string> = new Map([
+  ['Add', '+'],
+  ['Sub', '-'],
+  ['Mul', '*'],
+  ['Div', '/'],
+]);
 
 /** Takes Add, Sub, Mul or Div of the float input and a constant as a part of its normalization. */
 export function takeHeadStep(state: ImportState, node: OnnxNode): boolean {
-  const symbol = symbols[node.op];
+  const symbol = symbols.get(node.op);
   for (const index of [0, 1]) {
     const known = state.peek(node.inputs[index] ?? '');
     const constant = state.constant(node, 1 - index);
