@@ -3,6 +3,7 @@
 // real units, and values keep the names of the file's tensors.
 import { ModelError } from '../errors.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
+import { inferShapes } from './infer-shapes.js';
 import { operators } from './ops/index.js';
 import { readShapeValue } from './ops/shape-values.js';
 import { TfliteState } from './ops/state.js';
@@ -18,7 +19,7 @@ import { type TfliteModel, readTflite } from './reader.js';
  *   in float
  */
 export function importTflite(bytes: Uint8Array, file = 'model'): QuantGraph {
-  return toQuantGraph(readTflite(bytes, file), file);
+  return toQuantGraph(inferShapes(readTflite(bytes, file)), file);
 }
 
 function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
