@@ -73,13 +73,14 @@ export type ScaledCodes = Pick<
 >;
 
 /**
- * Codes that stand for the same values times a factor for each channel of `axis`. A negative factor
+ * Codes that stand for the same values times one factor, or one for each channel of `axis`. A negative factor
  * negates codes - zero point; where a code has no negative in its type (-128), code and zero point
  * are mirrored instead. The codes of a channel with factor 0 become its zero point.
  */
 export function scaledCodes<T extends ScaledCodes>(codes: T, axis: number, given: Float64Array): T {
   const { dtype, bits, shape, data, scales, zeroPoints } = codes;
-  const channel = channelIndex(shape, axis);
+  // One factor is for all of them, wherever the channels are.
+  const channel = given.length === 1 ? () => 0 : channelIndex(shape, axis);
   const [min, max] = codeLimits(dtype, bits);
   const at = (list: Float32Array | Int32Array, c: number) => list[list.length === 1 ? 0 : c]!;
   // What no float32 scale can hold vanishes as well.

@@ -89,7 +89,9 @@ function foldFactor(state: ImportState, node: OnnxNode): Known | undefined {
     const { codes } = known;
     const axis = factorAxis(factor.shape, codes);
     if (axis === undefined) return undefined;
-    const count = factor.data.length === 1 ? codes.scales.length : factor.data.length;
+    const { scales, zeroPoints } = codes;
+    const channels = Math.max(scales.length, zeroPoints.length);
+    const count = factor.data.length === 1 ? channels : factor.data.length;
     const factors = Float64Array.from({ length: count }, (_, c) => {
       const value = factor.data[factor.data.length === 1 ? 0 : c]!;
       return node.op === 'Mul' ? value : 1 / value;

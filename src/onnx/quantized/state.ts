@@ -9,7 +9,7 @@ import { bitsOfType } from '../../numeric/code-types.js';
 import { type FileFacts, withMarks } from '../file/metadata.js';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../file/model.js';
 import { sameClamp } from './clamp-bounds.js';
-import { realsOf } from './code-constants.js';
+import { realsOf, storedType } from './code-constants.js';
 import { widened } from './float-types.js';
 import type { BiasLoss, Known, Pending, Quantization } from './known.js';
 
@@ -73,6 +73,15 @@ export class ImportState extends QuantAssembly {
   constant(node: OnnxNode, index: number): OnnxTensor | undefined {
     const known = this.known.get(node.inputs[index] ?? '');
     return known?.kind === 'constant' ? known.tensor : undefined;
+  }
+
+  /** A constant input of codes: stored, or made by a QuantizeLinear of constants. */
+  codesConstant(node: OnnxNode, index: number): OnnxTensor | undefined {
+    const name = node.inputs[index] ?? '';
+    const known = this.known.get(name);
+    return known?.kind === 'constantCodes'
+      ? { ...known.codes, name, dtype: storedType(known.codes) }
+      : this.constant(node, index);
   }
 
   /** A constant input; a dequantized one with the float32 values that it stands for. */

@@ -185,6 +185,31 @@ test('a pair around constants that were dequantized before', async () => {
   expect(await steps(twice())).toBe(0);
 });
 
+test('one factor for weights of one scale, with a code of -128', async () => {
+  const scaled = () =>
+    image((b) => {
+      b.constant('wq', 's8', [4, 2, 1, 1], Int8Array.of(-128, 3, 50, -7, 127, 90, -90, 1));
+      b.node('DequantizeLinear', ['wq', b.scalar('ws', 'f32', 0.013)], 'w');
+      return b.node('Mul', ['w', b.constant('f', 'f32', [1], Float32Array.of(-0.7))], 'm');
+    });
+  expect(convOf(importQuantized(scaled().model())).weight.zeroPoints).toEqual(Int32Array.of(-1));
+  expect(await steps(scaled())).toBe(0);
+});
+
+test('a QLinearConv whose weights are quantized, clipped and transposed in the file', async () => {
+  const b = new ModelBuilder([1, 2, 4, 4]);
+  const parameters = [b.scalar('ws', 'f32', 0.011), b.scalar('wz', 's8', 0)];
+  b.node('QuantizeLinear', [floats(b, [1, 1, 2, 4]), ...parameters], 'q');
+  b.node('Clip', ['q', b.scalar('lo', 's8', -31), b.scalar('hi', 's8', 31)], 'c');
+  b.node('Transpose', ['c'], 't', { perm: ints(3, 2, 0, 1) });
+  const input = [b.scalar('xs', 'f32', 0.25), b.scalar('xz', 'u8', 128)];
+  const output = [b.scalar('ys', 'f32', 0.2), b.scalar('yz', 'u8', 100)];
+  b.node('QuantizeLinear', ['x', ...input], 'xq');
+  b.node('QLinearConv', ['xq', ...input, 't', ...parameters, ...output], 'yq');
+  b.outputs = [b.node('DequantizeLinear', ['yq', ...output], 'y')];
+  expect(await steps(b)).toBe(0);
+});
+
 test('scales that a Reshape would part from their axis are refused', () => {
   const b = row((m) => {
     const codes = dequantized(m, [4, 8]);
@@ -227,6 +252,17 @@ describe('bounds on activation codes', () => {
     const b = bounded('u8', 0, 15, 2);
     const ops = importQuantized(b.model()).nodes.map(({ op }) => op);
     expect(ops).toEqual(['Conv', 'Requantize', 'Add']);
+    expect(await steps(b)).toBeLessThanOrEqual(1);
+  });
+
+  test('Min and Max with integers', async () => {
+    const b = bounded('u8', 3, 200);
+    const at = b.nodes.findIndex(({ op }) => op === 'Clip');
+    b.nodes.splice(at, 1);
+    b.node('Max', ['q', 'lo'], 'm');
+    b.node('Min', ['hi', 'm'], 'c');
+    b.nodes.push(...b.nodes.splice(at, 1));
+    expect(convOf(importQuantized(b.model())).clamp).toBeDefined();
     expect(await steps(b)).toBeLessThanOrEqual(1);
   });
 

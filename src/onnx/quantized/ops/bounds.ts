@@ -58,12 +58,13 @@ function boundByConstant(
 ): void {
   const index = state.realConstant(node, 0) === undefined ? 1 : 0;
   const limits = state.realConstant(node, index);
-  if (node.inputs.length !== 2 || limits?.dtype !== 'f32') {
+  const isCodes = state.peek(node.inputs[1 - index] ?? '')?.kind === 'codes';
+  if (node.inputs.length !== 2 || limits === undefined || (limits.dtype !== 'f32' && !isCodes)) {
     state.fail(node, 'unsupported-clamp', 'expected one float32 constant as bound');
     return;
   }
   const shape = shapeOfInput(state, node, 1 - index);
-  const values = shape && perChannel(limits.shape, limits.data as Float32Array, shape);
+  const values = shape && perChannel(limits.shape, Float32Array.from(limits.data), shape);
   if (shape !== undefined && values === undefined) {
     state.fail(
       node,
@@ -78,7 +79,9 @@ function boundByConstant(
 function shapeOfInput(state: ImportState, node: OnnxNode, index: number) {
   const known = state.get(node, index);
   if (known.kind === 'pending') return known.pending.shape;
-  return known.kind === 'real' ? state.value(known.value).shape : undefined;
+  return known.kind === 'real' || known.kind === 'codes'
+    ? state.value(known.value).shape
+    : undefined;
 }
 
 function bound(state: ImportState, node: OnnxNode, index: number, apply: Bound): void {

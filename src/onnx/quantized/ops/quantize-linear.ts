@@ -6,7 +6,6 @@ import { codeArrays, codeLimits, clampInteger } from '../../../numeric/code-type
 import { roundHalfEven } from '../../../numeric/round.js';
 import type { OnnxDType, OnnxNode, OnnxTensor } from '../../file/model.js';
 import { intOf } from '../attributes.js';
-import { storedType } from '../code-constants.js';
 import { headNote } from '../input-head.js';
 import type { Quantization } from '../known.js';
 import {
@@ -120,10 +119,7 @@ function dequantizeConstant(state: ImportState, node: OnnxNode): undefined {
   if (parameters === undefined) return;
   if (known.kind !== 'constant' && known.kind !== 'constantCodes') return;
   // The pair may stand on both sides of a transposition, so the axis is this node's own.
-  const tensor =
-    known.kind === 'constant'
-      ? known.tensor
-      : { ...known.codes, name: node.inputs[0]!, dtype: storedType(known.codes) };
+  const tensor = state.codesConstant(node, 0)!;
   const codes = constantCodes(state, node, tensor, parameters, intOf(node, 'axis', 1));
   if (codes !== undefined) state.set(node.outputs[0]!, { kind: 'constantReal', codes });
 }
