@@ -5,6 +5,7 @@ import { lower } from '../program/lower.js';
 import type { Program } from '../program/program.js';
 import { allTargets } from '../targets/index.js';
 import type { TargetSpec } from '../targets/target.js';
+import { type Accepted, firstAccepting } from './default-target.js';
 import { floatLayers } from './float-layers.js';
 import type { ProgramModel, QuantizedModel } from './load-model.js';
 import { resolveTarget } from './target-choice.js';
@@ -13,35 +14,25 @@ import { resolveTarget } from './target-choice.js';
 export const defaultFloatTarget = 'tflm';
 
 /**
- * The wished-for target; else the one in the file's metadata; else `tflm` for signed and
- * `tflite-u8` for unsigned TFLite files, `onnxruntime` for ONNX files of other tools.
- * @throws UsageError `unknown-target`
+ * The wished-for target; else the one in the file's metadata; else the first that runtimes of such
+ * files have and that accepts the model.
+ * @throws UsageError `unknown-target`; ModelError `target-constraint` where none accepts the model
  */
 export function chooseTarget(quantGraph: QuantGraph, wish: string | undefined): TargetSpec {
+  return wish === undefined ? defaultOf(quantGraph).target : resolveTarget(wish);
+}
+
+function defaultOf(quantGraph: QuantGraph): Accepted {
   const { target } = quantGraph.metadata;
-  if (wish !== undefined || target === undefined) {
-    return resolveTarget(wish ?? defaultTargetOf(quantGraph));
-  }
+  if (target === undefined) return firstAccepting(quantGraph, undefined);
   if (allTargets.some(({ id, aliases }) => id === target || aliases.includes(target))) {
-    return resolveTarget(target);
+    return firstAccepting(quantGraph, resolveTarget(target));
   }
   throw new UsageError(
     'unknown-target',
     `target "${target}"`,
     'the model was quantized for it and it is no built-in profile; give its file (--target FILE.json) or another target',
   );
-}
-
-function defaultTargetOf({ origin, values, input }: QuantGraph): string {
-  switch (origin) {
-    case 'qdq':
-    case 'qop':
-      return 'onnxruntime';
-    case 'tflite':
-      return values.get(input)?.dtype === 'u8' ? 'tflite-u8' : 'tflm';
-    case 'lastbit':
-      return 'tflm';
-  }
 }
 
 /**
@@ -51,7 +42,9 @@ function defaultTargetOf({ origin, values, input }: QuantGraph): string {
  */
 export function programOf(model: QuantizedModel | ProgramModel, wish?: string): Program {
   if (model.kind === 'quantized') {
-    return lowered(model.quantGraph, chooseTarget(model.quantGraph, wish));
+    return wish === undefined
+      ? described(model.quantGraph, defaultOf(model.quantGraph))
+      : lowered(model.quantGraph, resolveTarget(wish));
   }
   const { program, file } = model;
   if (wish !== undefined && resolveTarget(wish).id !== program.target) {
@@ -64,9 +57,12 @@ export function programOf(model: QuantizedModel | ProgramModel, wish?: string): 
   return program;
 }
 
-/** A program that says where its runtime computes in float. */
 function lowered(graph: QuantGraph, target: TargetSpec): Program {
-  const program = lower(graph, target);
+  return described(graph, { target, program: lower(graph, target) });
+}
+
+/** A program that says where its runtime computes in float. */
+function described(graph: QuantGraph, { target, program }: Accepted): Program {
   const unlike = floatLayers(graph, target);
   if (unlike === undefined) return program;
   return { ...program, metadata: { ...program.metadata, 'lastbit.unlike': unlike } };

@@ -8,7 +8,7 @@ import { writeQdq } from '../onnx/write/qdq.js';
 import { writeQop } from '../onnx/write/qop.js';
 import { encode } from '../program/encode.js';
 import type { ConvertDocument } from '../report/index.js';
-import { programOf } from './choose-program.js';
+import { notesOf, programOf } from './choose-program.js';
 import { type ProgramModel, type QuantizedModel, loadQuantizedModel } from './load-model.js';
 
 type OnnxForm = 'qdq' | 'qop' | 'integer';
@@ -46,7 +46,9 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
     const bytes = form === 'lbp' ? encode(program) : writeInteger(program);
     writeFileAtomic(output, bytes);
     const { layers } = sizeOfProgram(program);
-    return { inputs, output, form, target: program.target, layers, bytes: bytes.length };
+    const { target: id } = program;
+    const notes = notesOf(model, program);
+    return { inputs, output, form, target: id, layers, bytes: bytes.length, notes };
   }
   if (target !== undefined) {
     throw new UsageError(
@@ -66,6 +68,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
     target: quantGraph.metadata.target ?? null,
     layers,
     bytes: bytes.length,
+    notes: quantGraph.notes ?? [],
   };
 }
 

@@ -5,7 +5,7 @@ import {
   sizeOfProgram,
   sizeOfQuantGraph,
 } from '../analyze/index.js';
-import { ModelError } from '../errors.js';
+import { LastbitError, ModelError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { type OnnxModel, type OnnxValueInfo, opsetOf } from '../onnx/file/model.js';
@@ -123,17 +123,31 @@ function ofQuantGraph(
   const perChannel = graph.nodes.some(
     (node) => node.op === 'Conv' && node.weight.scales.length > 1,
   );
+  const { target, notes } = targetFacts(graph);
   return {
     ...sizeOfQuantGraph(graph),
     inputs: [valueFacts(graph, graph.input)],
     outputs: graph.outputs.map((name) => valueFacts(graph, name)),
     ops: counts(graph),
-    quantization: { state, target: chooseTarget(graph, undefined).id, perChannel },
+    quantization: { state, ...(target === undefined ? {} : { target }), perChannel },
     preprocess: graph.metadata.preprocess ?? null,
-    notes: graph.notes ?? [],
+    notes: [...(graph.notes ?? []), ...notes],
     metadata,
     unsupported: [],
   };
+}
+
+/** The target that the model runs under where none is named, or why there is none. */
+function targetFacts(graph: QuantGraph): {
+  readonly target?: string;
+  readonly notes: readonly string[];
+} {
+  try {
+    return { target: chooseTarget(graph, undefined).id, notes: [] };
+  } catch (error) {
+    if (!(error instanceof LastbitError)) throw error;
+    return { notes: [`${error.where}: ${error.detail}`] };
+  }
 }
 
 function ofProgram(program: Program): Content {
@@ -184,7 +198,8 @@ function valueFacts(graph: QuantGraph, name: string): ValueFacts {
 function counts(
   graph: Pick<Graph, never> & { readonly nodes: readonly { readonly op: string }[] },
 ) {
-  const result: Record<string, number> = {};
-  for (const { op } of graph.nodes) result[op] = (result[op] ?? 0) + 1;
-  return result;
+  // A map, as operators may be called what every object has: constructor, __proto__.
+  const result = new Map<string, number>();
+  for (const { op } of graph.nodes) result.set(op, (result.get(op) ?? 0) + 1);
+  return Object.fromEntries(result);
 }

@@ -25,11 +25,22 @@ import type { Program } from './program.js';
  *   represent, with the constraint and the way out
  */
 export function lower(graph: QuantGraph, target: TargetSpec, options?: LowerOptions): Program {
+  const result = tryLower(graph, target, options);
+  if ('ops' in result) return result;
+  throw result.error(target.id);
+}
+
+/** The program as by {@link lower}, or all that the target cannot represent. */
+export function tryLower(
+  graph: QuantGraph,
+  target: TargetSpec,
+  options?: LowerOptions,
+): Program | Violations {
   const violations = new Violations();
   checkConstraints(graph, target, violations);
   checkLimits(graph, target, violations);
   checkWide(graph, target, violations);
-  violations.throwIfAny(target.id);
+  if (violations.count > 0) return violations;
   const state = new LoweringState(graph, target, violations, options);
   const input = state.write(graph.input);
   for (const node of graph.nodes) {
@@ -40,7 +51,7 @@ export function lower(graph: QuantGraph, target: TargetSpec, options?: LowerOpti
       if (!(error instanceof Refusal)) throw error;
     }
   }
-  violations.throwIfAny(target.id);
+  if (violations.count > 0) return violations;
   const program: Program = {
     target: target.id,
     metadata: facts(graph.metadata, state.omissions, limitsNote(graph, target)),

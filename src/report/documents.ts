@@ -285,6 +285,8 @@ export interface ConvertDocument {
   readonly target: string | null;
   readonly layers: number;
   readonly bytes: number;
+  /** What the importer left out or changed, and what the target leaves out. */
+  readonly notes: readonly string[];
 }
 
 export interface DemoVariant {

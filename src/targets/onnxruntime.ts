@@ -32,7 +32,7 @@ export const onnxruntime: TargetSpec = {
     accumulator: { bits: 32, overflow: 'wrap', when: 'end', products: 'exact', biasFirst: false },
     clampRounding: 'halfEven',
     add: { kind: 'f32', form: 'fused' },
-    averagePool: { kind: 'f32Window' },
+    averagePool: { kind: 'f32Window', wholeImage: 'globalPool' },
     globalPool: { kind: 'f32' },
     softmax: undefined,
     unary: {

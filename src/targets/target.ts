@@ -149,8 +149,11 @@ export type MeanForm =
   | { readonly kind: 'dpuTable'; readonly rule: RoundRule }
   /** ESP-DL: f32(sum) times f32(f32(1 / n) * si / so), rounded by `rule`. */
   | { readonly kind: 'f32Inverse'; readonly rule: FloatRule }
-  /** Dequantized, summed, divided and quantized in float32. */
-  | { readonly kind: 'f32Window' };
+  /**
+   * Dequantized, summed, divided and quantized in float32. `wholeImage`: a window over the whole image
+   * without padding is left to the global pool (MlasQLinearGlobalAveragePool of onnxruntime).
+   */
+  | { readonly kind: 'f32Window'; readonly wholeImage?: 'globalPool' | undefined };
 
 /** How a layer's scales become multipliers. */
 export interface Recipe {

@@ -98,7 +98,7 @@ const mean = z.discriminatedUnion('kind', [
   }),
   object({ kind: z.literal('dpuTable'), rule: plain }),
   object({ kind: z.literal('f32Inverse'), rule: floatRule }),
-  object({ kind: z.literal('f32Window') }),
+  object({ kind: z.literal('f32Window'), wholeImage: z.literal('globalPool').optional() }),
 ]);
 
 const rest = object({ vector: whole(2, 64), code }).optional();
@@ -300,8 +300,15 @@ function merge(base: unknown, own: unknown): unknown {
   if (own.kind !== undefined && own.kind !== base.kind) return own;
   const keys = new Set([...Object.keys(base), ...Object.keys(own)]);
   return Object.fromEntries(
-    Array.from(keys, (key) => [key, key in own ? merge(base[key], own[key]) : base[key]]),
+    Array.from(keys, (key) => [
+      key,
+      Object.hasOwn(own, key) ? merge(ownEntry(base, key), own[key]) : base[key],
+    ]),
   );
+}
+
+function ownEntry(base: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(base, key) ? base[key] : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -3,6 +3,7 @@
 // real units, and values keep the names of the file's tensors.
 import { ModelError } from '../errors.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
+import { inferShapes } from './infer-shapes.js';
 import { operators } from './ops/index.js';
 import { readShapeValue } from './ops/shape-values.js';
 import { TfliteState } from './ops/state.js';
@@ -18,7 +19,7 @@ import { type TfliteModel, readTflite } from './reader.js';
  *   in float
  */
 export function importTflite(bytes: Uint8Array, file = 'model'): QuantGraph {
-  return toQuantGraph(readTflite(bytes, file), file);
+  return toQuantGraph(inferShapes(readTflite(bytes, file)), file);
 }
 
 function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
@@ -32,6 +33,7 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
   }
   if (model.outputs.length === 0) throw new ModelError('bad-output', file, 'it has no output');
   requireQuantized(model, file);
+  requireSingleWriters(model);
   const state = new TfliteState(model);
   // A float input starts at its QUANTIZE.
   if (!state.isRealInput(input)) state.makeInput(input);
@@ -55,6 +57,24 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
     metadata: {},
     origin: 'tflite',
   });
+}
+
+/** A tensor that is written twice, or an input that is, would be read as the wrong one. */
+function requireSingleWriters({ tensors, operators: all, inputs }: TfliteModel): void {
+  const makers = new Map(inputs.map((index) => [index, 'the model input']));
+  for (const { op, outputs } of all) {
+    for (const index of outputs) {
+      const before = makers.get(index);
+      if (before !== undefined) {
+        throw new ModelError(
+          'duplicate-value',
+          `tensor "${tensors[index]!.name}"`,
+          `expected one maker, got ${before} and operator ${op}; convert the model again`,
+        );
+      }
+      makers.set(index, `operator ${op}`);
+    }
+  }
 }
 
 /** One clear word for float files, instead of a complaint about each operator. */

@@ -409,9 +409,23 @@ describe('pools', () => {
         rule: 'halfAway',
       },
     );
+    const sevenRows = [
+      value('x', [1, 1, 8, 7], { scale: 0.5 }),
+      value('y', [1, 1, 2, 1], { scale: 0.5 }),
+    ];
     expect(
-      lowered(graphOf(sides(0.5, 0.5), [windowed()]), 'onnxruntime', 'averagePool')[0]!.form,
+      lowered(graphOf(sevenRows, [windowed()]), 'onnxruntime', 'averagePool')[0]!.form,
     ).toEqual({ kind: 'f32Window', scaleIn: 0.5, scaleOut: 0.5 });
+  });
+
+  test('a window over the whole image is the global pool under every onnxruntime profile', () => {
+    for (const target of ['', '-avx2', '-sse41', '-arm64'].map((name) => `onnxruntime${name}`)) {
+      const form = (node: QuantNode) =>
+        lowered(graphOf(sides(0.5, 0.25), [node]), target, 'averagePool')[0]!.form;
+      expect(form(windowed())).toEqual(form(global));
+      const padded = windowed({ kernel: [9, 9], pads: [1, 1, 1, 1] });
+      expect(form(padded)).toMatchObject({ kind: 'f32Window' });
+    }
   });
 
   test('tosa: a reciprocal of 30 bits', () => {

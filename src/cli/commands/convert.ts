@@ -18,9 +18,10 @@ export const convertCommand = defineCommand({
     target,
     overwrite,
   },
-  run: async (options, { print, resolvedConfig }) => {
+  run: async (options, { print, warn, resolvedConfig }) => {
     const document = await convertModel(options);
     saveConfigBeside(options.output, resolvedConfig);
+    for (const left of document.notes) warn(`[import] ${left}`);
     print(document, convertText);
     return exitCodes.ok;
   },

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ModelError } from '../../errors.js';
+import { requireSingleWriters } from './single-writers.js';
 import { dtypeOf } from './dtypes.js';
 import { readExternal } from './external-data.js';
 import {
@@ -41,7 +42,7 @@ const maxElements = 2 ** 30;
  * Reads an ONNX model from bytes.
  *
  * @throws ModelError `empty-file`, `truncated-model`, `not-onnx`, `no-graph`, `bad-tensor`,
- *   `external-data`; LimitError `model-too-large`
+ *   `external-data`, `duplicate-value`; LimitError `model-too-large`
  */
 export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxModel {
   const file = options.file ?? 'model';
@@ -50,7 +51,9 @@ export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxMode
   if (graph === undefined || graph === null || (graph.node ?? []).length === 0) {
     throw new ModelError('no-graph', file, 'expected an ONNX model, got a file without a graph');
   }
-  return readModel(message, graph, options.directory);
+  const model = readModel(message, graph, options.directory);
+  requireSingleWriters(model.graph);
+  return model;
 }
 
 /**

@@ -123,7 +123,7 @@ function opsetIn(model: OnnxModel, node: OnnxNode): number {
 }
 
 function knownOperator({ op, domain }: OnnxNode): boolean {
-  return domain === '' && (operators.has(op) || evaluatorOf(op) !== undefined || op in shapeOps);
+  return domain === '' && (operators.has(op) || evaluatorOf(op) !== undefined || shapeOps.has(op));
 }
 
 /** In a float network codes are weights, so that their meaning is known as well. */
@@ -146,20 +146,26 @@ function attempt(run: () => void): { code: string; reason: string } | undefined 
 }
 
 /** Operators on the shape of a value, which is always known. */
-const shapeOps: Readonly<Record<string, (shape: Shape, context: NodeContext) => Tensor>> = {
-  Shape: (shape, { attributes }) =>
-    s64Tensor(
-      shape.slice(
-        attributes.int('start', 0),
-        attributes.has('end') ? attributes.int('end', 0) : undefined,
+const shapeOps = new Map<string, (shape: Shape, context: NodeContext) => Tensor>([
+  [
+    'Shape',
+    (shape, { attributes }) =>
+      s64Tensor(
+        shape.slice(
+          attributes.int('start', 0),
+          attributes.has('end') ? attributes.int('end', 0) : undefined,
+        ),
       ),
-    ),
-  Size: (shape) => ({
-    dtype: 's64',
-    shape: [],
-    data: Float64Array.of(shape.reduce((product, size) => product * size, 1)),
-  }),
-};
+  ],
+  [
+    'Size',
+    (shape) => ({
+      dtype: 's64',
+      shape: [],
+      data: Float64Array.of(shape.reduce((product, size) => product * size, 1)),
+    }),
+  ],
+]);
 
 function importNode(node: OnnxNode, opset: number, imported: Imported): readonly Node[] {
   const context = new NodeContext(node, opset, imported);
@@ -184,7 +190,7 @@ function importNode(node: OnnxNode, opset: number, imported: Imported): readonly
 
 /** The node's value if it can be known now. */
 function evaluate(node: OnnxNode, context: NodeContext, imported: Imported): Tensor | undefined {
-  const ofShape = shapeOps[node.op];
+  const ofShape = shapeOps.get(node.op);
   if (ofShape !== undefined) return ofShape(context.shape(0), context);
   const evaluator = evaluatorOf(node.op);
   const inputs = node.inputs.map((name) => imported.constants.get(name));

@@ -12,9 +12,11 @@ import {
   opsetOf,
 } from '../file/model.js';
 import { intOf } from './attributes.js';
+import { widened } from './float-types.js';
 import { foldNode } from './fold.js';
 import { hoistTranspose } from './hoist-transpose.js';
-import { floatWeights } from './ops/conv-layer.js';
+import { normsNote } from './ops/batch-norm.js';
+import { biasNote, floatWeights } from './ops/conv-layer.js';
 import { integerOperators, operators } from './ops/index.js';
 import { ImportState, wayOut } from './state.js';
 import { gridOf } from './weight-grid.js';
@@ -55,6 +57,8 @@ export function importQuantized(file: OnnxModel): QuantGraph {
   const state = new ImportState(model, parseFacts(model.metadata));
   readInput(state);
   for (const node of model.graph.nodes) readNode(state, node);
+  if (state.foldedNorms.length > 0) state.note(normsNote(state.foldedNorms));
+  if (state.biasLosses.length > 0) state.note(biasNote(state.biasLosses));
   const outputs = state.problems.any
     ? []
     : model.graph.outputs.map((out) => readOutput(state, out));
@@ -79,7 +83,8 @@ function readInput(state: ImportState): void {
     );
   }
   state.input = input.name;
-  const { dtype } = input;
+  // The input's reals are float32 for callers, whatever they are in the file.
+  const dtype = input.dtype === 'f16' ? 'f32' : input.dtype;
   if (dtype !== 'f32' && dtype !== 'u8' && dtype !== 's8' && dtype !== 's16') {
     throw new ModelError(
       'unsupported-input',
@@ -115,11 +120,10 @@ function readNode(state: ImportState, node: OnnxNode): void {
   const read = operators.get(node.op);
   const isKnownDomain = node.domain === '' || node.domain === 'com.microsoft';
   if (read === undefined || !isKnownDomain) {
-    const hint = node.op === 'BatchNormalization' ? 'fold it into its convolution and ' : '';
     state.fail(
       node,
       'unsupported-op',
-      `expected an operator that quantized networks may have, got ${node.op} (opset ${opsetOf(state.model)}), which would run in float; ${hint}${wayOut}`,
+      `expected an operator that quantized networks may have, got ${node.op} (opset ${opsetOf(state.model)}), which would run in float; ${wayOut}`,
     );
     return;
   }
@@ -149,7 +153,7 @@ function readConstant(state: ImportState, node: OnnxNode): void {
     state.fail(node, 'unsupported-constant', 'expected a tensor');
     return;
   }
-  state.set(output, { kind: 'constant', tensor });
+  state.set(output, { kind: 'constant', tensor: widened(tensor) });
 }
 
 function constantTensor({ attributes }: OnnxNode, name: string): OnnxTensor | undefined {

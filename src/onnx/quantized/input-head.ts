@@ -2,17 +2,24 @@
 // Float arithmetic on the network's input before it is quantized: normalization that was exported
 // with the network. It is no integer layer; the input is taken behind it, and a note says so.
 import type { OnnxNode, OnnxTensor } from '../file/model.js';
+import { dtypeOf } from '../file/dtypes.js';
+import { isFloatType } from './float-types.js';
 import type { HeadStep, Known } from './known.js';
 import { perChannel } from './per-channel.js';
 import type { ImportState } from './state.js';
 
 type Input = Extract<Known, { kind: 'input' }>;
 
-const symbols: Readonly<Record<string, string>> = { Add: '+', Sub: '-', Mul: '*', Div: '/' };
+const symbols: ReadonlyMap<string, string> = new Map([
+  ['Add', '+'],
+  ['Sub', '-'],
+  ['Mul', '*'],
+  ['Div', '/'],
+]);
 
 /** Takes Add, Sub, Mul or Div of the float input and a constant as a part of its normalization. */
 export function takeHeadStep(state: ImportState, node: OnnxNode): boolean {
-  const symbol = symbols[node.op];
+  const symbol = symbols.get(node.op);
   for (const index of [0, 1]) {
     const known = state.peek(node.inputs[index] ?? '');
     const constant = state.constant(node, 1 - index);
@@ -31,13 +38,21 @@ export function takeHeadStep(state: ImportState, node: OnnxNode): boolean {
   return false;
 }
 
-/** Takes a cast of bytes or floats to float32 as the start of a normalization. */
-export function takeHeadCast(state: ImportState, node: OnnxNode, isFloat: boolean): boolean {
+/**
+ * Takes a cast of bytes or floats to a float type as the start of a normalization.
+ */
+export function takeHeadCast(state: ImportState, node: OnnxNode, to: number): boolean {
   const known = state.peek(node.inputs[0] ?? '');
-  if (known?.kind !== 'input' || !isFloat || (known.dtype !== 'u8' && known.dtype !== 'f32')) {
+  if (
+    known?.kind !== 'input' ||
+    !isFloatType(to) ||
+    (known.dtype !== 'u8' && known.dtype !== 'f32')
+  ) {
     return false;
   }
-  extend(state, node, { ...known, dtype: 'f32' }, (x) => x);
+  extend(state, node, { ...known, dtype: 'f32' }, (x) =>
+    dtypeOf(to) === 'f16' ? `float16(${x})` : x,
+  );
   return true;
 }
 

@@ -31,6 +31,13 @@ export interface Affine {
   readonly shift: Float64Array;
 }
 
+/** A bias that 32 bits cannot hold, in real units. */
+export interface BiasLoss {
+  readonly channel: number;
+  readonly wanted: number;
+  readonly held: number;
+}
+
 /** A float operator on the input. */
 export interface HeadStep {
   readonly node: string;

@@ -8,7 +8,9 @@ import { sameQuantization } from '../../graph/quant-types.js';
 import { type FileFacts, withMarks } from '../file/metadata.js';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../file/model.js';
 import { sameClamp } from './clamp-bounds.js';
-import type { Known, Pending, Quantization } from './known.js';
+import { realsOf, storedType } from './code-constants.js';
+import { widened } from './float-types.js';
+import type { BiasLoss, Known, Pending, Quantization } from './known.js';
 
 /** Reads one operator: sets what is known of its outputs, or reports why it cannot. */
 export type ReadOperator = (state: ImportState, node: OnnxNode) => void;
@@ -16,9 +18,15 @@ export type ReadOperator = (state: ImportState, node: OnnxNode) => void;
 export class ImportState extends QuantAssembly {
   /** Name of the network's input. */
   input = '';
+  /** Layers whose biases saturated. */
+  readonly biasLosses: { readonly layer: string; readonly losses: readonly BiasLoss[] }[] = [];
+  /** Convolutions that a batch norm was folded into. */
+  readonly foldedNorms: string[] = [];
   private readonly known = new Map<string, Known>();
   private readonly consumers = new Map<string, OnnxNode[]>();
   private readonly outputs: ReadonlySet<string>;
+  /** Values whose codes a Clip behind their QuantizeLinear bounds. */
+  private readonly narrowed = new Set<string>();
 
   constructor(
     readonly model: OnnxModel,
@@ -34,7 +42,7 @@ export class ImportState extends QuantAssembly {
     }
     this.outputs = new Set(model.graph.outputs.map(({ name }) => name));
     for (const [name, tensor] of model.graph.initializers)
-      this.set(name, { kind: 'constant', tensor });
+      this.set(name, { kind: 'constant', tensor: widened(tensor) });
   }
 
   set(name: string, known: Known): undefined {
@@ -64,6 +72,22 @@ export class ImportState extends QuantAssembly {
   constant(node: OnnxNode, index: number): OnnxTensor | undefined {
     const known = this.known.get(node.inputs[index] ?? '');
     return known?.kind === 'constant' ? known.tensor : undefined;
+  }
+
+  /** A constant input of codes: stored, or made by a QuantizeLinear of constants. */
+  codesConstant(node: OnnxNode, index: number): OnnxTensor | undefined {
+    const name = node.inputs[index] ?? '';
+    const known = this.known.get(name);
+    return known?.kind === 'constantCodes'
+      ? { ...known.codes, name, dtype: storedType(known.codes) }
+      : this.constant(node, index);
+  }
+
+  /** A constant input; a dequantized one with the float32 values that it stands for. */
+  realConstant(node: OnnxNode, index: number): OnnxTensor | undefined {
+    const name = node.inputs[index] ?? '';
+    const known = this.known.get(name);
+    return known?.kind === 'constantReal' ? realsOf(known.codes, name) : this.constant(node, index);
   }
 
   /** Reports a problem at `node` and marks its outputs, so that nothing is reported twice. */
@@ -101,6 +125,21 @@ export class ImportState extends QuantAssembly {
     const unique = { ...value, name };
     this.values.set(name, unique);
     return unique;
+  }
+
+  /** Gives a value fewer bits; nothing else may stand for it from then on. */
+  narrow(value: QuantValue): QuantValue {
+    this.values.set(value.name, value);
+    this.narrowed.add(value.name);
+    return value;
+  }
+
+  /** Whether one node reads these codes, and no other quantization of what they were made from is. */
+  isOnlyReader(codes: string): boolean {
+    if (this.outputs.has(codes) || this.readersOf(codes).length !== 1) return false;
+    const maker = this.model.graph.nodes.find(({ outputs }) => outputs.includes(codes));
+    const readers = maker?.op === 'QuantizeLinear' ? this.readersOf(maker.inputs[0]!) : [];
+    return readers.filter((op) => op === 'QuantizeLinear').length <= 1;
   }
 
   value(name: string): QuantValue {
@@ -204,7 +243,8 @@ export class ImportState extends QuantAssembly {
     const { fate, clamp, shape } = pending;
     if (fate.value !== undefined) {
       const before = this.value(fate.value);
-      if (sameQuantization(before, quantization) && sameClamp(fate.clamp, clamp)) return before;
+      const isSame = sameQuantization(before, quantization) && sameClamp(fate.clamp, clamp);
+      if (isSame && !this.narrowed.has(before.name)) return before;
       this.fail(
         node,
         'conflicting-quantization',

@@ -101,6 +101,8 @@ function averageForm(
   const globalPool = globalMean(state, input);
   const { kernel, pads, countIncludePad } = node;
   const padded = pads.some((p) => p > 0);
+  const { height, width } = imageOf(input)!;
+  const coversImage = !padded && kernel[0] === height && kernel[1] === width;
   const divides = averagePool?.kind === 'divide' || averagePool?.kind === 'f32Window';
   const needsEqual = averagePool?.kind === 'divide' && !sameQuantization(input, value);
   if (divides && !needsEqual) {
@@ -110,7 +112,8 @@ function averageForm(
         'counts padding in its mean, which the target does not; exclude the padding',
       );
     }
-    return averagePool;
+    const { wholeImage } = averagePool.kind === 'f32Window' ? averagePool : {};
+    return coversImage && wholeImage !== undefined ? globalPool : averagePool;
   }
   if (padded && !countIncludePad) {
     state.refuse(
@@ -118,8 +121,6 @@ function averageForm(
       'averages windows of different size, which the target cannot; count the padding',
     );
   }
-  const { height, width } = imageOf(input)!;
-  const coversImage = !padded && kernel[0] === height && kernel[1] === width;
   const form = needsEqual || (averagePool === undefined && coversImage) ? globalPool : averagePool;
   if (form === undefined) {
     return state.refuse(

@@ -6,6 +6,16 @@ export class Refusal extends Error {}
 
 const listed = 6;
 
+/** Characters of one place and of one constraint where they are told in brief. */
+const longestPlace = 60;
+const longestConstraint = 120;
+/** Characters that a comma and "and N more" take. */
+const tail = 14;
+
+function shortened(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
+}
+
 /** What a target cannot represent of a model; equal reasons are told once, with all their nodes. */
 export class Violations {
   private readonly places = new Map<string, string[]>();
@@ -20,10 +30,32 @@ export class Violations {
     else if (!places.includes(where)) places.push(where);
   }
 
-  /** @throws ModelError `target-constraint` naming every violation, if there is one */
-  throwIfAny(target: string): void {
-    const text = this.text();
-    if (text !== undefined) throw new ModelError('target-constraint', `target ${target}`, text);
+  /** How many different reasons there are. */
+  get count(): number {
+    return this.places.size;
+  }
+
+  /** ModelError `target-constraint` that names every violation. */
+  error(target: string): ModelError {
+    return new ModelError('target-constraint', `target ${target}`, this.text() ?? '');
+  }
+
+  /**
+   * The constraints that are broken, each with its first place and without the way out, in at most
+   * `length` characters.
+   */
+  brief(length: number): string {
+    const reasons = Array.from(this.places, ([reason, [place]]) => {
+      const [constraint] = reason.split('; ');
+      return `${shortened(place!, longestPlace)} ${shortened(constraint!, longestConstraint)}`;
+    });
+    let shown = 1;
+    let text = reasons[0] ?? '';
+    while (shown < reasons.length && text.length + reasons[shown]!.length + tail <= length) {
+      text = `${text}, ${reasons[shown]!}`;
+      shown += 1;
+    }
+    return shown < reasons.length ? `${text} and ${reasons.length - shown} more` : text;
   }
 
   /** All of them in one line; undefined where there is none. */

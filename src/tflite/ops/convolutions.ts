@@ -169,14 +169,17 @@ function hasOddAxis(state: TfliteState, { inputs }: TfliteOperator): boolean {
 }
 
 /** quantized_bias_type in the options, which counts where there is no bias. */
-const biasTypeField: Readonly<Record<string, number>> = { CONV_2D: 6, FULLY_CONNECTED: 4 };
+const biasTypeField: ReadonlyMap<string, number> = new Map([
+  ['CONV_2D', 6],
+  ['FULLY_CONNECTED', 4],
+]);
 const int32Type = 2;
 
 function sumsIn32Bits(state: TfliteState, operator: TfliteOperator): boolean {
   const { inputs, op, options } = operator;
   if (state.tensor(inputs[0]!).type !== 's16') return false;
   if (state.hasInput(operator, 2)) return state.tensor(inputs[2]!).type === 's32';
-  const field = biasTypeField[op];
+  const field = biasTypeField.get(op);
   return field !== undefined && options?.int8(field) === int32Type;
 }
 

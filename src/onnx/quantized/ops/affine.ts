@@ -36,7 +36,8 @@ export function takeAffine(state: ImportState, node: OnnxNode): boolean {
   return false;
 }
 
-function affineOf(state: ImportState, name: string): Affine | undefined {
+/** What is done so far to the value that `name` holds; undefined where it holds no such one. */
+export function affineOf(state: ImportState, name: string): Affine | undefined {
   const known = state.peek(name);
   if (known?.kind === 'pending') {
     return known.pending.clamp === undefined ? known.pending.affine : undefined;
@@ -108,7 +109,8 @@ function isUsable({ gain, shift }: Affine): boolean {
   );
 }
 
-function pendAffine(state: ImportState, node: OnnxNode, affine: Affine): void {
+/** Makes the output of `node` a pending layer of gain and shift. */
+export function pendAffine(state: ImportState, node: OnnxNode, affine: Affine): void {
   const name = state.layerName(node);
   const input = state.value(affine.value);
   state.pend(node, {

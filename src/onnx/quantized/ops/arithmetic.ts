@@ -5,12 +5,13 @@ import { constantLike } from '../../../graph/quant-constant.js';
 import type { QuantValue } from '../../../graph/quant-graph.js';
 import type { OnnxNode } from '../../file/model.js';
 import { intOf } from '../attributes.js';
+import { isFloatType } from '../float-types.js';
 import { takeHeadCast, takeHeadStep } from '../input-head.js';
 import type { ConstantCodes } from '../known.js';
 import { perChannel } from '../per-channel.js';
 import { type ReadOperator, type ImportState, wayOut } from '../state.js';
 import { takeAffine } from './affine.js';
-import { biasCodes, convPending } from './conv-layer.js';
+import { biasCodes, convPending, saturatedBias } from './conv-layer.js';
 import { pendUnary } from './unary.js';
 
 export const add: ReadOperator = (state, node) => {
@@ -49,8 +50,10 @@ function addBias(state: ImportState, node: OnnxNode): boolean {
   ) {
     return false;
   }
-  const bias = biasCodes(other, state.value(conv.inputs[0]!).scale, conv.weight);
-  if (bias === undefined) return false;
+  const input = state.value(conv.inputs[0]!);
+  const codes = biasCodes(other, input.scale, conv.weight);
+  if (codes === undefined) return false;
+  const bias = saturatedBias(state, node, input, conv.weight, codes);
   state.pend(node, convPending(state, { ...conv, bias }, shape));
   return true;
 }
@@ -244,9 +247,13 @@ export const cast: ReadOperator = (state, node) => {
   const known = state.get(node, 0);
   const output = node.outputs[0]!;
   const to = intOf(node, 'to', 0);
-  if (takeHeadCast(state, node, to === 1)) return;
+  if (takeHeadCast(state, node, to)) return;
+  if (isFloatType(to) && (known.kind === 'real' || known.kind === 'pending')) {
+    state.set(output, known);
+    return;
+  }
   // TensorProto.DataType: 1 is float32, 6 is int32.
-  if (known.kind === 'sums' && to === 1) {
+  if (known.kind === 'sums' && isFloatType(to)) {
     state.set(output, known);
     return;
   }

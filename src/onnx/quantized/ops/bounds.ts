@@ -7,6 +7,7 @@ import { lower, raise } from '../clamp-bounds.js';
 import type { Pending } from '../known.js';
 import { perChannel } from '../per-channel.js';
 import type { ReadOperator, ImportState } from '../state.js';
+import { boundCodes } from './code-bounds.js';
 import { pendUnary } from './unary.js';
 
 type Bound = (clamp: Clamp | undefined) => Clamp | undefined;
@@ -36,7 +37,7 @@ function clipBound(state: ImportState, node: OnnxNode, index: number): number | 
     // The attributes' defaults are the ends of float32.
     return Math.abs(stored) >= 3.4e38 ? open : stored;
   }
-  const constant = state.constant(node, index);
+  const constant = state.realConstant(node, index);
   if (constant?.data.length === 1) return constant.data[0]!;
   state.fail(node, 'unsupported-clamp', 'expected constant bounds; fold them');
   return undefined;
@@ -55,14 +56,15 @@ function boundByConstant(
   node: OnnxNode,
   apply: (clamp: Clamp | undefined, limits: Float32Array) => Clamp,
 ): void {
-  const index = state.constant(node, 0) === undefined ? 1 : 0;
-  const limits = state.constant(node, index);
-  if (node.inputs.length !== 2 || limits?.dtype !== 'f32') {
+  const index = state.realConstant(node, 0) === undefined ? 1 : 0;
+  const limits = state.realConstant(node, index);
+  const isCodes = state.peek(node.inputs[1 - index] ?? '')?.kind === 'codes';
+  if (node.inputs.length !== 2 || limits === undefined || (limits.dtype !== 'f32' && !isCodes)) {
     state.fail(node, 'unsupported-clamp', 'expected one float32 constant as bound');
     return;
   }
   const shape = shapeOfInput(state, node, 1 - index);
-  const values = shape && perChannel(limits.shape, limits.data as Float32Array, shape);
+  const values = shape && perChannel(limits.shape, Float32Array.from(limits.data), shape);
   if (shape !== undefined && values === undefined) {
     state.fail(
       node,
@@ -77,7 +79,9 @@ function boundByConstant(
 function shapeOfInput(state: ImportState, node: OnnxNode, index: number) {
   const known = state.get(node, index);
   if (known.kind === 'pending') return known.pending.shape;
-  return known.kind === 'real' ? state.value(known.value).shape : undefined;
+  return known.kind === 'real' || known.kind === 'codes'
+    ? state.value(known.value).shape
+    : undefined;
 }
 
 function bound(state: ImportState, node: OnnxNode, index: number, apply: Bound): void {
@@ -86,6 +90,11 @@ function bound(state: ImportState, node: OnnxNode, index: number, apply: Bound):
   if (known.kind === 'pending') {
     const pending: Pending = { ...withoutEnds(known.pending), clamp: apply(known.pending.clamp) };
     state.set(output, { kind: 'pending', pending });
+    return;
+  }
+  if (known.kind === 'codes') {
+    const value = boundCodes(state, node, index, apply(undefined));
+    state.set(output, { kind: 'codes', value: value.name });
     return;
   }
   const input = state.activation(node, index);

@@ -5,7 +5,7 @@ import type { QuantValue, QuantWeight } from '../../../graph/quant-graph.js';
 import { clampInteger, codeLimits } from '../../../numeric/code-types.js';
 import { roundHalfEven } from '../../../numeric/round.js';
 import type { OnnxNode } from '../../file/model.js';
-import type { ConstantCodes, ConvLayer, Pending } from '../known.js';
+import type { BiasLoss, ConstantCodes, ConvLayer, Pending } from '../known.js';
 import { storageOf } from '../parameters.js';
 import type { ImportState } from '../state.js';
 import { gridOf } from '../weight-grid.js';
@@ -137,11 +137,48 @@ export function readBias(
     );
     return null;
   }
-  return bias;
+  return saturatedBias(state, node, input, weight, bias);
+}
+
+/** A bias within 32 bits; what is lost of it is kept for a note. */
+export function saturatedBias(
+  state: ImportState,
+  node: OnnxNode,
+  { scale }: Pick<QuantValue, 'scale'>,
+  { scales }: QuantWeight,
+  codes: Float64Array,
+): Int32Array {
+  const saturated = Int32Array.from(codes, saturate);
+  const losses = Array.from(codes, (code, channel): BiasLoss => {
+    const step = scale * scales[scales.length === 1 ? 0 : channel]!;
+    return { channel, wanted: code * step, held: saturated[channel]! * step };
+  }).filter((_, channel) => codes[channel] !== saturated[channel]);
+  if (losses.length > 0) state.biasLosses.push({ layer: nameOf(node), losses });
+  return saturated;
+}
+
+function nameOf({ name, outputs }: OnnxNode): string {
+  return name === '' ? outputs[0]! : name;
+}
+
+/** What the caller has to know of biases that saturated: the channel that loses most of each layer. */
+export function biasNote(layers: ImportState['biasLosses']): string {
+  const number = (value: number) => String(Number(value.toPrecision(3)));
+  const shown = layers.slice(0, 3).map(({ layer, losses }) => {
+    const lost = ({ wanted, held }: BiasLoss) => Math.abs(wanted - held);
+    const worst = losses.reduce((a, b) => (lost(b) > lost(a) ? b : a));
+    const others = losses.length > 1 ? ` (and ${losses.length - 1} more)` : '';
+    return `"${layer}" channel ${worst.channel}${others}: ${number(worst.wanted)} becomes ${number(worst.held)}, ${number(lost(worst))} is lost`;
+  });
+  const more = layers.length > 3 ? `; and ${layers.length - 3} more layers` : '';
+  return (
+    `biases do not fit 32 bits at their scale (input scale x weight scale) and saturate: ${shown.join('; ')}${more}; ` +
+    'results may be wrong: give these channels a larger weight scale, or quantize the float model again'
+  );
 }
 
 /**
- * Bias constants -> s32 codes. Integers whose scale is the product of input and weight scale (to
+ * Bias constants -> integers, not yet within 32 bits. Integers whose scale is the product of input and weight scale (to
  * float32 accuracy: tools round that product differently) are taken as they are; others, and
  * float32 ones, are divided by it and rounded to nearest even.
  */
@@ -149,29 +186,29 @@ export function biasCodes(
   known: ReturnType<ImportState['get']>,
   inputScale: number,
   weight: QuantWeight,
-): Int32Array | undefined {
+): Float64Array | undefined {
   const channels = weight.shape[0]!;
   const step = (c: number) => inputScale * weight.scales[weight.scales.length === 1 ? 0 : c]!;
   if (known.kind === 'constant') {
     const { dtype, data } = known.tensor;
     if (data.length !== channels) return undefined;
-    if (dtype === 's32') return Int32Array.from(data);
+    if (dtype === 's32') return Float64Array.from(data);
     if (dtype !== 'f32') return undefined;
-    return Int32Array.from(data, (b, c) => saturate(roundHalfEven(b / step(c))));
+    return Float64Array.from(data, (b, c) => roundHalfEven(b / step(c)));
   }
   if (known.kind !== 'constantReal') return undefined;
   const { data, scales, zeroPoints } = known.codes;
   if (data.length !== channels) return undefined;
-  return Int32Array.from(data, (code, c) => {
+  return Float64Array.from(data, (code, c) => {
     const scale = scales[scales.length === 1 ? 0 : c]!;
     const centred = code - zeroPoints[zeroPoints.length === 1 ? 0 : c]!;
     const ratio = scale / step(c);
-    if (Math.abs(ratio - 1) < 1e-5) return saturate(centred);
-    return saturate(roundHalfEven(centred * ratio));
+    return Math.abs(ratio - 1) < 1e-5 ? centred : roundHalfEven(centred * ratio);
   });
 }
 
-function saturate(x: number): number {
+/** An integer within 32 bits. */
+export function saturate(x: number): number {
   return clampInteger(x, ...codeLimits('s32'));
 }
 

@@ -2,6 +2,7 @@
 // Operators of quantized files, by name. A name that is not here is reported as unsupported.
 import type { ReadOperator } from '../state.js';
 import { add, cast, div, mul, round, sub } from './arithmetic.js';
+import { batchNorm } from './batch-norm.js';
 import { clip, max, min, relu } from './bounds.js';
 import { conv, gemm, matMul } from './linear.js';
 import { averagePool, globalAveragePool, maxPool, reduceMean } from './pools.js';
@@ -57,6 +58,7 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['Conv', conv],
   ['Gemm', gemm],
   ['MatMul', matMul],
+  ['BatchNormalization', batchNorm],
   ['Add', add],
   ['Sub', sub],
   ['Mul', mul],

@@ -63,8 +63,8 @@ function constantInput(
   index: number,
   axis: number,
 ): ConstantCodes | undefined {
-  const known = state.get(node, index);
-  if (known.kind !== 'constant') {
+  const tensor = state.codesConstant(node, index);
+  if (tensor === undefined) {
     state.fail(
       node,
       'unsupported-weights',
@@ -73,7 +73,7 @@ function constantInput(
     return undefined;
   }
   const parameters = readParameters(state, node, index + 1, index + 2);
-  return parameters && constantCodes(state, node, known.tensor, parameters, axis);
+  return parameters && constantCodes(state, node, tensor, parameters, axis);
 }
 
 function weightInput(
@@ -175,7 +175,7 @@ function qOperands(
   state: ImportState,
   node: OnnxNode,
 ): readonly [QuantValue, QuantValue] | undefined {
-  const constantAt = [0, 3].find((i) => state.get(node, i).kind === 'constant');
+  const constantAt = [0, 3].find((i) => state.codesConstant(node, i) !== undefined);
   if (constantAt === undefined) {
     const a = codesInput(state, node, 0);
     const b = a && codesInput(state, node, 3);
@@ -319,7 +319,7 @@ function integerWeights(
   input: QuantValue,
   axis: number,
 ): ConstantCodes | undefined {
-  const weights = state.constant(node, 1);
+  const weights = state.codesConstant(node, 1);
   const zero = (node.inputs[2] ?? '') === '' ? 0 : state.constant(node, 2)?.data[0];
   const weightZeros = (node.inputs[3] ?? '') === '' ? [0] : state.constant(node, 3)?.data;
   if (weights === undefined || weightZeros === undefined || zero !== input.zeroPoint) {

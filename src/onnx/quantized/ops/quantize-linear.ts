@@ -26,11 +26,12 @@ export const quantizeLinear: ReadOperator = (state, node) => {
     state.giveUp(node);
     return;
   }
-  if (known.kind === 'constant') {
+  if (known.kind === 'constant' || known.kind === 'constantReal') {
     const parameters = readParameters(state, node, 1, 2);
     if (parameters === undefined) return;
     const axis = intOf(node, 'axis', 1);
-    const codes = quantizeConstant(state, node, known.tensor, parameters, axis);
+    const reals = state.realConstant(node, 0)!;
+    const codes = quantizeConstant(state, node, reals, parameters, axis);
     if (codes !== undefined) state.set(output, { kind: 'constantCodes', codes });
     return;
   }
@@ -116,12 +117,10 @@ function dequantizeConstant(state: ImportState, node: OnnxNode): undefined {
   const known = state.get(node, 0);
   const parameters = readParameters(state, node, 1, 2);
   if (parameters === undefined) return;
-  if (known.kind === 'constantCodes') {
-    state.set(node.outputs[0]!, { kind: 'constantReal', codes: known.codes });
-    return;
-  }
-  if (known.kind !== 'constant') return;
-  const codes = constantCodes(state, node, known.tensor, parameters, intOf(node, 'axis', 1));
+  if (known.kind !== 'constant' && known.kind !== 'constantCodes') return;
+  // The pair may stand on both sides of a transposition, so the axis is this node's own.
+  const tensor = state.codesConstant(node, 0)!;
+  const codes = constantCodes(state, node, tensor, parameters, intOf(node, 'axis', 1));
   if (codes !== undefined) state.set(node.outputs[0]!, { kind: 'constantReal', codes });
 }
 
