@@ -84,7 +84,7 @@ export interface OnnxValueInfo {
   readonly shape?: readonly OnnxDim[];
 }
 
-interface OnnxGraph {
+export interface OnnxGraph {
   readonly name: string;
   readonly nodes: readonly OnnxNode[];
   readonly initializers: ReadonlyMap<string, OnnxTensor>;

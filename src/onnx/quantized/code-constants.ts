@@ -12,7 +12,7 @@ export function storedType({ dtype, bits }: Pick<ConstantCodes, 'dtype' | 'bits'
 }
 
 /** The channel that element `i` belongs to, of a tensor whose channels are an axis. */
-export function channelIndex(shape: readonly number[], axis: number): (i: number) => number {
+function channelIndex(shape: readonly number[], axis: number): (i: number) => number {
   const inner = elements(shape.slice(axis + 1));
   const channels = shape[axis] ?? 1;
   return (i) => Math.floor(i / inner) % channels;
