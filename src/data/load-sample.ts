@@ -240,7 +240,9 @@ function readBytes(file: string): Uint8Array {
 }
 
 /** NHWC to NCHW. */
-export function toNchw<T extends Float32Array | Uint8Array>(data: T, channels: number): T {
+export function toNchw<
+  T extends Float32Array | Float64Array | Uint8Array | Int8Array | Int16Array | Int32Array,
+>(data: T, channels: number): T {
   const area = data.length / channels;
   const moved = data.slice() as T;
   for (let i = 0; i < area; i++) {

@@ -2,11 +2,13 @@
 import type { ChannelFactors, LayerComparer, OpenedProgram } from '../analyze/index.js';
 import { openComparison } from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
+import { toNchw } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import { ModelError } from '../errors.js';
 import { topClasses } from '../evaluate/index.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { FloatRunner, Graph, Node } from '../graph/graph.js';
+import type { CodeTensor } from '../program/executor.js';
 import type { Op, Program } from '../program/program.js';
 import type { CompareDocument } from '../report/index.js';
 import { notesOf, presetOf, programOf } from './choose-program.js';
@@ -123,7 +125,12 @@ async function addSample(
   await comparer.add(values, result.taps);
   const best = (scores: ArrayLike<number>): number => topClasses(scores, 1)[0]!.index;
   const reference = float.get(graph.outputs[0]!.name)!;
-  return { agrees: best(reference) === best(result.outputs[0]!.data) };
+  return { agrees: best(reference) === best(inFloatOrder(result.outputs[0]!)) };
+}
+
+/** Codes of an image in the order of the float network: channels outermost. */
+function inFloatOrder({ data, channels }: CodeTensor): CodeTensor['data'] {
+  return toNchw(data, channels);
 }
 
 function document(

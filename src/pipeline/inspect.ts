@@ -7,6 +7,7 @@ import {
 } from '../analyze/index.js';
 import { ModelError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
+import { leftOutOf } from '../graph/left-out.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { type OnnxModel, type OnnxValueInfo, opsetOf } from '../onnx/file/model.js';
 import { importOnnx, unsupportedNodes } from '../onnx/float/import.js';
@@ -75,6 +76,7 @@ function ofFloat(onnx: OnnxModel): Content {
     inputs: imported.inputs,
     outputs: imported.outputs,
     ops: counts(imported),
+    notes: [...base.notes, ...leftOutOf(graph)],
     unsupported,
   };
 }
