@@ -123,7 +123,7 @@ function fromReals(
       `value ${at} is ${data[at]!}; every input has to be a finite number`,
     );
   }
-  const layout = layoutOf(array.shape, input, 'NCHW', where);
+  const layout = layoutOf(array.shape, input, input.layout ?? 'NCHW', where);
   const how = `f32 ${layout} data as it is`;
   return { name, how, input: layout === 'NCHW' ? data : toNchw(data, input.channels) };
 }
@@ -183,19 +183,30 @@ function layoutOf(
   preferred: 'NCHW' | 'NHWC',
   where: string,
 ): 'NCHW' | 'NHWC' {
-  const layouts = {
-    NCHW: [input.channels, input.height, input.width],
-    NHWC: [input.height, input.width, input.channels],
-  };
-  const other = preferred === 'NCHW' ? 'NHWC' : 'NCHW';
-  const plain = input.channels === 1 && shape.length <= 2 ? [...shape, 1] : shape;
-  for (const layout of [preferred, other] as const) {
-    if (String(withoutBatch(plain)) === String(layouts[layout])) return layout;
-  }
+  const layout = layoutFor(shape, input, preferred);
+  if (layout !== undefined) return layout;
+  const { channels, height, width } = input;
+  const [batch = 1, ...rest] = shape;
+  const isStack = batch > 1 && layoutFor(rest, input) !== undefined;
   throw new ModelError(
     'input-shape',
     where,
-    `shape [${shape.join(', ')}], the network takes [${layouts.NCHW.join(', ')}] or [${layouts.NHWC.join(', ')}]`,
+    `shape [${shape.join(', ')}], the network takes [${channels}, ${height}, ${width}] or [${height}, ${width}, ${channels}]` +
+      (isStack ? '; a file of many samples is given by itself, with --images or --calib' : ''),
+  );
+}
+
+/** In which layout, the preferred one first, a shape is the network's input, alone or as a batch of one. */
+export function layoutFor(
+  shape: readonly number[],
+  { channels, height, width }: NetworkInput,
+  preferred: 'NCHW' | 'NHWC' = 'NCHW',
+): 'NCHW' | 'NHWC' | undefined {
+  const layouts = { NCHW: [channels, height, width], NHWC: [height, width, channels] };
+  const other = preferred === 'NCHW' ? 'NHWC' : 'NCHW';
+  const plain = channels === 1 && shape.length <= 2 ? [...shape, 1] : shape;
+  return ([preferred, other] as const).find(
+    (layout) => String(withoutBatch(plain)) === String(layouts[layout]),
   );
 }
 
