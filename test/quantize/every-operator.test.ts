@@ -57,28 +57,33 @@ async function analyzed(graph: Graph): Promise<void> {
   distributionsOf(scores, await collect(scores, samples, openFloatRunner, needs));
 }
 
-test(`${count} networks end in a result or in a refusal that inspect gives as well`, async () => {
-  const outcomes = new Map<string, number>();
-  const unexpected: string[] = [];
-  for (let i = 0; i < count; i++) {
-    const op = everyOperator[i % everyOperator.length]!;
-    const target = allTargets[(7 * i + Math.floor(i / everyOperator.length)) % allTargets.length]!;
-    const recipe = recipeNames[Math.floor(i / 2) % 2]!;
-    const where = `seed ${i}, ${op}, ${target.id}, ${recipe}`;
-    try {
-      const graph = randomNet(i, op);
-      const outcome = await outcomeOf(graph, target, recipe);
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      if (!allowed.test(outcome)) unexpected.push(`${where}: ${outcome}`);
-      if (outcome === 'ran' && i % 4 === 0) await analyzed(graph);
-    } catch (error) {
-      unexpected.push(`${where}: ${(error as Error).stack!.split('\n').slice(0, 6).join(' | ')}`);
+test(
+  `${count} networks end in a result or in a refusal that inspect gives as well`,
+  async () => {
+    const outcomes = new Map<string, number>();
+    const unexpected: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const op = everyOperator[i % everyOperator.length]!;
+      const target =
+        allTargets[(7 * i + Math.floor(i / everyOperator.length)) % allTargets.length]!;
+      const recipe = recipeNames[Math.floor(i / 2) % 2]!;
+      const where = `seed ${i}, ${op}, ${target.id}, ${recipe}`;
+      try {
+        const graph = randomNet(i, op);
+        const outcome = await outcomeOf(graph, target, recipe);
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+        if (!allowed.test(outcome)) unexpected.push(`${where}: ${outcome}`);
+        if (outcome === 'ran' && i % 4 === 0) await analyzed(graph);
+      } catch (error) {
+        unexpected.push(`${where}: ${(error as Error).stack!.split('\n').slice(0, 6).join(' | ')}`);
+      }
     }
-  }
-  if (process.env.LASTBIT_VERBOSE !== undefined) console.log(Object.fromEntries(outcomes));
-  expect(unexpected).toEqual([]);
-  // The generator makes networks that are worth something.
-  expect(outcomes.get('ran')!).toBeGreaterThan(0.4 * count);
-});
+    if (process.env.LASTBIT_VERBOSE !== undefined) console.log(Object.fromEntries(outcomes));
+    expect(unexpected).toEqual([]);
+    // The generator makes networks that are worth something.
+    expect(outcomes.get('ran')!).toBeGreaterThan(0.4 * count);
+  },
+  600_000 + 3000 * count,
+);
 
 const allowed = /^(ran|inspect: (unsupported-graph|target-constraint))$/;
