@@ -271,7 +271,7 @@ class RandomNet {
     const kernel: Pair = [this.between(1, Math.min(3, h)), this.between(1, Math.min(3, w))];
     const strides: Pair = [this.between(1, 2), this.between(1, 2)];
     const padded = this.chance(0.3) && kernel[0] > 1 && kernel[1] > 1;
-    const pads = (padded ? [1, 0, 0, 1] : [0, 0, 0, 0]) as [number, number, number, number];
+    const pads = (padded ? [1, 0, 0, 1] : [0, 0, 0, 0]);
     return { ...this.base([this.last]), kernel, strides, pads };
   }
 
