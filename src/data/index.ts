@@ -2,7 +2,7 @@
 export { decodeImage } from './decode.js';
 export type { GeometryChoice } from './geometry.js';
 export { readLabels, readNames, resolveLabelOffset } from './labels.js';
-export { loadSample } from './load-sample.js';
+export { loadSample, toNchw } from './load-sample.js';
 export type { InputKind, LoadOptions, LoadedSample } from './load-sample.js';
 export { readNpy, writeNpy } from './npy.js';
 export type { NpyDType } from './npy.js';

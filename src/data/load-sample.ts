@@ -53,7 +53,7 @@ export async function loadSample(
 }
 
 /** A sample from an array that is already in memory, [H, W, C], [C, H, W] or with a leading 1. */
-function fromArray(
+export function fromArray(
   array: NpyArray,
   options: LoadOptions,
   name: string,
@@ -78,7 +78,7 @@ function fromArray(
 }
 
 /** Pixels at any size become the network's. */
-export function fromPixels(
+function fromPixels(
   decoded: Pixels,
   { input, preprocessing }: LoadOptions,
   name: string,
@@ -123,7 +123,7 @@ function fromReals(
       `value ${at} is ${data[at]!}; every input has to be a finite number`,
     );
   }
-  const layout = layoutOf(array.shape, input, 'NCHW', where);
+  const layout = layoutOf(array.shape, input, input.layout ?? 'NCHW', where);
   const how = `f32 ${layout} data as it is`;
   return { name, how, input: layout === 'NCHW' ? data : toNchw(data, input.channels) };
 }
@@ -183,19 +183,30 @@ function layoutOf(
   preferred: 'NCHW' | 'NHWC',
   where: string,
 ): 'NCHW' | 'NHWC' {
-  const layouts = {
-    NCHW: [input.channels, input.height, input.width],
-    NHWC: [input.height, input.width, input.channels],
-  };
-  const other = preferred === 'NCHW' ? 'NHWC' : 'NCHW';
-  const plain = input.channels === 1 && shape.length <= 2 ? [...shape, 1] : shape;
-  for (const layout of [preferred, other] as const) {
-    if (String(withoutBatch(plain)) === String(layouts[layout])) return layout;
-  }
+  const layout = layoutFor(shape, input, preferred);
+  if (layout !== undefined) return layout;
+  const { channels, height, width } = input;
+  const [batch = 1, ...rest] = shape;
+  const isStack = batch > 1 && layoutFor(rest, input) !== undefined;
   throw new ModelError(
     'input-shape',
     where,
-    `shape [${shape.join(', ')}], the network takes [${layouts.NCHW.join(', ')}] or [${layouts.NHWC.join(', ')}]`,
+    `shape [${shape.join(', ')}], the network takes [${channels}, ${height}, ${width}] or [${height}, ${width}, ${channels}]` +
+      (isStack ? '; a file of many samples is given by itself, with --images or --calib' : ''),
+  );
+}
+
+/** In which layout, the preferred one first, a shape is the network's input, alone or as a batch of one. */
+export function layoutFor(
+  shape: readonly number[],
+  { channels, height, width }: NetworkInput,
+  preferred: 'NCHW' | 'NHWC' = 'NCHW',
+): 'NCHW' | 'NHWC' | undefined {
+  const layouts = { NCHW: [channels, height, width], NHWC: [height, width, channels] };
+  const other = preferred === 'NCHW' ? 'NHWC' : 'NCHW';
+  const plain = channels === 1 && shape.length <= 2 ? [...shape, 1] : shape;
+  return ([preferred, other] as const).find(
+    (layout) => String(withoutBatch(plain)) === String(layouts[layout]),
   );
 }
 
@@ -240,7 +251,9 @@ function readBytes(file: string): Uint8Array {
 }
 
 /** NHWC to NCHW. */
-function toNchw<T extends Float32Array | Uint8Array>(data: T, channels: number): T {
+export function toNchw<
+  T extends Float32Array | Float64Array | Uint8Array | Int8Array | Int16Array | Int32Array,
+>(data: T, channels: number): T {
   const area = data.length / channels;
   const moved = data.slice() as T;
   for (let i = 0; i < area; i++) {

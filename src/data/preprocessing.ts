@@ -4,11 +4,13 @@ import type { GeometryChoice } from './geometry.js';
 import type { Preset } from './presets.js';
 import { describePresets, findPreset, presets } from './presets.js';
 
-/** What a network's only input looks like; the last three where it is quantized. */
+/** What a network's only input looks like; `dtype`, `scale` and `zeroPoint` where it is quantized. */
 export interface NetworkInput {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+  /** How the model's file takes its input, where that is known; arrays that fit both are taken so. */
+  readonly layout?: 'NCHW' | 'NHWC';
   readonly dtype?: 'u8' | 's8' | 's16' | 's32';
   readonly scale?: number;
   readonly zeroPoint?: number;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ModelError } from '../errors.js';
 import { shapeIn } from '../graph/edit.js';
-import type { Graph, Node } from '../graph/graph.js';
+import type { Graph, Node, PadNode, ReshapeNode } from '../graph/graph.js';
+import { imageOf, keepsImageOrder } from '../graph/image-order.js';
 import { sameShape } from '../graph/tensors.js';
 import type { Pass } from './pass.js';
 
@@ -19,7 +20,11 @@ export const checkCanonical: Pass = (graph) => {
   if (left.length === 0) return graph;
   const list = left.map(({ node, reason }) => `"${node.name}" (${node.op}): ${reason!}`).join('; ');
   const where = left.length === 1 ? `node "${left[0]!.node.name}"` : `${left.length} nodes`;
-  throw new ModelError('unsupported-graph', where, `no integer form for ${list}`);
+  throw new ModelError(
+    'unsupported-graph',
+    where,
+    `no integer form for ${list}; replace ${left.length === 1 ? 'it' : 'them'}, or cut the model before`,
+  );
 };
 
 function checkInput(graph: Graph): void {
@@ -53,7 +58,8 @@ function reasonAgainst(graph: Graph, node: Node): string | undefined {
       if (constants > 0) return 'it joins a constant';
       return node.axis === 1 ? undefined : `it joins along axis ${node.axis}, not channels`;
     case 'Pad':
-      return node.value === 0 ? undefined : `it pads with ${node.value}`;
+      if (node.value !== 0) return `it pads with ${node.value}`;
+      return padsImage(node) ? undefined : 'it pads something else than rows and columns';
     case 'Softmax': {
       const x = shape(0);
       return x.every((size, axis) => axis === 1 || size === 1) && node.axis === 1
@@ -61,16 +67,15 @@ function reasonAgainst(graph: Graph, node: Node): string | undefined {
         : 'it is not over the channels of a [1,C] or [1,C,1,1] tensor';
     }
     case 'Reshape':
-    case 'Transpose': {
-      // Lowering says which orders of four axes it can keep; channel shuffles have five.
-      const output = shapeIn(graph, node.outputs[0]!);
-      return Math.max(shape(0).length, output.length) <= 4
+      return reorderReason(graph, node);
+    case 'Transpose':
+      return `it reorders an image, [${shape(0).join()}] by [${node.perm.join()}]`;
+    case 'MaxPool':
+      return node.dilations.every((dilation) => dilation === 1)
         ? undefined
-        : `it makes [${output.join()}] of [${shape(0).join()}], and channel shuffles have no integer form`;
-    }
+        : `it has dilations ${node.dilations.join()}`;
     case 'Clamp':
     case 'AveragePool':
-    case 'MaxPool':
     case 'GlobalAveragePool':
     case 'HardSwish':
     case 'HardSigmoid':
@@ -85,4 +90,27 @@ function reasonAgainst(graph: Graph, node: Node): string | undefined {
     case 'Identity':
       return 'it could not be expressed by convolutions, additions and pools';
   }
+}
+
+/** A reshape keeps an image, or flattens it for layers that can take the image itself. */
+function reorderReason(graph: Graph, node: ReshapeNode): string | undefined {
+  const from = shapeIn(graph, node.inputs[0]!);
+  const flat = imageOf(node.shape);
+  if (keepsImageOrder(from, node.shape)) return undefined;
+  const flattens = imageOf(from) !== undefined && flat?.height === 1 && flat.width === 1;
+  const output = node.outputs[0]!;
+  const readers = graph.nodes.filter(({ inputs }) => inputs.includes(output));
+  const isOutput = graph.outputs.some(({ name }) => name === output);
+  if (flattens && !isOutput && readers.every((reader) => takesImage(reader))) return undefined;
+  return `it reorders an image, [${from.join()}] to [${node.shape.join()}]`;
+}
+
+function takesImage(reader: Node): boolean {
+  if (reader.op === 'Reshape') return true;
+  return reader.op === 'Conv' && reader.kernel[0] * reader.kernel[1] === 1 && reader.group === 1;
+}
+
+function padsImage({ begin, end }: PadNode): boolean {
+  const others = [...begin.slice(0, 2), ...end.slice(0, 2)];
+  return begin.length === 4 && others.every((amount) => amount === 0);
 }

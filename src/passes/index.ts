@@ -9,10 +9,12 @@ import { foldConstants } from './fold-constants.js';
 import { foldPads } from './fold-pads.js';
 import { fuseClamps } from './fuse-clamps.js';
 import { inputToNchw } from './input-to-nchw.js';
+import { leaveOutOutputMoves } from './leave-out-output-moves.js';
 import type { Pass } from './pass.js';
 import { poolsToGlobal } from './pools-to-global.js';
 import { recognizeHardSwish } from './recognize-hard-swish.js';
 import { removeIdle } from './remove-idle.js';
+import { shufflesToConv } from './shuffles-to-conv.js';
 import { sinkReshapes } from './sink-reshapes.js';
 import { sinkTransposes } from './sink-transposes.js';
 
@@ -22,6 +24,7 @@ export type { Pass } from './pass.js';
 export const passes: readonly (readonly [name: string, pass: Pass])[] = [
   ['foldConstants', foldConstants],
   ['removeIdle', removeIdle],
+  ['shufflesToConv', shufflesToConv],
   ['inputToNchw', inputToNchw],
   ['sinkTransposes', sinkTransposes],
   ['recognizeHardSwish', recognizeHardSwish],
@@ -36,13 +39,15 @@ export const passes: readonly (readonly [name: string, pass: Pass])[] = [
   ['foldPads', foldPads],
   ['fuseClamps', fuseClamps],
   ['removeIdle', removeIdle],
+  ['leaveOutOutputMoves', leaveOutOutputMoves],
   ['checkCanonical', checkCanonical],
 ];
 
 /**
  * Brings an imported graph into the form that quantizers work on: one input [1,C,H,W]; Conv and
  * Add with their clamps, Mul, Clamp, AveragePool, MaxPool, GlobalAveragePool, Concat of channels,
- * Pad, Reshape, Softmax, HardSwish, HardSigmoid, Sigmoid, and Transpose where it cannot be avoided.
+ * Pad, Reshape, Softmax, HardSwish, HardSigmoid, Sigmoid. Reshapes and transposes that reorder an
+ * image at an output are left out, which `leftOutOf` (graph/left-out.ts) tells.
  *
  * @returns a graph that computes the same up to float32 rounding
  * @throws ModelError `unsupported-graph`, `unsupported-input`, `bad-batch-norm`

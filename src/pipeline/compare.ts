@@ -2,12 +2,15 @@
 import type { ChannelFactors, LayerComparer, OpenedProgram } from '../analyze/index.js';
 import { openComparison } from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
+import { toNchw } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import { ModelError } from '../errors.js';
 import { topClasses } from '../evaluate/index.js';
 import { openFloatRunner } from '../float/runner.js';
-import type { FloatRunner, Graph, Node } from '../graph/graph.js';
-import type { Op, Program } from '../program/program.js';
+import type { FloatRunner, Graph, Node, Shape } from '../graph/graph.js';
+import { elementCount } from '../graph/tensors.js';
+import type { CodeTensor } from '../program/executor.js';
+import type { Op, Program, ProgramTensor } from '../program/program.js';
 import type { CompareDocument } from '../report/index.js';
 import { notesOf, presetOf, programOf } from './choose-program.js';
 import type { SampleExecutor } from './executor.js';
@@ -123,7 +126,12 @@ async function addSample(
   await comparer.add(values, result.taps);
   const best = (scores: ArrayLike<number>): number => topClasses(scores, 1)[0]!.index;
   const reference = float.get(graph.outputs[0]!.name)!;
-  return { agrees: best(reference) === best(result.outputs[0]!.data) };
+  return { agrees: best(reference) === best(inFloatOrder(result.outputs[0]!)) };
+}
+
+/** Codes of an image in the order of the float network: channels outermost. */
+function inFloatOrder({ data, channels }: CodeTensor): CodeTensor['data'] {
+  return toNchw(data, channels);
 }
 
 function document(
@@ -174,10 +182,15 @@ function matchNames(graph: Graph, program: Program): ReadonlyMap<string, string>
   if (String(input!.shape) !== String(shape)) {
     throw differ(`their inputs are [${input!.shape.join(', ')}] and [${shape.join(', ')}]`);
   }
+  requireSameScores(graph, program);
   names.set(own.name, input!.name);
   const outputs = program.ops.map((op) => program.tensors[op.output]!.name);
   if (outputs.some((name) => graph.shapes.has(name))) {
-    for (const name of outputs) names.set(name, name);
+    for (const { output } of program.ops) {
+      const tensor = program.tensors[output]!;
+      requireSameSize(tensor, graph.shapes.get(tensor.name));
+      names.set(tensor.name, tensor.name);
+    }
     return names;
   }
   for (const { ours, theirs } of counterparts) {
@@ -189,6 +202,27 @@ function matchNames(graph: Graph, program: Program): ReadonlyMap<string, string>
     }
   }
   return names;
+}
+
+/** Networks of other numbers of classes are not the same, whatever their layers are called. */
+function requireSameScores(graph: Graph, program: Program): void {
+  const float = elementCount(graph.outputs[0]!.shape);
+  const { channels, height, width } = program.tensors[program.outputs[0]!]!;
+  const quantized = channels * height * width;
+  if (float === quantized) return;
+  throw differ(
+    `the float one gives ${float} scores, the quantized one ${quantized}; give the float model that the quantized one was made from`,
+  );
+}
+
+/** Values of one name hold as many elements on both sides. */
+function requireSameSize(tensor: ProgramTensor, shape: Shape | undefined): void {
+  const { name, channels, height, width } = tensor;
+  if (shape === undefined || elementCount(shape) === channels * height * width) return;
+  throw differ(
+    `"${name}" is [${shape.join(', ')}] in the float one and [1, ${channels}, ${height}, ${width}] in the quantized one; ` +
+      'give the float model that the quantized one was made from',
+  );
 }
 
 /** Operators that stand for each other. */

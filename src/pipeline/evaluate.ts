@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-import { requireFree, resolveLabelOffset, writeFileAtomic } from '../data/index.js';
+import { requireFree, resolveLabelOffset, toNchw, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { Predict, Progress, RunFacts } from '../evaluate/index.js';
 import { evaluate, openProgress, tally, unsavedProgress } from '../evaluate/index.js';
@@ -134,9 +134,12 @@ function predictor(executor: SampleExecutor): Predict {
   };
 }
 
-/** Different codes stay different numbers, so ties are those of the codes. */
-function realsOf({ data, scale, zeroPoint }: CodeTensor): Float64Array {
-  return Float64Array.from(data, (code) => (code - zeroPoint) * scale);
+/** In the order of the float network. Different codes stay different numbers, so ties are those of the codes. */
+function realsOf({ data, scale, zeroPoint, channels }: CodeTensor): Float64Array {
+  return toNchw(
+    Float64Array.from(data, (code) => (code - zeroPoint) * scale),
+    channels,
+  );
 }
 
 function floatPredictor({ graph }: FloatModel, runner: FloatRunner): Predict {

@@ -19,6 +19,7 @@ import {
 } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
+import { inputLayoutKey } from '../passes/input-to-nchw.js';
 import type { Program } from '../program/program.js';
 import type { PreprocessFacts } from '../report/index.js';
 
@@ -55,7 +56,10 @@ export interface InputReader {
 export function floatInput(graph: Graph, file: string): NetworkInput {
   const [input] = graph.inputs;
   const [batch = 1, channels = 0, height = 1, width = 1] = input?.shape ?? [];
-  if (graph.inputs.length === 1 && batch === 1 && channels > 0) return { channels, height, width };
+  if (graph.inputs.length === 1 && batch === 1 && channels > 0) {
+    const layout = graph.metadata.get(inputLayoutKey) === 'NHWC' ? 'NHWC' : 'NCHW';
+    return { channels, height, width, layout };
+  }
   throw new ModelError(
     'unsupported-input',
     file,

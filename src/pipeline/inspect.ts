@@ -7,6 +7,7 @@ import {
 } from '../analyze/index.js';
 import { LastbitError, ModelError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
+import { leftOutOf } from '../graph/left-out.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { type OnnxModel, type OnnxValueInfo, opsetOf } from '../onnx/file/model.js';
 import { importOnnx, unsupportedNodes } from '../onnx/float/import.js';
@@ -15,8 +16,10 @@ import { canonicalize } from '../passes/index.js';
 import type { Program } from '../program/program.js';
 import type { InspectDocument, UnsupportedEntry, ValueFacts } from '../report/index.js';
 import { importTflite } from '../tflite/import.js';
-import { chooseTarget } from './choose-program.js';
+import { chooseTarget, defaultFloatTarget } from './choose-program.js';
 import { readModelFile, type OnnxState } from './load-model.js';
+import { resolveTarget } from './target-choice.js';
+import { refusalOf } from './target-refusal.js';
 
 type Content = Omit<InspectDocument, 'model' | 'format' | 'opset'>;
 
@@ -39,12 +42,12 @@ export async function inspectModel(options: { readonly model: string }): Promise
         model,
         format: 'onnx',
         opset: opsetOf(content.onnx),
-        ...ofOnnx(content.onnx, content.state),
+        ...(await ofOnnx(content.onnx, content.state)),
       };
   }
 }
 
-function ofOnnx(onnx: OnnxModel, state: OnnxState): Content {
+function ofOnnx(onnx: OnnxModel, state: OnnxState): Content | Promise<Content> {
   switch (state) {
     case 'float':
       return ofFloat(onnx);
@@ -63,7 +66,7 @@ function ofInteger(onnx: OnnxModel): Content {
   return { ...onnxFacts(onnx), ...unknownSize, quantization, unsupported: [] };
 }
 
-function ofFloat(onnx: OnnxModel): Content {
+async function ofFloat(onnx: OnnxModel): Promise<Content> {
   const unsupported = unsupportedNodes(onnx);
   const base = { ...onnxFacts(onnx), quantization: { state: 'float' } as const };
   if (unsupported.length > 0) return { ...base, ...unknownSize, unsupported };
@@ -75,8 +78,16 @@ function ofFloat(onnx: OnnxModel): Content {
     inputs: imported.inputs,
     outputs: imported.outputs,
     ops: counts(imported),
+    notes: [...base.notes, ...leftOutOf(graph), ...(await refusedByDefault(graph))],
     unsupported,
   };
+}
+
+/** What `quantize` says of the network unless another target is named. */
+async function refusedByDefault(graph: Graph): Promise<string[]> {
+  const refusal = await refusalOf(graph, resolveTarget(defaultFloatTarget));
+  if (refusal === undefined) return [];
+  return [`quantize refuses it, unless --target names one that takes it: ${refusal.message}`];
 }
 
 function ofQuantizedOnnx(onnx: OnnxModel, state: 'qdq' | 'qop'): Content {

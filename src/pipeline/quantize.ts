@@ -4,6 +4,7 @@ import { requireFree, writeFileAtomic } from '../data/index.js';
 import { nativeSolver } from '../engine/solver.js';
 import { UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
+import { leftOutOf } from '../graph/left-out.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { writeQdq } from '../onnx/write/qdq.js';
 import { writeQop } from '../onnx/write/qop.js';
@@ -122,7 +123,7 @@ export async function quantizeInMemory(
       layers: sizeOfQuantGraph(described).layers,
       images: calibration.samples.count,
       steps,
-      warnings: [...warnings, ...omissions],
+      warnings: [...leftOutOf(graph), ...warnings, ...omissions],
       ...(choice === undefined ? {} : { choice }),
       ...facts,
       seconds: (performance.now() - started) / 1000,

@@ -69,7 +69,7 @@ function nameOf(name: string, change: unknown): string {
 }
 
 /** Names that `--recipe` takes besides a file. */
-const recipeNames = ['best', 'naive'] as const;
+export const recipeNames = ['best', 'naive'] as const;
 
 const recipes: Readonly<Record<(typeof recipeNames)[number], Recipe>> = {
   best: recipeSchema.parse({

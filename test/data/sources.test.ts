@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import sharp from 'sharp';
 
-import type { LoadedSample, LoadOptions, NpyDType } from '../../src/data/index.js';
+import type { LoadedSample, LoadedSource, LoadOptions, NpyDType } from '../../src/data/index.js';
 import {
   fileSource,
   folderSource,
@@ -249,6 +249,59 @@ describe('packed images', () => {
       'expected 2 labels',
     );
   });
+});
+
+describe('stacks of preprocessed samples', () => {
+  const source = (shape: number[], input = { channels: 3, height: 2, width: 4 }) => {
+    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i);
+    const file = put('s.npy', npy('f32', shape, [...data]));
+    return packedSource(file, undefined, { ...options, input, labelOffset: 0, classes: 0 });
+  };
+  const inputs = async (from: LoadedSource): Promise<number[][]> => {
+    const all: number[][] = [];
+    for await (const { input } of from) all.push([...input]);
+    return all;
+  };
+  const counted = (first: number): number[] => Array.from({ length: 24 }, (_, i) => first + i);
+
+  test.each([[[2, 3, 2, 4]], [[2, 1, 3, 2, 4]]])('%j is two, channels first', async (shape) => {
+    expect(await inputs(source(shape))).toEqual([counted(0), counted(24)]);
+  });
+
+  test('a single sample is one', async () => {
+    expect(await inputs(source([3, 2, 4]))).toEqual([counted(0)]);
+    expect(await inputs(source([1, 3, 2, 4]))).toEqual([counted(0)]);
+  });
+
+  test('channels last are put first', async () => {
+    const [first, second] = await inputs(source([2, 2, 4, 3]));
+    expect(first!.slice(0, 8)).toEqual([0, 3, 6, 9, 12, 15, 18, 21]);
+    expect(second![8]).toBe(25);
+  });
+
+  test('one channel may be left out', async () => {
+    const input = { channels: 1, height: 2, width: 3 };
+    expect(await inputs(source([2, 2, 3], input))).toEqual([
+      [0, 1, 2, 3, 4, 5],
+      [6, 7, 8, 9, 10, 11],
+    ]);
+  });
+
+  test('a layout that fits both ways is the one of the file', async () => {
+    const input = { channels: 2, height: 2, width: 2 };
+    expect(await inputs(source([1, 2, 2, 2], input))).toEqual([[0, 1, 2, 3, 4, 5, 6, 7]]);
+    const last = { ...input, layout: 'NHWC' } as const;
+    expect(await inputs(source([1, 2, 2, 2], last))).toEqual([[0, 2, 4, 6, 1, 3, 5, 7]]);
+  });
+
+  test.each([[[2, 3, 4, 2]], [[2, 24]], [[24]], [[0, 3, 2, 4]]])(
+    '%j is refused with what fits and the way out',
+    (shape) => {
+      expect(() => source(shape)).toThrow(
+        /\[input-shape\].*\[N, 3, 2, 4\] or \[N, 2, 4, 3\].*folder with one \.npy per sample/,
+      );
+    },
+  );
 });
 
 describe('loading ahead', () => {

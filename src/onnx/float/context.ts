@@ -115,6 +115,15 @@ export class NodeContext {
     return name;
   }
 
+  /** A name that neither a node nor a value has, `wanted` or close to it. */
+  fresh(wanted: string): string {
+    const { nodeNames, valueNames } = this.imported;
+    const name = fresh(wanted, new Set([...nodeNames, ...valueNames]));
+    nodeNames.add(name);
+    valueNames.add(name);
+    return name;
+  }
+
   /** Axes counted from the front, each once, in order. */
   axes(axes: readonly number[], rank: number): number[] {
     return axes.map((axis) => this.axis(axis, rank)).sort((a, b) => a - b);

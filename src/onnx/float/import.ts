@@ -14,6 +14,7 @@ import {
   opsetOf,
 } from '../file/model.js';
 import { type Evaluate, type Imported, NodeContext, toTensor } from './context.js';
+import { beforeArgMax } from './decisions.js';
 import { evaluators } from './ops/constants.js';
 import { dequantizeConstant } from './ops/dequantize.js';
 import { operators, reasonFor } from './ops/index.js';
@@ -29,7 +30,8 @@ const supportedOpsets = { min: 7, max: 24 } as const;
  * @throws ModelError `unsupported-op` and others with every node that cannot be imported,
  *   `unsupported-opset`, `unknown-shape`, `missing-weight`, `non-finite-weights`
  */
-export function importOnnx(model: OnnxModel): Graph {
+export function importOnnx(file: OnnxModel): Graph {
+  const model = beforeArgMax(file);
   const walk = walkModel(model);
   if (walk.problems.length > 0) throw problemsError(walk.problems);
   const { graph } = model;
@@ -75,7 +77,7 @@ function metadataOf({ graph, metadata }: OnnxModel): ReadonlyMap<string, string>
  *   `unknown-shape`)
  */
 export function unsupportedNodes(model: OnnxModel): readonly UnsupportedNode[] {
-  return walkModel(model).problems;
+  return walkModel(beforeArgMax(model)).problems;
 }
 
 interface Walk {

@@ -12,7 +12,7 @@ import type { Quantization } from '../codes/scales.js';
  * they then reach twice as far as 8 bits in any position, which is room for what the search for
  * an 8-bit range clipped.
  */
-const finer = 64;
+export const finer = 64;
 
 /** Operators that have a 16-bit form and take it where all their inputs have 16 bits. */
 const followers: ReadonlySet<string> = new Set([

@@ -23,7 +23,7 @@ import { biasResidues, quantGraphOf, type Choices } from '../choices/choices.js'
 import { accumulatorOf, simulate } from '../choices/simulate.js';
 import { imageMeans } from '../means/image-means.js';
 import { trustedMean } from '../means/trusted-mean.js';
-import { convolutionsOf, weightOf } from '../network/connections.js';
+import { convolutionsOf, shapeOf, weightOf } from '../network/connections.js';
 import { inputChannels } from '../network/input-channels.js';
 import { exposePreActivations, preActivationOf } from '../network/pre-activations.js';
 
@@ -111,29 +111,72 @@ function ownCorrections(
         output,
         error.map((value, c) => -value * (share?.[c] ?? 1)),
       );
-    } else if (node.op === 'Add') {
-      const sum = addMoves(incoming);
-      const share = active.get(output);
-      if (sum !== undefined)
-        moves.set(
-          output,
-          sum.map((value, c) => value * (share?.[c] ?? 1)),
-        );
-    } else if (keepsMeans.has(node.op) && incoming[0] !== undefined) {
-      moves.set(output, incoming[0]);
+    } else {
+      const move = moveThrough(graph, node, incoming, active.get(output));
+      if (move !== undefined) moves.set(output, move);
     }
   }
   return corrected;
 }
 
-/** Operators that hand a change of a channel's mean on as it is (to first order). */
-const keepsMeans: ReadonlySet<Node['op']> = new Set<Node['op']>([
-  'GlobalAveragePool',
-  'AveragePool',
-  'MaxPool',
-  'Reshape',
-  'Pad',
-]);
+/** How the means behind an operator without weights move, to first order; undefined where that is not known. */
+function moveThrough(
+  graph: Graph,
+  node: Exclude<Node, ConvNode>,
+  incoming: readonly (Float64Array | undefined)[],
+  share: Float64Array | undefined,
+): Float64Array | undefined {
+  switch (node.op) {
+    case 'Add':
+      return addMoves(incoming)?.map((value, c) => value * (share?.[c] ?? 1));
+    case 'Concat':
+      return joinMoves(graph, node.inputs, incoming);
+    case 'GlobalAveragePool':
+    case 'AveragePool':
+    case 'MaxPool':
+    case 'Pad':
+      return incoming[0];
+    case 'Reshape':
+      return reshapeMove(incoming[0], node.shape[1] ?? 1);
+    case 'BatchNorm':
+    case 'Clamp':
+    case 'Div':
+    case 'Gemm':
+    case 'HardSigmoid':
+    case 'HardSwish':
+    case 'Identity':
+    case 'MatMul':
+    case 'Mul':
+    case 'ReduceMean':
+    case 'Sigmoid':
+    case 'Softmax':
+    case 'Sub':
+    case 'Transpose':
+      return undefined;
+    default:
+      return node satisfies never;
+  }
+}
+
+/** Parts of which nothing is known stay. */
+function joinMoves(
+  graph: Graph,
+  names: readonly string[],
+  incoming: readonly (Float64Array | undefined)[],
+): Float64Array | undefined {
+  if (incoming.every((move) => move === undefined)) return undefined;
+  const parts = names.map(
+    (name, i) => incoming[i] ?? new Float64Array(shapeOf(graph, name)[1] ?? 1),
+  );
+  return Float64Array.from(parts.flatMap((part) => [...part]));
+}
+
+/** Flattened channels become runs of equal means. */
+function reshapeMove(move: Float64Array | undefined, channels: number): Float64Array | undefined {
+  const run = channels / (move?.length ?? 1);
+  if (move === undefined || !Number.isInteger(run)) return undefined;
+  return Float64Array.from({ length: channels }, (_, c) => move[Math.floor(c / run)]!);
+}
 
 function addMoves(moves: readonly (Float64Array | undefined)[]): Float64Array | undefined {
   const known = moves.filter((move) => move !== undefined);

@@ -90,20 +90,44 @@ function gatedOf(graph: Graph, { inputs }: Node): string | undefined {
   return inputs.length === 2 && gated.length === 1 ? gated[0] : undefined;
 }
 
-/** Whether a factor on a channel of the inputs comes out as the same factor on that channel. */
+/**
+ * Whether a factor on a channel of the inputs comes out as the same factor on that channel. A concatenation
+ * joins the channels of several groups, a curve is bound to its scale, and convolutions are tied by
+ * their weights.
+ */
 function scalesWithItsInputs(graph: Graph, node: Node): boolean {
-  if (node.op === 'Add') return !node.inputs.some((operand) => graph.constants.has(operand));
-  if (node.op === 'Pad') return node.value === 0;
-  if (node.op === 'Reshape') return keepsChannels(shapeOf(graph, node.inputs[0]!), node.shape);
-  return homogeneous.has(node.op);
+  switch (node.op) {
+    case 'Add':
+      return !node.inputs.some((operand) => graph.constants.has(operand));
+    case 'Pad':
+      return node.value === 0;
+    case 'Reshape':
+      return keepsChannels(shapeOf(graph, node.inputs[0]!), node.shape);
+    case 'Clamp':
+    case 'AveragePool':
+    case 'MaxPool':
+    case 'GlobalAveragePool':
+      return true;
+    case 'Concat':
+    case 'HardSigmoid':
+    case 'HardSwish':
+    case 'Sigmoid':
+    case 'Softmax':
+    case 'Mul':
+    case 'Identity':
+    case 'Conv':
+    case 'BatchNorm':
+    case 'Gemm':
+    case 'MatMul':
+    case 'Sub':
+    case 'Div':
+    case 'ReduceMean':
+    case 'Transpose':
+      return false;
+    default:
+      return node satisfies never;
+  }
 }
-
-const homogeneous: ReadonlySet<Node['op']> = new Set<Node['op']>([
-  'Clamp',
-  'AveragePool',
-  'MaxPool',
-  'GlobalAveragePool',
-]);
 
 /** [1, C, 1, 1] <-> [1, C] and the like: channels stay channels. */
 function keepsChannels(from: readonly number[], to: readonly number[]): boolean {

@@ -3,9 +3,10 @@
 export interface NoiseOptions {
   readonly iterations: number;
   readonly perChannelWeights: boolean;
-  /** Steps in the range of a weight tensor and of an activation: 2^bits - 1. */
+  /** Steps in the range of a weight tensor: 2^bits - 1. */
   readonly weightLevels: number;
-  readonly activationLevels: number;
+  /** The same of a value, which follows its width. */
+  readonly activationLevels: (value: string) => number;
   /** Zero points are chosen freely, so a range counts from its minimum to its maximum. */
   readonly asymmetricWeights: boolean;
   readonly asymmetricActivations: boolean;

@@ -6,9 +6,14 @@ import type { Places } from './places.js';
 import { firstInputs, order, sidesOf } from './smooth-max.js';
 import { VisibleRows } from './visible-pairs.js';
 
-/** One scale per output channel: its own factor cancels out, only the inputs' factors count. */
+/**
+ * One scale per output channel: its own factor cancels out, only the inputs' factors count,
+ * noise = sum over o of step_o^2 / 12 x cost_o x (power_i t_i^2 over i and taps, + biasPower).
+ */
 export function rowTerm(layer: LayerNoise, places: Places, options: NoiseOptions): Term {
-  const { outputs, inputs, perGroup, cost, power, taps } = layer;
+  const { outputs, inputs, perGroup, cost, power, taps, biasPower } = layer;
+  // A bias counts as one more input of its output, in units of a tap.
+  const ofBias = biasPower / taps;
   const { sides, share } = sidesOf(layer, options.asymmetricWeights);
   const [side] = sides;
   const maxima = new Float64Array(outputs);
@@ -34,7 +39,7 @@ export function rowTerm(layer: LayerNoise, places: Places, options: NoiseOptions
     for (let i = 0; i < inputs; i++) into[i] = Math.exp(-order * inLogs[i]!);
     const received = power.map((value, i) => value * Math.exp(2 * inLogs[i]!));
     const dense = perGroup === inputs;
-    const sumOfAll = received.reduce((a, b) => a + b, 0);
+    const sumOfAll = received.reduce((a, b) => a + b, 0) + ofBias;
     let noise = 0;
     shares.fill(0);
     pulls.fill(0);
@@ -43,7 +48,7 @@ export function rowTerm(layer: LayerNoise, places: Places, options: NoiseOptions
       const [start, end] = [pairs.starts[o]!, pairs.starts[o + 1]!];
       let norm = 0;
       for (let k = start; k < end; k++) norm += pairs.powers[k]! * into[pairs.inputs[k]!]!;
-      let sum = dense ? sumOfAll : 0;
+      let sum = dense ? sumOfAll : ofBias;
       if (!dense) for (let k = 0; k < perGroup; k++) sum += received[first + k]!;
       if (norm === 0 || sum === 0) continue;
       const step = (share * maxima[o]! * norm ** (1 / order)) / options.weightLevels;

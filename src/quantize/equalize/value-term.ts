@@ -16,6 +16,7 @@ export function valueTerm(value: ValueNoise, g: number, options: NoiseOptions): 
     .map(sideOf)
     .filter(({ max }) => max > 0)
     .map(({ max, ratios }) => ({ max, power: ratios.map((ratio) => ratio ** order) }));
+  const levels = options.activationLevels(value.value);
   return (logs, gradient) => {
     const own = logs[g]!;
     const factors = own.map((log) => Math.exp(order * log));
@@ -26,7 +27,7 @@ export function valueTerm(value: ValueNoise, g: number, options: NoiseOptions): 
     });
     const width = parts.reduce((sum, { norm }) => sum + norm, 0);
     if (width === 0) return 0;
-    const step = (width * share) / options.activationLevels;
+    const step = (width * share) / levels;
     const costs = value.cost.map((cost, c) => cost * Math.exp(-2 * own[c]!));
     const total = costs.reduce((a, b) => a + b, 0);
     const noise = ((step * step) / 12) * total;

@@ -29,7 +29,7 @@ export function convolutionsOf(graph: Graph): ConvNode[] {
 }
 
 /** A float32 constant. @throws ModelError naming the node where it is missing or of another type */
-function constantOf(
+export function constantOf(
   graph: Graph,
   node: Node,
   name: string,

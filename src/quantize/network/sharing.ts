@@ -25,13 +25,34 @@ export function sharedQuantization(graph: Graph): ReadonlyMap<string, string> {
 }
 
 function copiesCodes(node: Node): boolean {
-  return (
-    node.op === 'AveragePool' ||
-    node.op === 'MaxPool' ||
-    node.op === 'Pad' ||
-    node.op === 'Reshape' ||
-    node.op === 'Concat'
-  );
+  switch (node.op) {
+    case 'AveragePool':
+    case 'MaxPool':
+    case 'Pad':
+    case 'Reshape':
+    case 'Transpose':
+    case 'Concat':
+      return true;
+    case 'Conv':
+    case 'BatchNorm':
+    case 'Gemm':
+    case 'MatMul':
+    case 'Add':
+    case 'Sub':
+    case 'Mul':
+    case 'Div':
+    case 'Clamp':
+    case 'GlobalAveragePool':
+    case 'ReduceMean':
+    case 'Softmax':
+    case 'HardSigmoid':
+    case 'HardSwish':
+    case 'Sigmoid':
+    case 'Identity': // a change of width alone (activation-width/widths.ts)
+      return false;
+    default:
+      return node satisfies never;
+  }
 }
 
 /** All values that have to have the same quantization as `value`. */

@@ -20,7 +20,7 @@ export interface LayerNoise extends WeightPairs {
   readonly conv: ConvNode;
   /** Power that a rounding error of a weight is multiplied by, per input channel. */
   readonly power: Float64Array;
-  /** The same for the rounding error of a bias, where the target's have a coarse step; else 0. */
+  /** The same for the rounding error of each output's bias, where the target's have a coarse step; else 0. */
   readonly biasPower: number;
   /** What noise of one channel before the clamp costs at the network's output. */
   readonly cost: Float64Array;

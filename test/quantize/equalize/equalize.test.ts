@@ -22,7 +22,7 @@ const options = {
   perChannelClamp: true,
   perChannelWeights: false,
   weightLevels: 255,
-  activationLevels: 255,
+  activationLevels: () => 255,
   asymmetricWeights: false,
   asymmetricActivations: true,
 };

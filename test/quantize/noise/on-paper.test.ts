@@ -92,7 +92,7 @@ describe('the terms that equalization minimizes', () => {
     iterations: 0,
     perChannelWeights: false,
     weightLevels: 255,
-    activationLevels: 255,
+    activationLevels: () => 255,
     asymmetricWeights: false,
     asymmetricActivations: true,
   };

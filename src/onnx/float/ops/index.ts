@@ -17,6 +17,7 @@ import {
   importMaxPool,
   importReduceMean,
 } from './pooling.js';
+import { importGather, importSlice, importSplit } from './selections.js';
 import {
   importCast,
   importConcat,
@@ -42,6 +43,7 @@ export const operators: ReadonlyMap<string, ImportOp> = new Map([
   ['Div', importElementwise],
   ['Dropout', importDropout],
   ['Flatten', importFlatten],
+  ['Gather', importGather],
   ['Gemm', importGemm],
   ['GlobalAveragePool', importGlobalAveragePool],
   ['HardSigmoid', importHardSigmoid],
@@ -57,7 +59,9 @@ export const operators: ReadonlyMap<string, ImportOp> = new Map([
   ['Relu', importRelu],
   ['Reshape', importReshape],
   ['Sigmoid', importSigmoid],
+  ['Slice', importSlice],
   ['Softmax', importSoftmax],
+  ['Split', importSplit],
   ['Squeeze', importSqueeze],
   ['Sub', importElementwise],
   ['Sum', importElementwise],

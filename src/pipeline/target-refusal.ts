@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ModelError } from '../errors.js';
+import { openFloatRunner } from '../float/runner.js';
+import type { Graph } from '../graph/graph.js';
+import type { Sample, SampleSource } from '../graph/samples.js';
+import { lower } from '../program/lower.js';
+import { quantizeGraph } from '../quantize/quantize.js';
+import { findRecipe } from '../quantize/recipe.js';
+import type { TargetSpec } from '../targets/target.js';
+
+/**
+ * What a target cannot represent of a float network: it is quantized naively on one image of noise and
+ * lowered, which finds what depends on the network's structure.
+ *
+ * @param graph canonical
+ * @returns undefined where nothing is refused, or where noise is no input for it
+ */
+export async function refusalOf(graph: Graph, target: TargetSpec): Promise<ModelError | undefined> {
+  try {
+    const { quantGraph } = await quantizeGraph({
+      graph,
+      samples: noiseFor(graph),
+      constraints: target.constraints,
+      recipe: findRecipe('naive'),
+      openFloatRunner,
+    });
+    lower(quantGraph, target);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    return error.code === 'not-finite' ? undefined : error;
+  }
+}
+
+/** One image of values between -1 and 1, the same in every run (a linear congruential generator). */
+function noiseFor(graph: Graph): SampleSource {
+  const size = graph.inputs[0]!.shape.reduce((a, b) => a * b, 1);
+  let state = 1;
+  const input = Float32Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return state / 2 ** 31;
+  });
+  return {
+    count: 1,
+    async *[Symbol.asyncIterator](): AsyncIterator<Sample> {
+      yield await Promise.resolve({ name: 'noise', input });
+    },
+  };
+}
