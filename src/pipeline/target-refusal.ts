@@ -9,17 +9,26 @@ import { findRecipe } from '../quantize/recipe.js';
 import type { TargetSpec } from '../targets/target.js';
 
 /**
- * What a target cannot represent of a float network: it is quantized naively on one image of noise and
+ * What a target cannot represent of a float network: it is quantized naively on an image of noise and
  * lowered, which finds what depends on the network's structure.
  *
  * @param graph canonical
  * @returns undefined where nothing is refused, or where noise is no input for it
  */
 export async function refusalOf(graph: Graph, target: TargetSpec): Promise<ModelError | undefined> {
+  // Bounds of clamps may fall into one code in a small or in a large range, and into several in the other.
+  return (await refusalAt(graph, target, 1)) ?? (await refusalAt(graph, target, 16));
+}
+
+async function refusalAt(
+  graph: Graph,
+  target: TargetSpec,
+  amplitude: number,
+): Promise<ModelError | undefined> {
   try {
     const { quantGraph } = await quantizeGraph({
       graph,
-      samples: noiseFor(graph),
+      samples: noiseFor(graph, amplitude),
       constraints: target.constraints,
       recipe: findRecipe('naive'),
       openFloatRunner,
@@ -32,13 +41,13 @@ export async function refusalOf(graph: Graph, target: TargetSpec): Promise<Model
   }
 }
 
-/** One image of values between -1 and 1, the same in every run (a linear congruential generator). */
-function noiseFor(graph: Graph): SampleSource {
+/** One image of values up to an amplitude, the same in every run (a linear congruential generator). */
+function noiseFor(graph: Graph, amplitude: number): SampleSource {
   const size = graph.inputs[0]!.shape.reduce((a, b) => a * b, 1);
   let state = 1;
   const input = Float32Array.from({ length: size }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return state / 2 ** 31;
+    return (amplitude * state) / 2 ** 31;
   });
   return {
     count: 1,

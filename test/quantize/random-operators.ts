@@ -2,7 +2,7 @@
 // Random small float networks that together hold every operator of the graph, in uses that a quantizer knows
 // and in uses that it has to refuse.
 import { rebuild } from '../../src/graph/edit.js';
-import type { Clamp, Graph, Node, OpName, Pair, Shape, Tensor } from '../../src/graph/graph.js';
+import type { Clamp, Graph, Node, OpName, Pads, Pair, Shape, Tensor } from '../../src/graph/graph.js';
 import { inferShape } from '../../src/graph/shapes.js';
 import { elementCount } from '../../src/graph/tensors.js';
 import { randomNumbers } from './small-graphs.js';
@@ -271,7 +271,7 @@ class RandomNet {
     const kernel: Pair = [this.between(1, Math.min(3, h)), this.between(1, Math.min(3, w))];
     const strides: Pair = [this.between(1, 2), this.between(1, 2)];
     const padded = this.chance(0.3) && kernel[0] > 1 && kernel[1] > 1;
-    const pads = (padded ? [1, 0, 0, 1] : [0, 0, 0, 0]);
+    const pads: Pads = padded ? [1, 0, 0, 1] : [0, 0, 0, 0];
     return { ...this.base([this.last]), kernel, strides, pads };
   }
 

@@ -67,7 +67,7 @@ export function equalize(
   const groups = channelGroups(graph);
   const model = noiseModel(graph, statistics, statistics.active, options.biasStep);
   const bounds = groups.map((group) =>
-    options.perChannelClamp ? freeBounds(group) : clampBounds(group),
+    options.perChannelClamp ? layerBounds(group) : clampBounds(group),
   );
   const mismatches = options.perChannelClamp ? [] : clampMismatches(groups, model, statistics);
   const { factors, noiseRatio } = minimizeNoise(model, mismatches, groups, bounds, options);
@@ -96,6 +96,12 @@ function freeBounds(group: ChannelGroup): Bounds {
     lower: new Float64Array(group.channels).fill(-widest),
     upper: new Float64Array(group.channels).fill(widest),
   };
+}
+
+/** Clamps that are no part of a layer have one bound per tensor on every target: their channels keep their scale. */
+function layerBounds(group: ChannelGroup): Bounds {
+  const alone = group.clamped.filter(({ op }) => op === 'Clamp');
+  return clampBounds({ ...group, clamped: alone });
 }
 
 /** Bounds other than an upper one on a convolution's sum: their channels keep their scale. */
