@@ -2,7 +2,16 @@
 // Random small float networks that together hold every operator of the graph, in uses that a quantizer knows
 // and in uses that it has to refuse.
 import { rebuild } from '../../src/graph/edit.js';
-import type { Clamp, Graph, Node, OpName, Pads, Pair, Shape, Tensor } from '../../src/graph/graph.js';
+import type {
+  Clamp,
+  Graph,
+  Node,
+  OpName,
+  Pads,
+  Pair,
+  Shape,
+  Tensor,
+} from '../../src/graph/graph.js';
 import { inferShape } from '../../src/graph/shapes.js';
 import { elementCount } from '../../src/graph/tensors.js';
 import { randomNumbers } from './small-graphs.js';
