@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { UsageError } from '../errors.js';
 
@@ -13,8 +13,6 @@ import { UsageError } from '../errors.js';
  */
 export function lockFolder(folder: string): () => void {
   const file = join(folder, '.lock');
-  mkdirSync(folder, { recursive: true });
-  // Twice: the second attempt is for a lock that was left behind.
   if (!createLock(file)) {
     const owner = ownerOf(file);
     if (owner !== undefined && isAlive(owner)) {
@@ -37,11 +35,12 @@ export function lockFolder(folder: string): () => void {
 /** False where the file is there. */
 function createLock(file: string): boolean {
   try {
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return false;
+    if (code === 'EEXIST' && existsSync(file)) return false;
     throw new UsageError('cannot-write', file, message);
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ModelError } from '../errors.js';
+import { ModelError, UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { Graph } from '../graph/graph.js';
 import type { Sample, SampleSource } from '../graph/samples.js';
@@ -36,6 +36,8 @@ async function refusalAt(
     lower(quantGraph, target);
     return undefined;
   } catch (error) {
+    // Without onnxruntime-node the rest of what can be said of a model is still worth saying.
+    if (error instanceof UsageError && error.code === 'missing-package') return undefined;
     if (!(error instanceof ModelError)) throw error;
     return error.code === 'not-finite' ? undefined : error;
   }

@@ -170,6 +170,12 @@ test('a folder in use is refused, one that a dead process left is not', () => {
   writeFileSync(join(folder, '.lock'), '');
   open().close();
   expect(readdirSync(folder)).toEqual([]);
+  // A file where a folder should be: an error with its code, no crash.
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  for (const place of [file, join(file, 'out')]) {
+    expect(() => openProgress(place, {}, source(1), options)).toThrow('[cannot-write]');
+  }
 });
 
 test('an image without a label is an error that names it', async () => {
