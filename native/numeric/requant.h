@@ -36,15 +36,8 @@ struct FixedPoint {
   }
 };
 
-using Floor = FixedPoint<Rule::floor>;
 using Ceil = FixedPoint<Rule::ceil>;
-using Trunc0 = FixedPoint<Rule::trunc0>;
 using HalfUp = FixedPoint<Rule::half_up>;
-using HalfDown = FixedPoint<Rule::half_down>;
-using HalfAway = FixedPoint<Rule::half_away>;
-using HalfToZero = FixedPoint<Rule::half_to_zero>;
-using HalfEven = FixedPoint<Rule::half_even>;
-using HalfOdd = FixedPoint<Rule::half_odd>;
 using Gemmlowp2 = FixedPoint<Rule::gemmlowp2>;
 using RuyX86 = FixedPoint<Rule::ruyx86>;
 

@@ -2,27 +2,44 @@
 // The only place where rounding is spelled out: a layer names a rule, a kernel calls this.
 #pragma once
 #include <cstdint>
+#include <type_traits>
+
+// The rules that round any integer, in the order of their numbers in the program format. Whatever
+// goes through all of them is made from this list.
+#define LASTBIT_PLAIN_RULES(RULE) \
+  RULE(floor)                     \
+  RULE(ceil)                      \
+  RULE(trunc0)                    \
+  RULE(half_up) RULE(half_down) RULE(half_away) RULE(half_to_zero) RULE(half_even) RULE(half_odd)
+// Double roundings, which exist only together with a multiplier (requant.h).
+#define LASTBIT_DOUBLE_RULES(RULE) RULE(gemmlowp2) RULE(ruyx86)
 
 namespace lastbit {
 
-// Numbered as in the program format (src/program/NOTES.md). The first nine round any integer; the
-// last two are double roundings and exist only together with a multiplier (requant.h).
+// Numbered as in the program format (src/program/NOTES.md).
 enum class Rule : uint8_t {
-  floor,
-  ceil,
-  trunc0,
-  half_up,
-  half_down,
-  half_away,
-  half_to_zero,
-  half_even,
-  half_odd,
-  gemmlowp2,
-  ruyx86,
+#define LASTBIT_RULE(name) name,
+  LASTBIT_PLAIN_RULES(LASTBIT_RULE) LASTBIT_DOUBLE_RULES(LASTBIT_RULE)
+#undef LASTBIT_RULE
 };
 
-constexpr uint32_t plain_rule_count = 9;
-constexpr uint32_t rule_count = 11;
+#define LASTBIT_RULE(name) +1
+constexpr uint32_t plain_rule_count = 0 LASTBIT_PLAIN_RULES(LASTBIT_RULE);
+constexpr uint32_t rule_count = plain_rule_count + 0 LASTBIT_DOUBLE_RULES(LASTBIT_RULE);
+#undef LASTBIT_RULE
+
+// Calls f(std::integral_constant<Rule, rule>), so that a loop inside of f is compiled for one rule.
+template <class F>
+void with_rule(Rule rule, F f) {
+  switch (rule) {
+#define LASTBIT_RULE(name) \
+  case Rule::name:         \
+    return f(std::integral_constant<Rule, Rule::name>());
+    LASTBIT_PLAIN_RULES(LASTBIT_RULE)
+    LASTBIT_DOUBLE_RULES(LASTBIT_RULE)
+#undef LASTBIT_RULE
+  }
+}
 
 // The addend R of y = (p + R) >> s for a plain rule, 1 <= s <= 62. Int is int64_t or wider.
 //

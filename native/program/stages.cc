@@ -72,29 +72,7 @@ void run_stage(const StageMultiply& stage, size_t first, size_t count, int64_t* 
 
 void run_stage(const StageShift& stage, size_t first, size_t count, int64_t* values) {
   const Entries<int32_t> shift(stage.shift, first);
-  switch (stage.rule) {
-    case Rule::floor:
-      return shift_by<Rule::floor>(shift, count, values);
-    case Rule::ceil:
-      return shift_by<Rule::ceil>(shift, count, values);
-    case Rule::trunc0:
-      return shift_by<Rule::trunc0>(shift, count, values);
-    case Rule::half_up:
-      return shift_by<Rule::half_up>(shift, count, values);
-    case Rule::half_down:
-      return shift_by<Rule::half_down>(shift, count, values);
-    case Rule::half_away:
-      return shift_by<Rule::half_away>(shift, count, values);
-    case Rule::half_to_zero:
-      return shift_by<Rule::half_to_zero>(shift, count, values);
-    case Rule::half_even:
-      return shift_by<Rule::half_even>(shift, count, values);
-    case Rule::half_odd:
-      return shift_by<Rule::half_odd>(shift, count, values);
-    case Rule::gemmlowp2:
-    case Rule::ruyx86:
-      break;  // the loader admits plain rules
-  }
+  with_rule(stage.rule, [&](auto rule) { shift_by<decltype(rule)::value>(shift, count, values); });
 }
 
 void run_stage(const StageSaturate& stage, size_t, size_t count, int64_t* values) {

@@ -96,6 +96,33 @@ test('continues after a crash and ends as if nothing had happened', async () => 
   expect(() => open(true)).toThrow('[bad-progress]');
 });
 
+test('a worker that fails stops the others', async () => {
+  const seen: string[] = [];
+  const counted: Predict = (sample) => {
+    seen.push(sample.name);
+    return predict(sample);
+  };
+  const failing: Predict = () => Promise.reject(new Error('power cut'));
+  const quantized = [failing, counted];
+  const run = evaluate({ samples: source(40), quantized, progress: unsavedProgress });
+  await expect(run).rejects.toThrow('power cut');
+  // What it had begun when the other failed, no more.
+  expect(seen.length).toBeLessThan(3);
+});
+
+test('without progress no image is hashed', async () => {
+  const unread = itemSource(
+    source(3).items.map((item) => ({
+      ...item,
+      content: () => {
+        throw new Error('read twice');
+      },
+    })),
+  );
+  const run = evaluate({ samples: unread, quantized: [predict], progress: unsavedProgress });
+  expect(await run).toHaveLength(3);
+});
+
 test('progress ends before the first image that failed, be it the very first', async () => {
   const open = () => openProgress(folder, {}, source(6), { resume: true, overwrite: false });
   const progress = open();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Breaks the TypeScript on purpose, one place at a time, and says which places no test notices.
 //
-//   node test/mutation/typescript.cjs [--per-folder N] [--seed N] [--only TEXT] [--json FILE]
+//   node test/mutation/typescript.cjs [--per-folder N] [--seed N] [--only TEXT] [--json FILE] [--after FILE]
 //
 // Takes a seeded sample of the places where an operator, a constant, a condition or a boundary can be changed, writes
 // all of them into a copy of the sources (build/mutation-ts) behind an environment variable, and runs the folder's
 // tests once a mutant. So nothing is compiled again from one mutant to the next. Survivors that are listed in
-// typescript-equivalent.json change nothing that a test could see; the reason stands there.
-// Exits with 1 if less than 90 % of the others are noticed. Needs `npm ci`.
+// typescript-equivalent.json change nothing that a test could see; the reason stands there. With `--after`, what an
+// earlier run has killed is taken from its JSON. Exits with 1 if less than 90 % of the others are noticed. Needs `npm ci`.
 //
 // Stryker does the same more thoroughly, but tells tests by the mutants that they reach through an environment of its
 // own, and ours (test/realm-env.cjs) has to be another.
@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     json: { type: 'string' },
+    after: { type: 'string' },
     workers: { type: 'string', default: '2' },
   },
 });
@@ -47,6 +48,7 @@ const folders = {
     'test/program',
     'test/engine/(agreement|loaders-agree|input)',
     'test/targets/(ties|oracle-ties|targets|pipelines|oracle-tosa|oracle-pools)',
+    'test/targets/(limits|user-target|whole-image-pools|oracle-(wide|tails|inputs|pairs|qonnx|vela|wasm))',
   ],
   'src/onnx': ['test/onnx', 'test/pipeline/float-layers'],
   'src/tflite': ['test/tflite', 'test/targets/oracle-tails'],
@@ -143,15 +145,18 @@ function mutated(node, text) {
 function placesOf(file) {
   const text = readFileSync(join(root, file), 'utf8');
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
+  const lines = text.split('\n');
   const places = [];
   const visit = (node) => {
     const to = isCode(node) ? mutated(node, text) : undefined;
+    const { line } = source.getLineAndCharacterOfPosition(node.getStart());
     if (to !== undefined)
       places.push({
         file,
         start: node.getStart(),
         end: node.end,
-        line: source.getLineAndCharacterOfPosition(node.getStart()).line + 1,
+        line: line + 1,
+        text: lines[line],
         from: node.getText(),
         to,
       });
@@ -257,6 +262,15 @@ function readEquivalent() {
   }
 }
 
+/** What killed a mutant in an earlier run of the same sample; undefined where nothing did. */
+function readEarlier() {
+  if (options.after === undefined) return () => undefined;
+  const { results } = JSON.parse(readFileSync(options.after, 'utf8'));
+  const nameOf = ({ file, line, from, to }) => JSON.stringify([file, line, from, to]);
+  const killers = new Map(results.map((one) => [nameOf(one), one.killedBy ?? undefined]));
+  return (mutant) => killers.get(nameOf(mutant));
+}
+
 async function main() {
   const next = random(Number(options.seed));
   const mutants = Object.keys(folders)
@@ -268,15 +282,20 @@ async function main() {
     if (noticed !== null) throw new Error(`${folder}: ${noticed} fails without a mutant`);
   }
   const known = readEquivalent();
+  const earlier = readEarlier();
   const results = new Array(mutants.length);
   let taken = 0;
   const work = async () => {
     while (taken < mutants.length) {
       const id = taken++;
       const { folder, file, line, from, to } = mutants[id];
-      const killedBy = await firstToNotice(id, folders[folder]);
+      const killedBy = earlier(mutants[id]) ?? (await firstToNotice(id, folders[folder]));
       const reason = known.find(
-        (one) => one.file === file && one.from === from && one.to === to,
+        (one) =>
+          one.file === file &&
+          one.from === from &&
+          one.to === to &&
+          mutants[id].text.includes(one.in ?? ''),
       )?.reason;
       results[id] = {
         file,

@@ -17,9 +17,9 @@
 namespace lastbit {
 namespace {
 
-constexpr Rule plain_rules[] = {Rule::floor,        Rule::ceil,      Rule::trunc0,
-                                Rule::half_up,      Rule::half_down, Rule::half_away,
-                                Rule::half_to_zero, Rule::half_even, Rule::half_odd};
+#define LASTBIT_RULE(name) Rule::name,
+constexpr Rule plain_rules[] = {LASTBIT_PLAIN_RULES(LASTBIT_RULE)};
+#undef LASTBIT_RULE
 
 // p / 2^s by floor and remainder: what each rule says in words.
 Int128 defined(Int128 p, int s, Rule rule) {
@@ -118,15 +118,9 @@ TEST(Requant, FixedPointIsTheRoundedProduct) {
   for (const int32_t acc : accumulators(random)) {
     for (const int32_t m : multipliers()) {
       for (int s = 1; s <= 62; ++s) {
-        check_fixed<Rule::floor>(acc, m, s);
-        check_fixed<Rule::ceil>(acc, m, s);
-        check_fixed<Rule::trunc0>(acc, m, s);
-        check_fixed<Rule::half_up>(acc, m, s);
-        check_fixed<Rule::half_down>(acc, m, s);
-        check_fixed<Rule::half_away>(acc, m, s);
-        check_fixed<Rule::half_to_zero>(acc, m, s);
-        check_fixed<Rule::half_even>(acc, m, s);
-        check_fixed<Rule::half_odd>(acc, m, s);
+#define LASTBIT_RULE(name) check_fixed<Rule::name>(acc, m, s);
+        LASTBIT_PLAIN_RULES(LASTBIT_RULE)
+#undef LASTBIT_RULE
       }
     }
   }

@@ -12,6 +12,8 @@ export interface TensorSpec {
   readonly zeroPoints?: readonly number[];
   readonly axis?: number;
   readonly data?: Uint8Array;
+  /** Where the data lie in the file, if behind the FlatBuffer as in files beyond 2 GB. */
+  readonly behind?: { readonly offset: number; readonly size: number };
 }
 
 /** Option fields: number -> value; 8-bit enumerations and 32-bit integers and floats. */
@@ -29,6 +31,8 @@ export interface FileSpec {
   readonly operators: readonly OperatorSpec[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Operators are named by the first field's byte alone, as files before schema 3a do. */
+  readonly oldCodes?: boolean;
 }
 
 export function writeTflite(spec: FileSpec): Uint8Array {
@@ -69,6 +73,16 @@ export function writeTflite(spec: FileSpec): Uint8Array {
       buffers.push(
         table(1, () => {
           b.addFieldOffset(0, data, 0);
+        }),
+      );
+    }
+    const { behind } = tensor;
+    if (behind !== undefined) {
+      buffer = buffers.length;
+      buffers.push(
+        table(3, () => {
+          b.addFieldInt64(1, BigInt(behind.offset), 0n);
+          b.addFieldInt64(2, BigInt(behind.size), 0n);
         }),
       );
     }
@@ -125,7 +139,7 @@ export function writeTflite(spec: FileSpec): Uint8Array {
   const operatorCodes = codes.map((code) =>
     table(4, () => {
       b.addFieldInt8(0, Math.min(code, 127), 0);
-      b.addFieldInt32(3, code, 0);
+      if (spec.oldCodes !== true) b.addFieldInt32(3, code, 0);
     }),
   );
   const parts = { 1: offsets(operatorCodes), 2: offsets([graph]), 4: offsets(buffers) };

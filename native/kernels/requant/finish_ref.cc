@@ -87,25 +87,11 @@ void Finish::all_fixed(const int32_t* acc, size_t channels, int32_t* codes) cons
   const int32_t* s = requant_.shift.data();
   const size_t m_mask = requant_.multiplier.size() == 1 ? 0 : ~size_t{0};
   const size_t s_mask = requant_.shift.size() == 1 ? 0 : ~size_t{0};
-#define RULE(rule)                                                     \
-  case rule:                                                           \
-    return each(acc, channels, codes, [=](int32_t a, size_t c) {       \
-      return FixedPoint<rule>::apply(a, m[c & m_mask], s[c & s_mask]); \
+  with_rule(requant_.rule, [&](auto rule) {
+    each(acc, channels, codes, [=](int32_t a, size_t c) {
+      return FixedPoint<decltype(rule)::value>::apply(a, m[c & m_mask], s[c & s_mask]);
     });
-  switch (requant_.rule) {
-    RULE(Rule::floor)
-    RULE(Rule::ceil)
-    RULE(Rule::trunc0)
-    RULE(Rule::half_up)
-    RULE(Rule::half_down)
-    RULE(Rule::half_away)
-    RULE(Rule::half_to_zero)
-    RULE(Rule::half_even)
-    RULE(Rule::half_odd)
-    RULE(Rule::gemmlowp2)
-    RULE(Rule::ruyx86)
-  }
-#undef RULE
+  });
 }
 
 // Stage after stage over a few channels, so that a stage is chosen once for all of them.

@@ -25,32 +25,8 @@ constexpr int64_t beyond = int64_t{1} << 53;
 // Thresholds of a lane that are counted one by one rather than searched.
 constexpr size_t greatest_count = 32;
 
-std::optional<LaneRound> lane_round(Rule rule) {
-  switch (rule) {
-    case Rule::floor:
-      return LaneRound::floor;
-    case Rule::ceil:
-      return LaneRound::ceil;
-    case Rule::trunc0:
-      return LaneRound::trunc;
-    case Rule::half_up:
-      return LaneRound::half_up;
-    case Rule::half_down:
-      return LaneRound::half_down;
-    case Rule::half_away:
-      return LaneRound::half_away;
-    case Rule::half_to_zero:
-      return LaneRound::half_to_zero;
-    case Rule::half_even:
-      return LaneRound::even;
-    case Rule::half_odd:
-      return LaneRound::half_odd;
-    case Rule::gemmlowp2:
-    case Rule::ruyx86:
-      break;
-  }
-  return std::nullopt;
-}
+// Double roundings have no form on float64.
+bool has_lanes(Rule rule) { return static_cast<uint32_t>(rule) < plain_rule_count; }
 
 double power_of_two(int32_t exponent) { return std::ldexp(1.0, exponent); }
 
@@ -105,13 +81,12 @@ class Builder {
   void operator()(const program::StageThresholds& stage);
 
   void shift(const std::vector<int32_t>& shifts, Rule rule) {
-    const auto round = lane_round(rule);
-    if (!round) {
+    if (!has_lanes(rule)) {
       exact_ = false;
       return;
     }
     const auto of = [&](size_t c) { return std::min(of_channel(shifts, c), greatest_shift); };
-    push(LaneStep::Kind::scale, [&](size_t c) { return power_of_two(-of(c)); }).round = *round;
+    push(LaneStep::Kind::scale, [&](size_t c) { return power_of_two(-of(c)); }).round = rule;
     move([&](Int128 v, size_t c) {
       const int32_t s = of(c);
       return s > 0 ? round_shift<Int128>(v, s, rule) : v * (Int128{1} << -s);
@@ -121,14 +96,13 @@ class Builder {
   void float32(const std::vector<float>& scale, FloatRule rule) {
     LaneStep& step = push(LaneStep::Kind::float32, [&](size_t c) { return of_channel(scale, c); });
     step.add_half = rule == FloatRule::add_half_floor;
-    constexpr LaneRound rounds[] = {LaneRound::even, LaneRound::half_away, LaneRound::half_up,
-                                    LaneRound::floor};
+    constexpr Rule rounds[] = {Rule::half_even, Rule::half_away, Rule::half_up, Rule::floor};
     push(LaneStep::Kind::round, [](size_t) { return 0.0; }).round = rounds[static_cast<int>(rule)];
   }
 
   void float64(const std::vector<double>& scale) {
     push(LaneStep::Kind::multiply, [&](size_t c) { return of_channel(scale, c); });
-    push(LaneStep::Kind::round, [](size_t) { return 0.0; }).round = LaneRound::half_away;
+    push(LaneStep::Kind::round, [](size_t) { return 0.0; }).round = Rule::half_away;
   }
 
  private:
@@ -198,19 +172,18 @@ bool Builder::segments_of(const program::StageSegments& stage, const Range& valu
 
 // Segments that no lane reaches are left out: a lane below the first that is kept stays in it.
 void Builder::operator()(const program::StageSegments& stage) {
-  const auto round = lane_round(stage.rule);
   size_t first = stage.start.size() - 1, last = 0;
   for (Range& values : values_) {
     first = std::min(first, segment_of(stage, values.min));
     last = std::max(last, segment_of(stage, values.max));
     Range hull;
-    exact_ = exact_ && round && segments_of(stage, values, &hull);
+    exact_ = exact_ && has_lanes(stage.rule) && segments_of(stage, values, &hull);
     if (!exact_) return;
     values = hull;
   }
   LaneStep step;
   step.kind = LaneStep::Kind::segments;
-  step.round = *round;
+  step.round = stage.rule;
   step.count = last - first + 1;
   for (size_t k = first; k <= last; ++k) {
     // Shifting by a power of two commutes with the product: one factor does both.

@@ -16,19 +16,6 @@
 
 namespace lastbit {
 
-// How x = v / 2^s is rounded.
-enum class LaneRound : uint8_t {
-  floor,
-  ceil,
-  trunc,
-  even,
-  half_up,       // floor(x + 1/2)
-  half_down,     // ceil(x - 1/2)
-  half_away,     // trunc(x), away from 0 by one more where x - trunc(x) is 1/2 or more: any float64
-  half_to_zero,  // ceil(|x| - 1/2) with the sign of x
-  half_odd,      // even(x - 1) + 1
-};
-
 // One step; arrays hold a float64 for each lane, `count` of them where a lane has several.
 struct LaneStep {
   enum class Kind : uint8_t {
@@ -44,7 +31,7 @@ struct LaneStep {
     search,    // likewise by halving: count = 2^n - 1, filled up with infinities
   };
   Kind kind;
-  LaneRound round = LaneRound::floor;
+  Rule round = Rule::floor;
   bool add_half = false;
   size_t count =
       1;  // entries of a lane: a[entry * lanes + lane]; `search`: a[lane * count + entry]
