@@ -52,7 +52,7 @@ const folders = {
   ],
   'src/onnx': ['test/onnx', 'test/pipeline/float-layers'],
   'src/tflite': ['test/tflite', 'test/targets/oracle-tails'],
-  'src/quantize': ['test/quantize/(?!mixed|activation-width)'],
+  'src/quantize': ['test/quantize', 'test/pipeline/(cases|names|float-layers)'],
 };
 
 /** mulberry32: the same sample on every machine. */
