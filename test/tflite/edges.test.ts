@@ -133,7 +133,7 @@ describe('operands that are not there', () => {
     const [x, y] = [codes('x', [1, 4]), codes('y', [1, 4])];
     const [filter, bias] = [constant('w', [4, 4]), integers('b', [3], 1, 2, 3)];
     const whole = { code: fullyConnected, inputs: [0, 1] };
-    const { data: _, ...variable } = filter;
+    const variable = codes('w', [4, 4]);
     expect(refusal(only(whole, x, variable, y))).toMatch(/unsupported-constant.*got "w"/);
     expect(refusal(only({ ...whole, inputs: [0, 1, 2] }, x, filter, bias, y))).toMatch(
       /unsupported-bias.*expected 4 bias values/,
