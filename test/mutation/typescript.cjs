@@ -91,6 +91,7 @@ function isCode(node) {
       ts.isTypeNode(at) ||
       ts.isThrowStatement(at) ||
       ts.isImportDeclaration(at) ||
+      (ts.isPropertyAssignment(at.parent ?? at) && at.parent.name === at) ||
       ts.isEnumMember(at)
     )
       return false;
