@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { UsageError } from '../errors.js';
+import { makeFolder } from './make-folder.js';
 
 /**
  * Keeps a second process away from a folder whose files the first one replaces. The lock is a file that
@@ -35,7 +36,7 @@ export function lockFolder(folder: string): () => void {
 /** False where the file is there. */
 function createLock(file: string): boolean {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(file, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {

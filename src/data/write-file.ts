@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 import { UsageError } from '../errors.js';
+import { makeFolder } from './make-folder.js';
 
 /**
  * Writes a file as a whole or not at all: into a hidden neighbour first, which is then renamed.
@@ -12,7 +13,7 @@ import { UsageError } from '../errors.js';
 export function writeFileAtomic(file: string, content: Uint8Array | string): void {
   const neighbour = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(neighbour, content);
     renameSync(neighbour, file);
   } catch (error) {

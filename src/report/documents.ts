@@ -315,3 +315,52 @@ export interface DemoDocument {
   readonly nets: readonly DemoNet[];
   readonly seconds: number;
 }
+
+/** What `golden` wrote. */
+export interface GoldenDocument {
+  readonly model: string;
+  readonly target: string;
+  readonly evidence: 'verified' | 'source' | 'unverified';
+  readonly out: string;
+  readonly manifest: string;
+  readonly layers: number;
+  readonly images: number;
+  readonly arrays: number;
+  readonly files: number;
+  /** Numbers in all arrays, each counted once whatever the formats. */
+  readonly values: number;
+  readonly notes: readonly string[];
+  readonly seconds: number;
+}
+
+/** The first thing that is not as a manifest says. */
+export interface VerifyDifference {
+  readonly kind: 'program' | 'model' | 'missing file' | 'file' | 'image' | 'array';
+  /** Relative to the manifest; of an array without its ending. */
+  readonly path: string;
+  readonly layer?: string;
+  readonly array?: string;
+  readonly axes?: string;
+  /** By axis. */
+  readonly position?: readonly number[];
+  /** In the file. */
+  readonly expected?: string;
+  /** Computed now. */
+  readonly got?: string;
+}
+
+export interface VerifyDocument {
+  readonly manifest: string;
+  readonly target: string;
+  readonly ok: boolean;
+  readonly layers: number;
+  readonly images: number;
+  /** Files whose hash was compared. */
+  readonly files: number;
+  /** Arrays that were computed again. */
+  readonly arrays: number;
+  readonly values: number;
+  readonly differing: number;
+  readonly first: VerifyDifference | null;
+  readonly seconds: number;
+}

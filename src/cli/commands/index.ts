@@ -8,11 +8,13 @@ import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
 import { diffCommand } from './diff.js';
 import { evaluateCommand } from './evaluate.js';
+import { goldenCommand } from './golden.js';
 import { inspectCommand } from './inspect.js';
 import { proveCommand } from './prove.js';
 import { quantizeCommand } from './quantize.js';
 import { runCommand } from './run.js';
 import { targetsCommand } from './targets.js';
+import { verifyCommand } from './verify.js';
 
 /** Every command, in the order of the help text. A new one is its file and a line here. */
 export const commands: readonly CommandSpec[] = [
@@ -27,6 +29,8 @@ export const commands: readonly CommandSpec[] = [
   evaluateCommand,
   benchCommand,
   proveCommand,
+  goldenCommand,
+  verifyCommand,
   targetsCommand,
   demoCommand,
 ];

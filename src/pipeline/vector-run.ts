@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Golden vectors of a program, layer by layer: the arrays that `golden` writes and `verify` makes again.
+import { ModelError, UsageError } from '../errors.js';
+import { Engine } from '../engine/engine.js';
+import type { GoldenArray, SummingProgram } from '../golden/index.js';
+import { imageArrays, registersOf, withSums } from '../golden/index.js';
+import type { Codes } from '../numeric/code-types.js';
+import type { Op, Program } from '../program/program.js';
+
+/** Which vectors are wanted. */
+export interface VectorChoice {
+  /** Names of layers or of the tensors that they write, or numbers of layers; absent: all. */
+  readonly layers?: readonly string[] | undefined;
+  readonly accumulators: boolean;
+  /** Products from one partial sum to the next. */
+  readonly partialSums?: number | undefined;
+}
+
+/** One array of a layer; of one image, or of all. */
+export interface LayerArray {
+  readonly array: GoldenArray & { readonly tensor?: string };
+  readonly image?: number;
+}
+
+/** A program opened for vectors. */
+export interface VectorRun {
+  readonly ops: readonly Op[];
+  /** What is left out, and why. */
+  readonly notes: readonly string[];
+  /** Registers and memories of a layer. */
+  registers(op: Op): ReturnType<typeof registersOf>;
+  /** What an image makes of each layer, by layer name. */
+  image(codes: Codes): Promise<ReadonlyMap<string, readonly LayerArray['array'][]>>;
+  close(): void;
+}
+
+/**
+ * Opens a program.
+ * @throws UsageError `unknown-layer`
+ */
+export function openVectorRun(
+  program: Program,
+  choice: VectorChoice,
+  options: { readonly threads?: number | undefined },
+): VectorRun {
+  const ops = chosenOps(program, choice.layers);
+  const { summing, notes } = planSums(program, ops, choice);
+  const engine = Engine.load(summing.program, { threads: options.threads ?? 1 });
+  const input = program.tensors[program.input]!;
+  return {
+    ops,
+    notes,
+    registers: registersOf,
+    image: async (codes) => {
+      const { taps, trap } = await engine.run(codes, { taps: 'all' });
+      if (trap !== undefined) throw trapped(trap.layer);
+      const all = new Map([...taps, [input.name, { ...input, data: codes }]]);
+      return new Map(
+        ops.map((op) => [op.name, imageArrays(program, op, all, summing.taps)] as const),
+      );
+    },
+    close: () => {
+      engine.close();
+    },
+  };
+}
+
+function trapped(layer: string): ModelError {
+  return new ModelError(
+    'trap',
+    `layer "${layer}"`,
+    'an accumulator of this target overflows on this image, so that what follows has no values; take another image, or see lastbit run',
+  );
+}
+
+function chosenOps(program: Program, names: readonly string[] | undefined): readonly Op[] {
+  if (names === undefined || names.join() === 'all') return program.ops;
+  // A layer's number is the one that its folder begins with.
+  const numbers = new Map(program.ops.map((op, index) => [op, String(index)]));
+  const namesOf = (op: Op): string[] => [
+    op.name,
+    program.tensors[op.output]!.name,
+    numbers.get(op)!,
+  ];
+  const known = new Set(program.ops.flatMap(namesOf));
+  const missing = names.find((name) => !known.has(name));
+  if (missing === undefined)
+    return program.ops.filter((op) => namesOf(op).some((name) => names.includes(name)));
+  throw new UsageError(
+    'unknown-layer',
+    `--layers "${missing}"`,
+    `expected the name of a layer, such as "${program.ops[0]!.name.slice(0, 200)}" or its number from 0 to ${program.ops.length - 1}; lastbit prove lists them`,
+  );
+}
+
+/** The sums that an int32 holds; of others it says why they are missing. */
+function planSums(
+  program: Program,
+  ops: readonly Op[],
+  { accumulators, partialSums = 0 }: VectorChoice,
+): { readonly summing: SummingProgram; readonly notes: readonly string[] } {
+  if (!accumulators && partialSums === 0) return { summing: withSums(program, []), notes: [] };
+  const engine = Engine.load(program);
+  const wide = new Set(
+    engine.layers
+      .filter(({ accumulatorMin, accumulatorMax }) => !fitsInt32(accumulatorMin, accumulatorMax))
+      .map(({ name }) => name),
+  );
+  engine.close();
+  const summed = ops.filter(({ op }) => op === 'conv');
+  const left = summed.filter(({ name }) => wide.has(name));
+  const requests = summed
+    .filter(({ name }) => !wide.has(name))
+    .map(({ name }) => ({ layer: name, step: partialSums }));
+  return {
+    summing: withSums(program, requests),
+    notes: left.map(({ name }) => `accumulators of "${name}" leave 32 bits and are not written`),
+  };
+}
+
+function fitsInt32(min: bigint | number, max: bigint | number): boolean {
+  return min >= -(2 ** 31) && max < 2 ** 31;
+}
