@@ -49,7 +49,7 @@ const layer = z.strictObject({
   arrays: z.array(array),
 });
 
-export const manifestSchema = z.strictObject({
+const manifestSchema = z.strictObject({
   $schema: z.string().optional(),
   schemaVersion: z.literal(1),
   tool: z.strictObject({ name: z.literal('lastbit'), version: z.string() }),

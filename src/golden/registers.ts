@@ -7,7 +7,7 @@ import type { CodeClamp, ConvOp, Op, Requant, Stage } from '../program/program.j
 import type { GoldenArray, Role } from './array.js';
 
 /** JSON-able facts of a layer: geometry, rules, single numbers. */
-export type Attributes = Readonly<Record<string, unknown>>;
+type Attributes = Readonly<Record<string, unknown>>;
 
 export interface LayerRegisters {
   readonly arrays: readonly GoldenArray[];

@@ -14,7 +14,7 @@ export interface WordFormat {
 }
 
 /** @throws UsageError where a word does not hold one number */
-export function lanesOf({ width, wordBits }: WordFormat, where: string): number {
+function lanesOf({ width, wordBits }: WordFormat, where: string): number {
   const lanes = Math.floor(wordBits / width);
   if (lanes >= 1) return lanes;
   throw new UsageError(
@@ -28,7 +28,7 @@ export function lanesOf({ width, wordBits }: WordFormat, where: string): number 
  * Refuses numbers that a width does not hold.
  * @throws UsageError `narrow-width`, with the first such number
  */
-export function checkWidth(data: GoldenArray['data'], width: number, where: string): void {
+function checkWidth(data: GoldenArray['data'], width: number, where: string): void {
   const integers = bitsOf(data);
   if (width === 8 * integers.BYTES_PER_ELEMENT) return;
   const [min, max] = isSigned(integers)

@@ -6,6 +6,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { makeFolder, writeFileAtomic, writeNpy } from '../data/index.js';
 import { UsageError } from '../errors.js';
 import type {
+  CheckerKind,
+  LayerCheck,
   Manifest,
   ManifestArray,
   ManifestLayer,
@@ -13,10 +15,14 @@ import type {
   VectorSettings,
 } from '../golden/index.js';
 import {
+  checkerMemories,
   checkSettings,
+  cocotbFacts,
+  cocotbTest,
   defaultLayouts,
   filesOf,
   manifestJsonSchema,
+  systemVerilogChecker,
   tosaDescription,
 } from '../golden/index.js';
 import type { Codes } from '../numeric/code-types.js';
@@ -55,6 +61,8 @@ export interface GoldenOptions extends InputOptions {
   /** Bits of a number in .mem files, by role. */
   readonly widths?: VectorSettings['widths'] | undefined;
   readonly accumulators?: boolean | undefined;
+  /** Checkers to write beside each layer; they need the accumulators. */
+  readonly checkers?: readonly CheckerKind[] | undefined;
   /** Products from one partial sum to the next. */
   readonly partialSums?: number | undefined;
   readonly threads?: number | undefined;
@@ -79,7 +87,11 @@ export async function goldenVectors(options: GoldenOptions): Promise<GoldenDocum
   try {
     const notes = [...notesOf(model, program), ...run.notes];
     const manifest = await inNewFolder(out, (folder) =>
-      new VectorWriter(folder, program, run, settings).write(options, presetOf(model), notes),
+      new VectorWriter(folder, program, run, settings, options.checkers ?? []).write(
+        options,
+        presetOf(model),
+        notes,
+      ),
     );
     return documentOf(manifest, options, (performance.now() - started) / 1000);
   } finally {
@@ -101,8 +113,8 @@ function settingsOf(options: GoldenOptions): VectorSettings {
   };
 }
 
-function choiceOf({ layers, accumulators, partialSums }: GoldenOptions) {
-  return { layers, partialSums, accumulators: accumulators ?? false };
+function choiceOf({ layers, accumulators = false, partialSums, checkers = [] }: GoldenOptions) {
+  return { layers, partialSums, accumulators: accumulators || checkers.length > 0 };
 }
 
 /** Writes into a hidden neighbour, which takes the folder's place when it is whole. */
@@ -140,6 +152,7 @@ class VectorWriter {
     private readonly program: Program,
     private readonly run: VectorRun,
     private readonly settings: VectorSettings,
+    private readonly checkers: readonly CheckerKind[],
   ) {}
 
   async write(
@@ -173,9 +186,28 @@ class VectorWriter {
     this.addInput(name, codes);
     for (const op of this.run.ops) {
       const part = isOneOfMany ? `/${imageFolder(image)}` : '';
-      const arrays = layers.get(op.name)!.map((array) => ({ array, image }));
-      this.addAll(op, arrays, `${this.folderOf(op)}${part}`);
+      const { arrays, check } = layers.get(op.name)!;
+      const folder = `${this.folderOf(op)}${part}`;
+      this.addAll(
+        op,
+        arrays.map((array) => ({ array, image })),
+        folder,
+      );
+      if (this.checkers.length > 0) this.addChecker(op, check(this.settings.layouts), folder);
     }
+  }
+
+  /** Checkers that read nothing but the files beside them. */
+  private addChecker(op: Op, check: LayerCheck, folder: string): void {
+    const number = this.program.ops.indexOf(op);
+    const save = (name: string, content: string): void => {
+      this.save(`${folder}/checker/${name}`, content);
+    };
+    for (const [name, content] of checkerMemories(check)) save(name, content);
+    if (this.checkers.includes('sv')) save('checker.sv', systemVerilogChecker(check, number));
+    if (!this.checkers.includes('cocotb')) return;
+    save('check.json', `${JSON.stringify(cocotbFacts(check), undefined, 2)}\n`);
+    save('test_layer.py', cocotbTest);
   }
 
   private addInput(name: string, codes: Codes): void {

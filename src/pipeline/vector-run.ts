@@ -2,8 +2,8 @@
 // Golden vectors of a program, layer by layer: the arrays that `golden` writes and `verify` makes again.
 import { ModelError, UsageError } from '../errors.js';
 import { Engine } from '../engine/engine.js';
-import type { GoldenArray, SummingProgram } from '../golden/index.js';
-import { imageArrays, registersOf, withSums } from '../golden/index.js';
+import type { GoldenArray, LayerCheck, Layouts, SummingProgram, Taps } from '../golden/index.js';
+import { imageArrays, layerCheck, registersOf, withSums } from '../golden/index.js';
 import type { Codes } from '../numeric/code-types.js';
 import type { Op, Program } from '../program/program.js';
 
@@ -22,6 +22,13 @@ export interface LayerArray {
   readonly image?: number;
 }
 
+/** A layer of one image. */
+interface ImageLayer {
+  readonly arrays: readonly LayerArray['array'][];
+  /** The layer as a stream of its output, for checkers. */
+  readonly check: (layouts: Layouts) => LayerCheck;
+}
+
 /** A program opened for vectors. */
 export interface VectorRun {
   readonly ops: readonly Op[];
@@ -30,7 +37,7 @@ export interface VectorRun {
   /** Registers and memories of a layer. */
   registers(op: Op): ReturnType<typeof registersOf>;
   /** What an image makes of each layer, by layer name. */
-  image(codes: Codes): Promise<ReadonlyMap<string, readonly LayerArray['array'][]>>;
+  image(codes: Codes): Promise<ReadonlyMap<string, ImageLayer>>;
   close(): void;
 }
 
@@ -56,12 +63,34 @@ export function openVectorRun(
       if (trap !== undefined) throw trapped(trap.layer);
       const all = new Map([...taps, [input.name, { ...input, data: codes }]]);
       return new Map(
-        ops.map((op) => [op.name, imageArrays(program, op, all, summing.taps)] as const),
+        ops.map((op) => [op.name, imageLayer(program, op, all, summing.taps)] as const),
       );
     },
     close: () => {
       engine.close();
     },
+  };
+}
+
+function imageLayer(
+  program: Program,
+  op: Op,
+  taps: Taps,
+  sums: SummingProgram['taps'],
+): ImageLayer {
+  const tensorOf = (index: number) => taps.get(program.tensors[index]!.name)!;
+  const whole = sums.get(op.name)?.at(-1);
+  return {
+    arrays: imageArrays(program, op, taps, sums),
+    check: (layouts) =>
+      layerCheck(
+        program,
+        op,
+        op.inputs.map(tensorOf),
+        tensorOf(op.output),
+        whole === undefined ? undefined : taps.get(whole)!.data,
+        layouts,
+      ),
   };
 }
 

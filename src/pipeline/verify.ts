@@ -48,7 +48,7 @@ export async function verifyVectors(options: VerifyOptions): Promise<VerifyDocum
       if (hashOf(codes) !== image.sha256) differences.add('image', image.path);
       const arrays = await run.image(codes);
       for (const layer of manifest.layers)
-        differences.compare(layer, arrays.get(layer.name)!, index);
+        differences.compare(layer, arrays.get(layer.name)!.arrays, index);
       options.onProgress?.('verify', index + 1, manifest.images.length);
     }
   } finally {

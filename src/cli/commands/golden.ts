@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 
-import { roles, vectorFormats } from '../../golden/index.js';
+import { checkerKinds, roles, vectorFormats } from '../../golden/index.js';
 import { exitCodes, goldenVectors } from '../../index.js';
 import { goldenText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
@@ -35,10 +35,11 @@ function pairsOf(text: string): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
-const formats = z.preprocess(
-  (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value),
-  z.array(z.enum(vectorFormats)).min(1),
-);
+const listOf = <const Names extends readonly [string, ...string[]]>(names: Names) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value),
+    z.array(z.enum(names)).min(1),
+  );
 
 export const goldenCommand = defineCommand({
   name: 'golden',
@@ -61,7 +62,7 @@ export const goldenCommand = defineCommand({
     formats: option(
       '--formats <list>',
       'npy (default), bin, mem ($readmemh), h (C header)',
-      formats.optional(),
+      listOf(vectorFormats).optional(),
     ),
     layout: option(
       '--layout <order>',
@@ -89,7 +90,7 @@ export const goldenCommand = defineCommand({
       z.enum(['low-first', 'high-first']).optional(),
     ),
     widths: option(
-      '--widths <role=bits>',
+      '--widths <list>',
       'bits of a number in .mem, such as weights=4,accumulators=24',
       widths.optional(),
     ),
@@ -97,6 +98,11 @@ export const goldenCommand = defineCommand({
       '--accumulators',
       'write accumulators of convolutions as well',
       z.boolean().optional(),
+    ),
+    checkers: option(
+      '--checkers <list>',
+      'write checkers of each layer: sv (SystemVerilog), cocotb',
+      listOf(checkerKinds).optional(),
     ),
     partialSums: option(
       '--partial-sums <n>',
