@@ -20,6 +20,7 @@ export { writeQdq } from './onnx/write/qdq.js';
 export { writeQop } from './onnx/write/qop.js';
 export { writeInteger } from './export-integer/write.js';
 export { importTflite } from './tflite/import.js';
+export { writeTflite } from './tflite/write/write.js';
 export { canonicalize } from './passes/index.js';
 export { openFloatRunner } from './float/runner.js';
 export { quantizeGraph } from './quantize/quantize.js';

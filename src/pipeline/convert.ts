@@ -8,8 +8,10 @@ import { writeQdq } from '../onnx/write/qdq.js';
 import { writeQop } from '../onnx/write/qop.js';
 import { encode } from '../program/encode.js';
 import type { ConvertDocument } from '../report/index.js';
+import { writeTflite } from '../tflite/write/write.js';
 import { notesOf, programOf } from './choose-program.js';
 import { type ProgramModel, type QuantizedModel, loadQuantizedModel } from './load-model.js';
+import { forTflite } from './tflite-target.js';
 
 type OnnxForm = 'qdq' | 'qop' | 'integer';
 
@@ -18,7 +20,7 @@ export interface ConvertModelOptions {
   readonly model: string;
   /** A second model that continues the first. */
   readonly head?: string | undefined;
-  /** `.onnx` or `.lbp`. */
+  /** `.onnx`, `.tflite` or `.lbp`. */
   readonly output: string;
   /**
    * Of an `.onnx` file: QDQ (default), QOperator, or the integers of one target in operators that
@@ -57,8 +59,10 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
       `a ${form} file runs under any target; choose it when the model runs, or write a .lbp or --form integer`,
     );
   }
-  const { quantGraph } = requireGraph(model);
-  const bytes = form === 'qop' ? writeQop(quantGraph) : writeQdq(quantGraph);
+  const { quantGraph: given } = requireGraph(model);
+  const { quantGraph, notes } =
+    form === 'tflite' ? forTflite(given) : { quantGraph: given, notes: [] };
+  const bytes = writers[form](quantGraph);
   writeFileAtomic(output, bytes);
   const { layers } = sizeOfQuantGraph(quantGraph);
   return {
@@ -68,18 +72,25 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
     target: quantGraph.metadata.target ?? null,
     layers,
     bytes: bytes.length,
-    notes: quantGraph.notes ?? [],
+    notes: [...(quantGraph.notes ?? []), ...notes],
   };
 }
 
-function formOf(output: string, wish: OnnxForm | undefined): OnnxForm | 'lbp' {
+const writers = { qdq: writeQdq, qop: writeQop, tflite: writeTflite } as const;
+
+function formOf(output: string, wish: OnnxForm | undefined): OnnxForm | 'tflite' | 'lbp' {
   const name = output.toLowerCase();
   if (name.endsWith('.onnx')) return wish ?? 'qdq';
-  if (name.endsWith('.lbp') && wish === undefined) return 'lbp';
-  if (name.endsWith('.lbp')) {
-    throw new UsageError('output-form', output, '--form is for .onnx files; leave it away');
+  const ending = (['tflite', 'lbp'] as const).find((known) => name.endsWith(`.${known}`));
+  if (ending === undefined) {
+    throw new UsageError(
+      'output-form',
+      output,
+      'expected a name that ends in .onnx, .tflite or .lbp',
+    );
   }
-  throw new UsageError('output-form', output, 'expected a name that ends in .onnx or .lbp');
+  if (wish === undefined) return ending;
+  throw new UsageError('output-form', output, '--form is for .onnx files; leave it away');
 }
 
 async function joinFiles(

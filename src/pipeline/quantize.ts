@@ -14,17 +14,20 @@ import { quantizeMixed } from '../quantize/mixed/quantize-mixed.js';
 import { quantizeGraph, type QuantizeOptions, type QuantizeResult } from '../quantize/quantize.js';
 import { findRecipe, withChanges, type RecipeChanges } from '../quantize/recipe.js';
 import type { QuantizeDocument } from '../report/index.js';
+import { writeTflite } from '../tflite/write/write.js';
 import { openCalibration, type CalibrationOptions } from './calibration.js';
 import { defaultFloatTarget, omissionsOf } from './choose-program.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { resolveTarget } from './target-choice.js';
+import { requireTfliteTarget } from './tflite-target.js';
 import { version } from './version.js';
 
 /** `model` is float ONNX. */
 export interface QuantizeModelOptions extends RecipeChanges, CalibrationOptions {
+  /** `.onnx`, or `.tflite` for a target whose runtime reads it. */
   readonly output: string;
-  /** QDQ (default) or QOperator; `integer` is what `convert` makes of either. */
+  /** Of an `.onnx` file: QDQ (default) or QOperator; `integer` is what `convert` makes of either. */
   readonly form?: 'qdq' | 'qop' | 'integer' | undefined;
   readonly target?: string | undefined;
   /** `best`, `naive` or a JSON file. */
@@ -49,24 +52,34 @@ export interface QuantizedResult {
 }
 
 /**
- * Quantizes a float model after training and writes it as ONNX.
+ * Quantizes a float model after training and writes it as ONNX or TFLite.
  * @throws UsageError, ModelError; nothing is written then
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeDocument> {
   const { output } = options;
-  if (!output.toLowerCase().endsWith('.onnx')) {
-    throw new UsageError('output-form', output, 'expected a name that ends in .onnx');
-  }
   const form = formOf(options);
   requireFree(output, options.overwrite ?? false);
   const { quantGraph, document } = await quantizeInMemory(options);
-  writeFileAtomic(output, form === 'qop' ? writeQop(quantGraph) : writeQdq(quantGraph));
+  writeFileAtomic(output, writers[form](quantGraph));
   return { output, form, ...document };
 }
 
-/** An integer file is bound to its target and cannot be read again, so it is not the only result. */
-function formOf({ form = 'qdq', output }: QuantizeModelOptions): 'qdq' | 'qop' {
-  if (form !== 'integer') return form;
+const writers = { qdq: writeQdq, qop: writeQop, tflite: writeTflite } as const;
+
+function formOf({ form, output, target }: QuantizeModelOptions): QuantizeDocument['form'] {
+  const name = output.toLowerCase();
+  if (name.endsWith('.tflite')) {
+    if (form !== undefined) {
+      throw new UsageError('output-form', output, '--form is for .onnx files; leave it away');
+    }
+    requireTfliteTarget(resolveTarget(target ?? defaultFloatTarget), output);
+    return 'tflite';
+  }
+  if (!name.endsWith('.onnx')) {
+    throw new UsageError('output-form', output, 'expected a name that ends in .onnx or .tflite');
+  }
+  if (form !== 'integer') return form ?? 'qdq';
+  // An integer file is bound to its target and cannot be read again, so it is not the only result.
   throw new UsageError(
     'output-form',
     '--form integer',

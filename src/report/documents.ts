@@ -88,7 +88,7 @@ export interface StepFacts {
 
 export interface QuantizeDocument extends PreprocessFacts {
   readonly output: string;
-  readonly form: 'qdq' | 'qop';
+  readonly form: 'qdq' | 'qop' | 'tflite';
   readonly target: string;
   /** The recipe's name. */
   readonly method: string;
@@ -281,7 +281,7 @@ export interface TargetsDocument {
 export interface ConvertDocument {
   readonly inputs: readonly string[];
   readonly output: string;
-  readonly form: 'qdq' | 'qop' | 'integer' | 'lbp';
+  readonly form: 'qdq' | 'qop' | 'integer' | 'tflite' | 'lbp';
   readonly target: string | null;
   readonly layers: number;
   readonly bytes: number;

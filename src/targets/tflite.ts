@@ -35,6 +35,7 @@ export const tfliteRef: TargetSpec = {
     'tensorflow/lite/kernels/internal/reference for the formulas they share',
   evidence: 'verified',
   provenBy: oracles,
+  readsTflite: true,
   constraints: {
     activations: ['s8', 'u8', 's16'],
     weights: ['s8', 'u8'],

@@ -17,6 +17,7 @@ export const tflm: TargetSpec = {
     'test/targets/oracle-wide.test.ts',
     'test/numeric/gemmlowp.test.ts',
   ],
+  readsTflite: true,
   constraints: {
     activations: ['s8', 's16'],
     weights: ['s8'],

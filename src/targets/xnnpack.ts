@@ -13,6 +13,7 @@ export const xnnpack: TargetSpec = {
     'ai-edge-litert 2.3.0 with its default delegates, on x86 with AVX512',
   evidence: 'verified',
   provenBy: ['test/targets/oracle-ties.test.ts', 'test/targets/oracle-nets.test.ts'],
+  readsTflite: true,
   constraints: {
     activations: ['s8', 'u8'],
     weights: ['s8', 'u8'],

@@ -2,16 +2,19 @@
 // Quantized TFLite as a quantized graph: NHWC becomes NCHW, fused activations become clamps in
 // real units, and values keep the names of the file's tensors.
 import { ModelError } from '../errors.js';
+import { parseFacts } from '../graph/file-facts.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { inferShapes } from './infer-shapes.js';
 import { operators } from './ops/index.js';
 import { readShapeValue } from './ops/shape-values.js';
 import { TfliteState } from './ops/state.js';
 import { type TfliteModel, readTflite } from './reader.js';
+import { restoreFacts } from './restore-facts.js';
 
 /**
  * Reads a .tflite file that is quantized to integers throughout: int8 with scales per channel,
  * the older uint8 with weight zero points, int4 weights, and 16-bit activations with 8-bit weights.
+ * Files written by {@link writeTflite} come back as equal graphs.
  *
  * @param bytes the file
  * @param file what errors call it
@@ -50,13 +53,15 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
     else read(state, operator);
   }
   const outputs = model.outputs.map((index) => state.result(index));
-  return state.finish({
+  const facts = parseFacts(model.metadata);
+  const graph = state.finish({
     name: model.name,
     input: state.input!,
     outputs,
-    metadata: {},
-    origin: 'tflite',
+    metadata: facts.metadata,
+    origin: facts.origin ?? 'tflite',
   });
+  return restoreFacts(graph, facts);
 }
 
 /** A tensor that is written twice, or an input that is, would be read as the wrong one. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of the builtin operators by number, for error messages and the registry. A fact of the
-// TFLite schema: enum BuiltinOperator of tensorflow/compiler/mlir/lite/schema/schema.fbs.
+// Names and numbers of the builtin operators. A fact of the TFLite schema: enum BuiltinOperator of
+// tensorflow/compiler/mlir/lite/schema/schema.fbs.
 const names = `
   ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE
   EMBEDDING_LOOKUP FLOOR FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D
@@ -28,4 +28,11 @@ const names = `
 /** The operator's name, or its number where this list ends. */
 export function operatorName(code: number): string {
   return names[code] ?? `operator ${code}`;
+}
+
+/** The number of a builtin operator. */
+export function operatorCode(name: string): number {
+  const code = names.indexOf(name);
+  if (code < 0) throw new Error(`TFLite has no builtin operator ${name}`);
+  return code;
 }

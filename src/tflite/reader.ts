@@ -68,6 +68,8 @@ export interface TfliteModel {
   readonly operators: readonly TfliteOperator[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Texts that lastbit left in the file, by key. */
+  readonly metadata: ReadonlyMap<string, string>;
 }
 
 /** Elements of the largest tensor that is accepted. */
@@ -112,7 +114,25 @@ export function readTflite(bytes: Uint8Array, file = 'model'): TfliteModel {
     operators,
     inputs: indices(flat, graph.int32s(1), tensors, 0),
     outputs: indices(flat, graph.int32s(2), tensors, 0),
+    metadata: readMetadata(flat, model.tables(6), buffers),
   };
+}
+
+/** Metadata of other tools are left alone; some are large, and none is text for sure. */
+function readMetadata(
+  flat: FlatFile,
+  entries: readonly FlatTable[],
+  buffers: readonly FlatTable[],
+): ReadonlyMap<string, string> {
+  const own = entries.filter((entry) => entry.string(0).startsWith('lastbit.'));
+  return new Map(
+    own.map((entry) => {
+      const [key, index] = [entry.string(0), entry.uint32(1)];
+      const holder = buffers[index];
+      if (holder === undefined) throw flat.damaged(`metadata "${key}" has no buffer ${index}`);
+      return [key, Buffer.from(bufferBytes(flat, holder) ?? []).toString('utf8')];
+    }),
+  );
 }
 
 /** The old field holds at most 127; newer operators use the wide one. */

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the dyadic-tie suite under every TFLite runtime and writes files and outputs as goldens.
 
-    python tie_goldens.py OUT [--threads N] [--nets | --wide | --tails]
+    python tie_goldens.py OUT [--threads N] [--nets | --wide | --tails] [--written FOLDER]
 
 OUT/models.bin holds the .tflite files one after the other, OUT/goldens.json where each lies, from
 which seeds its inputs follow, and what each runtime computed. Outputs are deflated base64 of all
 images; runtimes that agree share one entry. A runtime that refuses a file is listed with its words.
 --nets runs the networks of net_models.py instead, 20 images each, and keeps the SHA-256 of every
 activation; --wide runs the 16x8 operators and networks, --tails the operators over odd sizes, kept
-in the same way.
+in the same way. --written takes the files of such a folder (written_goldens.cjs) instead of generating them.
 """
 import argparse
 import base64
@@ -118,6 +118,16 @@ def one_case(case, model, threads):
     return {'images': images_of(model), 'results': results, **({'refused': refused} if refused else {})}
 
 
+def stored(folder):
+    """The files of OUT by case."""
+    data = (folder / 'models.bin').read_bytes()
+    cases = json.loads((folder / 'goldens.json').read_text())['cases']
+    return {
+        case: data[facts['offset'] : facts['offset'] + facts['length']]
+        for case, facts in cases.items()
+    }
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('out', type=pathlib.Path)
@@ -125,6 +135,7 @@ def main():
     parser.add_argument('--nets', action='store_true')
     parser.add_argument('--wide', action='store_true')
     parser.add_argument('--tails', action='store_true')
+    parser.add_argument('--written', type=pathlib.Path)
     options = parser.parse_args()
     if options.wide:
         models, source = {**tie_models.wide_cases(), **net_models.wide_cases()}, 'wide --wide'
@@ -135,6 +146,8 @@ def main():
         models, source, makers = net_models.cases(), 'nets --nets', 'net'
     else:
         models, source, makers = tie_models.cases(), 'ties', 'tie'
+    if options.written is not None:
+        models = stored(options.written)
     run = one_net if options.nets or options.wide or options.tails else one_case
     offset = 0
     goldens = {}

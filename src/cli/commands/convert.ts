@@ -8,12 +8,12 @@ import { saveConfigBeside } from '../save-config.js';
 export const convertCommand = defineCommand({
   name: 'convert',
   summary:
-    'write a quantized model as ONNX (QDQ, QOperator or integer) or .lbp; join a backbone and a head',
+    'write a quantized model as ONNX (QDQ, QOperator or integer), .tflite or .lbp; join a backbone and a head',
   positionals: ['model', 'head'],
   options: {
     model,
     head: option('--head <file>', 'a model that continues the first', text.optional()),
-    output: option('-o, --output <file>', 'the result, .onnx or .lbp', text),
+    output: option('-o, --output <file>', 'the result, .onnx, .tflite or .lbp', text),
     form,
     target,
     overwrite,

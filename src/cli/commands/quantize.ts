@@ -21,11 +21,11 @@ import { saveConfigBeside } from '../save-config.js';
 
 export const quantizeCommand = defineCommand({
   name: 'quantize',
-  summary: 'turn a float ONNX model into an integer one (ONNX), after training',
+  summary: 'turn a float ONNX model into an integer one (ONNX or TFLite), after training',
   positionals: ['model'],
   options: {
     model,
-    output: option('-o, --output <file>', 'the quantized model, .onnx', text),
+    output: option('-o, --output <file>', 'the quantized model, .onnx or .tflite', text),
     form,
     calib: option('--calib <dir>', 'calibration images: a folder or one .npy', text.optional()),
     dataFree: option(

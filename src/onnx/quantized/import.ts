@@ -3,7 +3,7 @@
 // what each value stands for is kept in ImportState. See NOTES.md.
 import { ModelError } from '../../errors.js';
 import type { QuantGraph } from '../../graph/quant-graph.js';
-import { parseFacts } from '../file/metadata.js';
+import { parseFacts } from '../../graph/file-facts.js';
 import {
   type OnnxModel,
   type OnnxNode,

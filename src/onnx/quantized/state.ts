@@ -5,7 +5,7 @@ import type { Clamp, Shape } from '../../graph/graph.js';
 import { QuantAssembly } from '../../graph/quant-assembly.js';
 import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
-import { type FileFacts, withMarks } from '../file/metadata.js';
+import { type FileFacts, withMarks } from '../../graph/file-facts.js';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../file/model.js';
 import { sameClamp } from './clamp-bounds.js';
 import { realsOf, storedType } from './code-constants.js';

@@ -3,7 +3,7 @@
 import type { QuantGraph, QuantNode, QuantValue } from '../../graph/quant-graph.js';
 import { bitsOfType } from '../../numeric/code-types.js';
 import { OnnxBuilder } from '../file/builder.js';
-import { type FileFacts, formatFacts, marksOf } from '../file/metadata.js';
+import { type FileFacts, formatFacts, marksOf } from '../../graph/file-facts.js';
 import type { OnnxModel, OnnxTensor } from '../file/model.js';
 import { dequantize, quantize } from './activations.js';
 import { isStandardHardSwish } from './float-layer.js';
@@ -76,5 +76,7 @@ function factsOf(graph: QuantGraph) {
     fullyConnected: new Set(
       convs.filter((conv) => conv.fullyConnected && !isGemm(graph, conv)).map(({ name }) => name),
     ),
+    layerNames: new Map<string, string>(),
+    paddings: new Set<string>(),
   };
 }

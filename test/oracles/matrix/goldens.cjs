@@ -167,6 +167,14 @@ function goldens() {
       compare: inputs,
     },
     {
+      name: 'written',
+      runtime: 'LiteRT and TFLite Micro',
+      file: join(golden, 'written.json'),
+      why: litert,
+      make: (out) => execFileSync(process.execPath, [join(oracles, 'written_goldens.cjs'), out]),
+      compare: numbers('counts and hashes'),
+    },
+    {
       name: 'vww',
       runtime: 'LiteRT',
       file: join(golden, 'litert/vww.json'),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a QDQ file cannot say with operators alone travels in `metadata_props`; NOTES.md lists the
-// keys. The writer and the importer meet here.
-import { ModelError } from '../../errors.js';
-import type { Clamp } from '../../graph/graph.js';
-import type { QuantGraph, QuantMetadata, QuantNode } from '../../graph/quant-graph.js';
+// What a file of a quantized graph cannot say with operators alone travels in its metadata (ONNX:
+// `metadata_props`, TFLite: `metadata`); onnx/NOTES.md and tflite/NOTES.md list the keys. Writers and
+// importers meet here.
+import { ModelError } from '../errors.js';
+import type { Clamp } from './graph.js';
+import type { QuantGraph, QuantMetadata, QuantNode } from './quant-graph.js';
 
 const prefix = 'lastbit.';
 const plainKeys = ['target', 'preprocess', 'calibration', 'version'] as const;
@@ -38,6 +39,10 @@ export interface FileFacts {
   readonly singleZero: ReadonlySet<string>;
   /** Names of the layers that have a mark. */
   readonly marks: ReadonlyMap<LayerMark, ReadonlySet<string>>;
+  /** Where operators have no names: those of layers that are not called as their output is. */
+  readonly layerNames: ReadonlyMap<string, string>;
+  /** Outputs of operators that are no layer but the padding of the one that reads them. */
+  readonly paddings: ReadonlySet<string>;
 }
 
 /** The marks of layers, for {@link FileFacts}. */
@@ -79,6 +84,8 @@ export function formatFacts(file: FileFacts): ReadonlyMap<string, string> {
   put('single_zero', [...file.singleZero], file.singleZero.size === 0);
   const clamps = [...file.clamps].map(([name, { lo, hi }]) => [name, [bounds(lo), bounds(hi)]]);
   put('clamps', Object.fromEntries(clamps), clamps.length === 0);
+  put('layer_names', Object.fromEntries(file.layerNames), file.layerNames.size === 0);
+  put('paddings', [...file.paddings], file.paddings.size === 0);
   return entries;
 }
 
@@ -112,6 +119,8 @@ export function parseFacts(entries: ReadonlyMap<string, string>): FileFacts {
     singleZero: new Set(names(entries, 'single_zero')),
     clamps: clampsOf(entries),
     marks: new Map(layerLists.map(({ key, mark }) => [mark, new Set(names(entries, key))])),
+    layerNames: layerNamesOf(entries),
+    paddings: new Set(names(entries, 'paddings')),
   };
 }
 
@@ -188,6 +197,18 @@ function clampsOf(entries: ReadonlyMap<string, string>): ReadonlyMap<string, Cla
       ];
     }),
   );
+}
+
+function layerNamesOf(entries: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const key = 'layer_names';
+  const parsed = parseJson(entries, key) ?? {};
+  const expected = 'a JSON object of value names and layer names';
+  const pairs = typeof parsed === 'object' && !Array.isArray(parsed) ? Object.entries(parsed) : [];
+  const isGood = pairs.every(([, name]: [string, unknown]) => typeof name === 'string');
+  if (typeof parsed !== 'object' || Array.isArray(parsed) || !isGood) {
+    throw invalid(key, expected, JSON.stringify(parsed).slice(0, 40));
+  }
+  return new Map(pairs as [string, string][]);
 }
 
 function isBounds(side: unknown): side is readonly (number | null)[] {

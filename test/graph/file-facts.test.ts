@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { QuantGlobalPool, QuantMetadata } from '../../../src/graph/quant-graph.js';
+import type { QuantGlobalPool, QuantMetadata } from '../../src/graph/quant-graph.js';
 import {
   type FileFacts,
   formatFacts,
   marksOf,
   parseFacts,
   withMarks,
-} from '../../../src/onnx/file/metadata.js';
+} from '../../src/graph/file-facts.js';
 
 const pool: QuantGlobalPool = { op: 'GlobalAveragePool', name: 'mean', inputs: ['x'], output: 'y' };
 
 function factsOf(
   metadata: QuantMetadata,
-  { marks = marksOf([]), clamps = new Map() }: Partial<FileFacts> = {},
+  {
+    marks = marksOf([]),
+    clamps = new Map(),
+    layerNames = new Map(),
+    paddings = new Set(),
+  }: Partial<FileFacts> = {},
 ): FileFacts {
   const [none, empty] = [new Set<string>(), new Map<string, number>()];
   return {
@@ -24,6 +29,8 @@ function factsOf(
     singleZero: none,
     clamps,
     marks,
+    layerNames,
+    paddings,
   };
 }
 
@@ -32,7 +39,9 @@ test('every key has its place and its text, and comes back', () => {
   const metadata = { target: 'tflm@2.17', version: '1', channelFactors };
   const clamps = new Map([['c', { lo: Float32Array.of(0), hi: Float32Array.of(Infinity) }]]);
   const marks = marksOf([{ ...pool, rowMean: true, floatKernel: true }]);
-  const facts = factsOf(metadata, { marks, clamps });
+  const layerNames = new Map([['y', 'mean']]);
+  const paddings = new Set(['x/padded']);
+  const facts = factsOf(metadata, { marks, clamps, layerNames, paddings });
   const entries = formatFacts(facts);
   expect([...entries]).toEqual([
     ['lastbit.target', 'tflm@2.17'],
@@ -42,6 +51,8 @@ test('every key has its place and its text, and comes back', () => {
     ['lastbit.rowMeans', '["mean"]'],
     ['lastbit.origin', 'tflite'],
     ['lastbit.clamps', '{"c":[[0],[null]]}'],
+    ['lastbit.layer_names', '{"y":"mean"}'],
+    ['lastbit.paddings', '["x/padded"]'],
   ]);
   expect(parseFacts(entries)).toEqual(facts);
 });
@@ -57,6 +68,9 @@ test.each([
   ['rowMeans', '{"mean": 1}'],
   ['floatLayers', '["mean"'],
   ['oneChannelDepthwise', '[1]'],
+  ['layer_names', '{"y": 1}'],
+  ['layer_names', '["y"]'],
+  ['paddings', '{"y": 1}'],
   ['channelFactors', '{"a": 3}'],
   ['channelFactors', '{"a": "AACAPw"}'],
   ['channelFactors', '[]'],
