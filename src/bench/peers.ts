@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who a program is timed against. A peer that cannot run the network, or runs it wrong, is listed
 // with the reason and not timed.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Isa } from '../engine/native.js';
 import type { Graph } from '../graph/graph.js';
@@ -49,6 +49,8 @@ export interface PeerSetup {
   readonly forcedIsa: Isa | undefined;
   /** The model itself, where it is a .tflite. */
   readonly tfliteFile: string | undefined;
+  /** The model itself, where it is an .onnx. */
+  readonly onnxFile: string | undefined;
   /** The program and the first input's codes as files, for peers in other processes. */
   readonly programFile: string;
   readonly codesFile: string;
@@ -112,9 +114,15 @@ async function openRuntime(setup: PeerSetup, attempt: Attempt): Promise<void> {
       close: () => peer.close(),
     };
   });
-  for (const form of integerForms(quantGraph)) {
+  for (const form of [...ownForm(setup), ...integerForms(quantGraph)]) {
     await attempt(form.name, () => openForm(form, quantGraph, setup, expected));
   }
+}
+
+/** The file as the user has it, which its forms beside it may outrun. */
+function ownForm({ onnxFile }: PeerSetup): readonly Form[] {
+  if (onnxFile === undefined) return [];
+  return [{ name: 'onnxruntime-file', bytes: () => readFileSync(onnxFile) }];
 }
 
 /** QDQ and QOperator files, with activations as they are best multiplied with the weights. */

@@ -90,6 +90,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
       threads,
       forcedIsa: options.isa === undefined ? undefined : engine.isa,
       tfliteFile: options.model.endsWith('.tflite') ? options.model : undefined,
+      onnxFile: options.model.endsWith('.onnx') ? options.model : undefined,
       ...files,
     });
     try {

@@ -4,13 +4,16 @@ import { requireFree, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import { writeInteger } from '../export-integer/write.js';
 import { join } from '../graph/join.js';
+import type { QuantGraph } from '../graph/quant-graph.js';
 import { writeQdq } from '../onnx/write/qdq.js';
 import { writeQop } from '../onnx/write/qop.js';
 import { encode } from '../program/encode.js';
+import { allTargets } from '../targets/index.js';
 import type { ConvertDocument } from '../report/index.js';
 import { writeTflite } from '../tflite/write/write.js';
 import { notesOf, programOf } from './choose-program.js';
 import { type ProgramModel, type QuantizedModel, loadQuantizedModel } from './load-model.js';
+import { slowLayers } from './slow-layers.js';
 import { forTflite } from './tflite-target.js';
 
 type OnnxForm = 'qdq' | 'qop' | 'integer';
@@ -61,7 +64,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
   }
   const { quantGraph: given } = requireGraph(model);
   const { quantGraph, notes } =
-    form === 'tflite' ? forTflite(given) : { quantGraph: given, notes: [] };
+    form === 'tflite' ? forTflite(given) : { quantGraph: given, notes: slowNotes(given) };
   const bytes = writers[form](quantGraph);
   writeFileAtomic(output, bytes);
   const { layers } = sizeOfQuantGraph(quantGraph);
@@ -74,6 +77,13 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
     bytes: bytes.length,
     notes: [...(quantGraph.notes ?? []), ...notes],
   };
+}
+
+/** What slows down a file for the target that its metadata name. */
+function slowNotes(graph: QuantGraph): readonly string[] {
+  const target = allTargets.find(({ id }) => id === graph.metadata.target);
+  const slow = target && slowLayers(graph, target);
+  return slow === undefined ? [] : [slow];
 }
 
 const writers = { qdq: writeQdq, qop: writeQop, tflite: writeTflite } as const;

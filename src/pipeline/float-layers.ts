@@ -2,6 +2,7 @@
 // Where a runtime computes in float although the file is quantized: its codes may differ from a
 // profile's, so the profile's evidence does not hold there.
 import type { QuantConv, QuantGraph, QuantNode } from '../graph/quant-graph.js';
+import { codeLimits } from '../numeric/code-types.js';
 import type { TargetSpec } from '../targets/target.js';
 
 /**
@@ -39,9 +40,11 @@ function sentence(layers: readonly QuantNode[], why: string): string | undefined
 }
 
 /** Whether a clamp does more than the saturation of the codes behind it. */
-function cuts({ values }: QuantGraph, { clamp, output }: QuantConv): boolean {
-  const { scale, zeroPoint } = values.get(output)!;
-  const [lowest, highest] = [0, 255].map((code) => Math.fround(scale * (code - zeroPoint)));
+export function cuts({ values }: QuantGraph, { clamp, output }: QuantConv): boolean {
+  const { scale, zeroPoint, dtype } = values.get(output)!;
+  const [lowest, highest] = codeLimits(dtype).map((code) =>
+    Math.fround(scale * (code - zeroPoint)),
+  );
   return (
     clamp !== undefined &&
     (clamp.lo.some((bound) => bound > lowest!) || clamp.hi.some((bound) => bound < highest!))

@@ -19,6 +19,7 @@ import { openCalibration, type CalibrationOptions } from './calibration.js';
 import { defaultFloatTarget, omissionsOf } from './choose-program.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
+import { slowLayers } from './slow-layers.js';
 import { resolveTarget } from './target-choice.js';
 import { requireTfliteTarget } from './tflite-target.js';
 import { version } from './version.js';
@@ -61,7 +62,9 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   requireFree(output, options.overwrite ?? false);
   const { quantGraph, document } = await quantizeInMemory(options);
   writeFileAtomic(output, writers[form](quantGraph));
-  return { output, form, ...document };
+  const slow = slowLayers(quantGraph, resolveTarget(options.target ?? defaultFloatTarget));
+  const warnings = [...document.warnings, ...(slow === undefined ? [] : [slow])];
+  return { output, form, ...document, warnings };
 }
 
 const writers = { qdq: writeQdq, qop: writeQop, tflite: writeTflite } as const;

@@ -19,6 +19,7 @@ export const fbgemm: TargetSpec = {
     activations: ['u8'],
     weights: ['s8'],
     perChannelClamp: false,
+    channelClamps: undefined,
   },
   arithmetic: {
     ...onnxruntime.arithmetic,

@@ -22,7 +22,9 @@ export const onnxruntime: TargetSpec = {
     perChannelWeights: true,
     narrowWeights: false,
     scales: 'real',
+    // As Max and Min behind a convolution, which keep it from becoming QLinearConv.
     perChannelClamp: true,
+    channelClamps: 'slow',
     // The sums of a last layer whose result is float, before they are multiplied by its scale.
     wideOutputs: ['s32'],
   },

@@ -33,6 +33,8 @@ export interface TargetConstraints {
   readonly scales: 'real' | 'powerOfTwo';
   /** Whether a fused clamp may differ between the channels of one tensor. */
   readonly perChannelClamp: boolean;
+  /** Given: a layer with such a clamp runs, but in float; quantizers make none then. */
+  readonly channelClamps?: 'slow' | undefined;
   /** Greatest magnitude of a bias at accumulator scale, where it is less than 2^30. */
   readonly biasLimit?: number | undefined;
   /** Biases are multiples of this at accumulator scale, where it is more than 1. */

@@ -45,7 +45,7 @@ test('onnxruntime takes its turns; each form is timed or left out with a reason'
     ...['bench', file, '--target', 'onnxruntime', '--runs', 10, '--vs', 'onnxruntime'],
   );
   const names = peers.map(({ name }) => name);
-  for (const name of ['fp32', 'int8-qdq-u8s8', 'int8-qop-u8s8', 'int8-qdq-s8s8', 'int8']) {
+  for (const name of ['fp32', 'file', 'int8-qdq-u8s8', 'int8-qop-u8s8', 'int8-qdq-s8s8', 'int8']) {
     expect(names).toContain(`onnxruntime-${name}`);
   }
   const timed = peers.filter((peer): peer is TimedPeer => !('excluded' in peer));
