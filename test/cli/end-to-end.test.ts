@@ -292,7 +292,7 @@ describe('wrong inputs: exit code, one line, nothing written', () => {
       'an output of another form',
       2,
       'output-form',
-      () => ['quantize', float, '-o', join(folder, 'x.tflite'), '--calib', calibration],
+      () => ['quantize', float, '-o', join(folder, 'x.pb'), '--calib', calibration],
     ],
     [
       'an output that is there',
