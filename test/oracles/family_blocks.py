@@ -253,7 +253,7 @@ class Pooled(nn.Module):
     def __init__(self, slope=0.1):
         super().__init__()
         self.trunk = nn.Sequential(
-            nn.Conv2d(3, 8, 3, 2, 1), nn.LeakyReLU(slope), nn.Conv2d(8, 12, 3, 2, 1), nn.GELU()
+            nn.Conv2d(3, 8, 3, 2, 1), nn.LeakyReLU(slope), nn.Conv2d(8, 12, 3, 2, 1), nn.SiLU()
         )
         self.classifier = nn.Linear(12, 5)
 
