@@ -14,6 +14,7 @@ export const fbgemm: TargetSpec = {
   evidence: 'verified',
   provenBy: ['test/targets/oracle-torch.test.ts'],
   qdqInFloat: false,
+  perChannelClampInFloat: false,
   constraints: {
     ...onnxruntime.constraints,
     activations: ['u8'],

@@ -321,6 +321,8 @@ export interface TargetSpec {
   readonly provenBy: readonly string[];
   /** Whether the runtime computes some layers of QDQ files in float (pipeline/float-layers.ts). */
   readonly qdqInFloat?: boolean | undefined;
+  /** Whether a convolution with a clamp per channel runs all the same, in float. */
+  readonly perChannelClampInFloat?: boolean | undefined;
   readonly constraints: TargetConstraints;
   /** What layers the device takes, where that is published. */
   readonly limits?: DeviceLimits | undefined;
