@@ -136,6 +136,14 @@ def export(net, example, file, exporter):
             )
 
 
+def add_facts(out, fact):
+    """The list grows with each file, so that it can be used before the last one is there."""
+    listed = out / "families.json"
+    before = json.loads(listed.read_text()) if listed.exists() else []
+    kept = [one for one in before if one["file"] != fact["file"]]
+    listed.write_text(json.dumps([*kept, fact], indent=1) + "\n")
+
+
 def main(arguments):
     out = pathlib.Path(arguments[0])
     small = "--small" in arguments
@@ -143,7 +151,6 @@ def main(arguments):
     out.mkdir(parents=True, exist_ok=True)
     logging.disable(logging.WARNING)
     families = small_families() if small else {**PUBLISHED, **tiny_families()}
-    facts = []
     for seed, (name, (make, shape)) in enumerate(families.items(), 1):
         if wanted and name not in wanted:
             continue
@@ -161,14 +168,10 @@ def main(arguments):
             file = out / f"{name}.{exporter}.onnx"
             try:
                 export(net, pictures[:1], str(file), exporter)
-                facts.append({"name": name, "exporter": exporter, "file": file.name, "images": f"{name}.npy"})
+                add_facts(out, {"name": name, "exporter": exporter, "file": file.name, "images": f"{name}.npy"})
                 print(name, exporter, file.stat().st_size, flush=True)
             except Exception as error:  # noqa: BLE001
                 print(name, exporter, "not exported:", str(error).strip().splitlines()[-1][:200], flush=True)
-    facts_file = out / "families.json"
-    before = json.loads(facts_file.read_text()) if facts_file.exists() else []
-    kept = [one for one in before if one["file"] not in {fact["file"] for fact in facts}]
-    facts_file.write_text(json.dumps(kept + facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":
