@@ -162,11 +162,7 @@ const agreeing: Record<string, OnnxModel> = {
   'Swish, with and without its factor': model({
     opset: 24,
     output: [1, 4, 6, 6],
-    nodes: [
-      conv(),
-      node('Swish', ['c'], 's'),
-      node('Swish', ['s'], 'y', { alpha: float(1.5) }),
-    ],
+    nodes: [conv(), node('Swish', ['c'], 's'), node('Swish', ['s'], 'y', { alpha: float(1.5) })],
     weights: { w },
   }),
   GlobalMaxPool: model({
