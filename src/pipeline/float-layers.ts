@@ -21,7 +21,8 @@ export function floatLayers(graph: QuantGraph, target: TargetSpec): string | und
   if (signed) {
     return `onnxruntime on x86 runs QDQ layers over s8 codes in float: ${says}; its session entry session.qdqisint8allowed=1, u8 codes or a QOperator file avoid it`;
   }
-  if (origin !== 'qdq') return undefined;
+  // What lastbit quantized for onnxruntime has neither.
+  if (origin === 'tflite') return undefined;
   const clamped = nodes.filter((node) => node.op === 'Conv' && cuts(graph, node));
   const withoutKernel = nodes.filter(({ floatKernel }) => floatKernel);
   const reasons = [

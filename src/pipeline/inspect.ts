@@ -15,13 +15,17 @@ import { importQuantized } from '../onnx/quantized/import.js';
 import { canonicalize } from '../passes/index.js';
 import type { Program } from '../program/program.js';
 import type { InspectDocument, UnsupportedEntry, ValueFacts } from '../report/index.js';
+import { importFloatTflite } from '../tflite/float/import.js';
 import { importTflite } from '../tflite/import.js';
+import { isFloatTflite } from '../tflite/is-float.js';
+import { readTflite } from '../tflite/reader.js';
 import { chooseTarget, defaultFloatTarget } from './choose-program.js';
 import { readModelFile, type OnnxState } from './load-model.js';
 import { resolveTarget } from './target-choice.js';
 import { refusalOf } from './target-refusal.js';
 
 type Content = Omit<InspectDocument, 'model' | 'format' | 'opset'>;
+type FloatFacts = NetworkSize & Pick<Content, 'inputs' | 'outputs' | 'ops' | 'notes'>;
 
 const unknownSize: NetworkSize = { layers: 0, macs: 0, params: 0 };
 
@@ -36,7 +40,7 @@ export async function inspectModel(options: { readonly model: string }): Promise
     case 'lbp':
       return { model, format: 'lbp', opset: null, ...ofProgram(content.program) };
     case 'tflite':
-      return { model, format: 'tflite', opset: null, ...ofTflite(content.bytes, model) };
+      return { model, format: 'tflite', opset: null, ...(await ofTflite(content.bytes, model)) };
     case 'onnx':
       return {
         model,
@@ -70,16 +74,18 @@ async function ofFloat(onnx: OnnxModel): Promise<Content> {
   const unsupported = unsupportedNodes(onnx);
   const base = { ...onnxFacts(onnx), quantization: { state: 'float' } as const };
   if (unsupported.length > 0) return { ...base, ...unknownSize, unsupported };
-  const imported = importOnnx(onnx);
+  return { ...base, ...(await floatFacts(importOnnx(onnx))), unsupported };
+}
+
+/** What is in a float network as its file has it. */
+async function floatFacts(imported: Graph): Promise<FloatFacts> {
   const graph = canonicalize(imported);
   return {
-    ...base,
     ...sizeOfGraph(graph),
     inputs: imported.inputs,
     outputs: imported.outputs,
     ops: counts(imported),
-    notes: [...base.notes, ...leftOutOf(graph), ...(await refusedByDefault(graph))],
-    unsupported,
+    notes: [...leftOutOf(graph), ...(await refusedByDefault(graph))],
   };
 }
 
@@ -97,26 +103,27 @@ function ofQuantizedOnnx(onnx: OnnxModel, state: 'qdq' | 'qop'): Content {
   );
 }
 
-function ofTflite(bytes: Uint8Array, file: string): Content {
-  return orUnsupported(
-    () => ofQuantGraph(importTflite(bytes, file), 'tflite', {}),
-    () => ({
-      ...unknownSize,
-      inputs: [],
-      outputs: [],
-      ops: {},
-      quantization: { state: 'tflite' },
-      preprocess: null,
-      notes: [],
-      metadata: {},
-    }),
-  );
+async function ofTflite(bytes: Uint8Array, file: string): Promise<Content> {
+  const nothing = { inputs: [], outputs: [], ops: {}, preprocess: null, notes: [], metadata: {} };
+  const isFloat = isFloatTflite(readTflite(bytes, file));
+  const unknown = { ...unknownSize, ...nothing };
+  if (!isFloat) {
+    return orUnsupported(
+      () => ofQuantGraph(importTflite(bytes, file), 'tflite', {}),
+      () => ({ ...unknown, quantization: { state: 'tflite' } }),
+    );
+  }
+  const quantization = { state: 'float' } as const;
+  const read = (): Graph | Content => importFloatTflite(bytes, file);
+  const found = orUnsupported(read, () => ({ ...unknown, quantization }));
+  if ('unsupported' in found) return found;
+  return { ...unknown, quantization, ...(await floatFacts(found)), unsupported: [] };
 }
 
-function orUnsupported(
-  read: () => Content,
+function orUnsupported<Read>(
+  read: () => Read,
   otherwise: () => Omit<Content, 'unsupported'>,
-): Content {
+): Read | Content {
   try {
     return read();
   } catch (error) {

@@ -13,7 +13,10 @@ import { readOnnx } from '../onnx/file/reader.js';
 import { canonicalize } from '../passes/index.js';
 import { readProgramFile } from '../program/file.js';
 import type { Program } from '../program/program.js';
+import { importFloatTflite } from '../tflite/float/import.js';
 import { importTflite } from '../tflite/import.js';
+import { isFloatTflite } from '../tflite/is-float.js';
+import { readTflite } from '../tflite/reader.js';
 
 /** A float network. */
 export interface FloatModel {
@@ -74,10 +77,17 @@ export async function loadModel(file: string): Promise<Model> {
     case 'lbp':
       return { kind: 'program', file, program: content.program };
     case 'tflite':
-      return { kind: 'quantized', file, quantGraph: importTflite(content.bytes, file) };
+      return ofTflite(content.bytes, file);
     case 'onnx':
       return ofOnnx(content.onnx, content.state, file);
   }
+}
+
+function ofTflite(bytes: Uint8Array, file: string): Model {
+  if (isFloatTflite(readTflite(bytes, file))) {
+    return { kind: 'float', file, graph: canonicalize(importFloatTflite(bytes, file)) };
+  }
+  return { kind: 'quantized', file, quantGraph: importTflite(bytes, file) };
 }
 
 function ofOnnx(onnx: OnnxModel, state: OnnxState, file: string): Model {
@@ -106,7 +116,7 @@ export async function loadFloatModel(file: string): Promise<FloatModel> {
   throw new ModelError(
     'not-float',
     file,
-    'expected a float ONNX model, this one is quantized already; give the float original',
+    'expected a float model, this one is quantized already; give the float original',
   );
 }
 
@@ -117,7 +127,7 @@ export async function loadFloatModel(file: string): Promise<FloatModel> {
 export async function loadQuantizedModel(file: string): Promise<QuantizedModel | ProgramModel> {
   const model = await loadModel(file);
   if (model.kind !== 'float') return model;
-  const output = file.replace(/(\.onnx)?$/, '.int8.onnx');
+  const output = file.replace(/(\.onnx|\.tflite)?$/, '.int8.onnx');
   throw new ModelError(
     'float-model',
     file,

@@ -13,7 +13,7 @@ const floatOperators: readonly QuantNode['op'][] = ['HardSwish', 'HardSigmoid'];
  * optimized graphs, 1.30 and 1.32.)
  */
 export function slowLayers(graph: QuantGraph, target: TargetSpec): string | undefined {
-  if (target.constraints.channelClamps !== 'slow') return undefined;
+  if (target.perChannelClampInFloat !== true) return undefined;
   const convs = graph.nodes.filter((node) => node.op === 'Conv');
   const clamped = convs.filter((conv) => cuts(graph, conv));
   const functions = graph.nodes.filter(({ op }) => floatOperators.includes(op));

@@ -11,6 +11,7 @@ import { quantGraphOf } from './choices/choices.js';
 import { biasGridOf, type BiasGrid } from './codes/bias.js';
 import { requireFiniteData } from './codes/scales.js';
 import { weightScheme, type WeightChoice } from './codes/weights.js';
+import { requireClampForms } from './network/clamps-per-channel.js';
 import { biasOf, convolutionsOf, shapeOf, weightOf } from './network/connections.js';
 import type { Recipe } from './recipe.js';
 import type { Solver } from './reconstruct/solver.js';
@@ -76,10 +77,12 @@ export interface QuantizeResult {
  *
  * @throws UsageError without samples, or for a choice the target does not take
  * @throws ModelError `no-batch-norms` where they are needed for want of images
- * @throws ModelError `not-finite` naming the layer, `unsupported-op` naming the node
+ * @throws ModelError `not-finite` naming the layer, `unsupported-op` naming the node, `target-constraint`
+ *   naming layers whose clamp the target has not
  */
 export async function quantizeGraph(options: QuantizeOptions): Promise<QuantizeResult> {
   checkGraph(options.graph);
+  requireClampForms(options.graph, options.constraints.perChannelClamp);
   const context = contextOf(options);
   const gatherer = new Gatherer(context);
   const scheduled = steps.flatMap(({ schedule }) => schedule(context) ?? []);

@@ -14,12 +14,12 @@ export const fbgemm: TargetSpec = {
   evidence: 'verified',
   provenBy: ['test/targets/oracle-torch.test.ts'],
   qdqInFloat: false,
+  perChannelClampInFloat: false,
   constraints: {
     ...onnxruntime.constraints,
     activations: ['u8'],
     weights: ['s8'],
     perChannelClamp: false,
-    channelClamps: undefined,
   },
   arithmetic: {
     ...onnxruntime.arithmetic,

@@ -13,6 +13,7 @@ export const onnxruntime: TargetSpec = {
   evidence: 'verified',
   provenBy: ['test/targets/oracle-ort.test.ts'],
   qdqInFloat: true,
+  perChannelClampInFloat: true,
   constraints: {
     activations: ['u8', 's8'],
     weights: ['s8', 'u8'],
@@ -22,9 +23,8 @@ export const onnxruntime: TargetSpec = {
     perChannelWeights: true,
     narrowWeights: false,
     scales: 'real',
-    // As Max and Min behind a convolution, which keep it from becoming QLinearConv.
-    perChannelClamp: true,
-    channelClamps: 'slow',
+    // In a QDQ file such a clamp is Max and Min before QuantizeLinear, and the convolution runs in float.
+    perChannelClamp: false,
     // The sums of a last layer whose result is float, before they are multiplied by its scale.
     wideOutputs: ['s32'],
   },

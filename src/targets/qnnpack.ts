@@ -13,6 +13,7 @@ export const qnnpack: TargetSpec = {
     'requantization is another one); run as torch 1.13.1, engine qnnpack, on x86, with s8 weights',
   evidence: 'verified',
   provenBy: ['test/targets/oracle-torch.test.ts'],
+  perChannelClampInFloat: false,
   constraints: {
     ...onnxruntime.constraints,
     activations: ['u8'],

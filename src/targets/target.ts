@@ -33,8 +33,6 @@ export interface TargetConstraints {
   readonly scales: 'real' | 'powerOfTwo';
   /** Whether a fused clamp may differ between the channels of one tensor. */
   readonly perChannelClamp: boolean;
-  /** Given: a layer with such a clamp runs, but in float; quantizers make none then. */
-  readonly channelClamps?: 'slow' | undefined;
   /** Greatest magnitude of a bias at accumulator scale, where it is less than 2^30. */
   readonly biasLimit?: number | undefined;
   /** Biases are multiples of this at accumulator scale, where it is more than 1. */
@@ -325,6 +323,8 @@ export interface TargetSpec {
   readonly qdqInFloat?: boolean | undefined;
   /** Whether its runtime or compiler takes .tflite files. */
   readonly readsTflite?: boolean | undefined;
+  /** Whether a convolution with a clamp per channel runs all the same, in float. */
+  readonly perChannelClampInFloat?: boolean | undefined;
   readonly constraints: TargetConstraints;
   /** What layers the device takes, where that is published. */
   readonly limits?: DeviceLimits | undefined;

@@ -35,7 +35,6 @@ const constraints = object({
   narrowWeights: z.boolean(),
   scales: z.enum(['real', 'powerOfTwo']),
   perChannelClamp: z.boolean(),
-  channelClamps: z.literal('slow').optional(),
   oddWeightAxes: z.literal('refused').optional(),
   retyped: z.literal('u8').optional(),
   wideOutputs: z.array(z.enum(['s16', 's32'])),

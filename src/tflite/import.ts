@@ -5,6 +5,7 @@ import { ModelError } from '../errors.js';
 import { parseFacts } from '../graph/file-facts.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { inferShapes } from './infer-shapes.js';
+import { isFloatTflite } from './is-float.js';
 import { operators } from './ops/index.js';
 import { readShapeValue } from './ops/shape-values.js';
 import { TfliteState } from './ops/state.js';
@@ -84,15 +85,10 @@ function requireSingleWriters({ tensors, operators: all, inputs }: TfliteModel):
 
 /** One clear word for float files, instead of a complaint about each operator. */
 function requireQuantized(model: TfliteModel, file: string): void {
-  const layers = model.operators.filter(
-    ({ op }) => op.includes('CONV_2D') || op === 'FULLY_CONNECTED',
-  );
-  const isFloat = ({ inputs }: { readonly inputs: readonly number[] }) =>
-    model.tensors[inputs[0] ?? -1]?.type === 'f32';
-  if (layers.length === 0 || !layers.every(isFloat)) return;
+  if (!isFloatTflite(model)) return;
   throw new ModelError(
     'float-model',
     file,
-    'expected a quantized .tflite, got one whose layers run in float; convert it with full integer quantization, or quantize its ONNX form with `lastbit quantize`',
+    'expected a quantized .tflite, got one whose layers run in float; quantize it with `lastbit quantize`, or convert it with full integer quantization',
   );
 }

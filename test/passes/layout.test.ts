@@ -111,15 +111,71 @@ test.each([
   expect(await disagreement(model(parts), poolsToGlobal)).toBeLessThan(1e-6);
 });
 
-test('means over other axes are not, and end as an error that lists them', () => {
-  const rows = {
-    output: [1, 3, 1, 8],
-    nodes: [node('ReduceMean', ['x'], 'y', { axes: ints(2) }, 'rows')],
+test.each([
+  ['keeping them', 1, [1, 3, 1, 1], [2, 3]],
+  ['dropping them', 0, [1, 3], [3, 2]],
+])(
+  'means over rows and then columns are one global pool, %s',
+  async (_, keepdims, output, axes) => {
+    const mean = (input: string, to: string, axis: number) =>
+      node('ReduceMean', [input], to, { axes: ints(axis), keepdims: int(keepdims) });
+    const parts = {
+      output,
+      nodes: [mean('x', 'm', axes[0]!), mean('m', 'y', keepdims ? axes[1]! : 2)],
+    };
+    expect(ops(poolsToGlobal(graphOf(parts)))[0]).toBe('GlobalAveragePool');
+    expect(await disagreement(model(parts), poolsToGlobal)).toBeLessThan(1e-6);
+  },
+);
+
+test.each([2, 3])('a mean over axis %i alone is a pool as long as the image', async (axis) => {
+  const parts = {
+    output: axis === 2 ? [1, 3, 1, 8] : [1, 3, 8, 1],
+    nodes: [node('ReduceMean', ['x'], 'y', { axes: ints(axis) })],
   };
-  expect(ops(poolsToGlobal(graphOf(rows)))).toEqual(['ReduceMean']);
-  expect(() => canonicalize(graphOf(rows))).toThrow(
-    /\[unsupported-graph\] node "rows".*ReduceMean/,
+  expect(ops(canonicalize(graphOf(parts)))).toEqual(['AveragePool']);
+  expect(await disagreement(model(parts), canonicalize)).toBeLessThan(1e-6);
+});
+
+test('means over channels are not, and end as an error that lists them', () => {
+  const across = {
+    output: [1, 1, 8, 8],
+    nodes: [node('ReduceMean', ['x'], 'y', { axes: ints(1) }, 'across')],
+  };
+  expect(ops(poolsToGlobal(graphOf(across)))).toEqual(['ReduceMean']);
+  expect(() => canonicalize(graphOf(across))).toThrow(
+    /\[unsupported-graph\] node "across".*ReduceMean/,
   );
+});
+
+test('rows of anchors at an output are taken apart, before they are joined', () => {
+  const head = (input: string, to: string) => [
+    node('Transpose', [input], `${to}/t`, { perm: ints(0, 2, 3, 1) }),
+    node('Reshape', [`${to}/t`, 'rows'], to),
+  ];
+  const far = { kernel_shape: ints(2, 2), strides: ints(2, 2) };
+  const parts = {
+    output: [1, 80, 4],
+    nodes: [
+      node('Conv', ['x', 'w'], 'near', { pads: ints(1, 1, 1, 1) }),
+      node('MaxPool', ['near'], 'far', far),
+      ...head('near', 'near/rows'),
+      ...head('far', 'far/rows'),
+      node('Concat', ['near/rows', 'far/rows'], 'y', { axis: int(1) }),
+    ],
+    weights: { w, rows: s64([1, -1, 4]) },
+  };
+  const canonical = canonicalize(graphOf(parts));
+  expect(ops(canonical)).toEqual(['Conv', 'MaxPool']);
+  expect(canonical.outputs.map(({ name, shape }) => [name, shape])).toEqual([
+    ['near', [1, 4, 8, 8]],
+    ['far', [1, 4, 4, 4]],
+  ]);
+  expect(leftOutOf(canonical)).toEqual([
+    expect.stringMatching(
+      /output "y" \[1, 80, 4\] is taken before .*Concat.*"near" \[1, 4, 8, 8\], "far"/,
+    ),
+  ]);
 });
 
 describe('fully connected layers', () => {

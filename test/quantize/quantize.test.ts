@@ -5,6 +5,7 @@ import { openFloatRunner } from '../../src/float/runner.js';
 import type { Graph } from '../../src/graph/graph.js';
 import type { QuantGraph } from '../../src/graph/quant-graph.js';
 import type { SampleSource } from '../../src/graph/samples.js';
+import { floatLayers } from '../../src/pipeline/float-layers.js';
 import { lower, interpret, quantizeInput } from '../../src/program/index.js';
 import { quantizeGraph, type QuantizeResult } from '../../src/quantize/quantize.js';
 import { findRecipe, parseRecipe, withChanges, type Recipe } from '../../src/quantize/recipe.js';
@@ -47,6 +48,14 @@ async function sqnr(graph: Graph, quantGraph: QuantGraph, target: string): Promi
   await runner.close();
   return 10 * Math.log10(signal / noise);
 }
+
+test('for onnxruntime no clamp is left that its integer kernels have not', async () => {
+  const { quantGraph } = await quantize(separableNet(3, 1), 'onnxruntime');
+  const clamps = quantGraph.nodes.flatMap((node) => (node.op === 'Conv' ? (node.clamp ?? []) : []));
+  expect(clamps.length).toBeGreaterThan(1);
+  for (const { lo, hi } of clamps) expect([lo.length, hi.length]).toEqual([1, 1]);
+  expect(floatLayers(quantGraph, findTarget('onnxruntime'))).toBeUndefined();
+});
 
 describe('recipe best', () => {
   it.each([

@@ -21,7 +21,7 @@ import { saveConfigBeside } from '../save-config.js';
 
 export const quantizeCommand = defineCommand({
   name: 'quantize',
-  summary: 'turn a float ONNX model into an integer one (ONNX or TFLite), after training',
+  summary: 'turn a float model (ONNX, TFLite) into an integer one (ONNX, TFLite), after training',
   positionals: ['model'],
   options: {
     model,

@@ -21,8 +21,8 @@ import { operators, reasonFor } from './ops/index.js';
 import { Unsupported, type UnsupportedNode, nameOf, problemsError } from './problems.js';
 import { checkWeights } from './weights.js';
 
-/** Operator set versions whose operators are known here. */
-const supportedOpsets = { min: 7, max: 24 } as const;
+/** Operator set versions whose operators are known here: those above 24 add element types to them, and nothing else. */
+const supportedOpsets = { min: 7, max: 28 } as const;
 
 /**
  * Imports a float model. Sizes that the file leaves open are taken as 1 where they are the batch.

@@ -30,7 +30,10 @@ export function codeClamp(
   };
   const result = { lo: codes(clamp.lo), hi: codes(clamp.hi) };
   const several = Math.max(result.lo.length, result.hi.length) > 1;
-  if (several && !(perChannel && state.target.constraints.perChannelClamp)) {
+  const { constraints, perChannelClampInFloat } = state.target;
+  // A file that has them runs, and is said to be inexact (pipeline/float-layers.ts).
+  const takesThem = constraints.perChannelClamp || perChannelClampInFloat === true;
+  if (several && !(perChannel && takesThem)) {
     state.refuse(
       node,
       'has a clamp per channel, which the target has not; quantize again for this target, or take q31-pc',

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { recipeStep } from '../schedule/step.js';
-import { mayClampChannels } from '../choices/clamps.js';
 import { absorbBias } from './absorb-bias.js';
 import { absorbBiasEntry } from './settings.js';
 
@@ -12,7 +11,7 @@ export const absorbBiasStep = recipeStep(absorbBiasEntry, {
     if (state.graph.normalizations.size === 0) {
       return { state: {}, changed: 'nothing: the model has no batch norms that tell which biases' };
     }
-    const { graph, absorbed, kept } = absorbBias(state.graph, mayClampChannels(constraints));
+    const { graph, absorbed, kept } = absorbBias(state.graph, constraints.perChannelClamp);
     const channels = [...absorbed.values()].reduce((a, b) => a + b, 0);
     const reasons = [...new Set(kept.values())].join(', ');
     const rest = kept.size === 0 ? '' : `; ${kept.size} layers keep theirs (${reasons})`;

@@ -98,9 +98,9 @@ function freeBounds(group: ChannelGroup): Bounds {
   };
 }
 
-/** Clamps that are no part of a layer have one bound per tensor on every target: their channels keep their scale. */
+/** Clamps of anything but convolutions have one bound per tensor on every target: their channels keep their scale. */
 function layerBounds(group: ChannelGroup): Bounds {
-  const alone = group.clamped.filter(({ op }) => op === 'Clamp');
+  const alone = group.clamped.filter(({ op }) => op !== 'Conv');
   return clampBounds({ ...group, clamped: alone });
 }
 

@@ -2,7 +2,6 @@
 import type { Graph } from '../../graph/graph.js';
 import { bitsOfType } from '../../numeric/code-types.js';
 import { finer, widenGraph } from '../activation-width/widths.js';
-import { mayClampChannels } from '../choices/clamps.js';
 import { convolutionsOf } from '../network/connections.js';
 import { recipeStep, type Context } from '../schedule/step.js';
 import { equalize, equalizeNeeds } from './equalize.js';
@@ -12,12 +11,12 @@ import { equalizeEntry } from './settings.js';
 export const equalizeStep = recipeStep(equalizeEntry, {
   name: 'equalize',
   rewrites: true,
-  needs: ({ graph }, _, { constraints }) => equalizeNeeds(graph, mayClampChannels(constraints)),
+  needs: ({ graph }, _, { constraints }) => equalizeNeeds(graph, constraints.perChannelClamp),
   apply: (state, statistics, { iterations }, context) => {
     const { constraints, scheme } = context;
     const { graph, factors, groups, channels, noiseRatio } = equalize(state.graph, statistics, {
       iterations,
-      perChannelClamp: mayClampChannels(constraints),
+      perChannelClamp: constraints.perChannelClamp,
       biasStep: constraints.biasStep,
       perChannelWeights: scheme.perChannel,
       weightLevels: 2 ** scheme.bits - 1,

@@ -143,6 +143,34 @@ const agreeing: Record<string, OnnxModel> = {
       image: s64([1, -1, 1, 1]),
     },
   }),
+  'LeakyRelu, PRelu with slopes of both signs, a maximum over the image': model({
+    opset: 13,
+    output: [1, 4],
+    nodes: [
+      conv(),
+      node('LeakyRelu', ['c'], 'l', { alpha: float(0.125) }),
+      node('PRelu', ['l', 'slope'], 'p'),
+      node('PRelu', ['p', 'steep'], 'q'),
+      node('ReduceMax', ['q'], 'y', { axes: ints(2, -1), keepdims: int(0) }),
+    ],
+    weights: {
+      w,
+      slope: f32([4, 1, 1], [0.25, -0.5, 0, 0.5]),
+      steep: f32([1, 4, 1, 1], [0.25, 0.5, 0, 1.5]),
+    },
+  }),
+  'Swish, with and without its factor': model({
+    opset: 24,
+    output: [1, 4, 6, 6],
+    nodes: [conv(), node('Swish', ['c'], 's'), node('Swish', ['s'], 'y', { alpha: float(1.5) })],
+    weights: { w },
+  }),
+  GlobalMaxPool: model({
+    opset: 13,
+    output: [1, 4, 1, 1],
+    nodes: [conv(), node('GlobalMaxPool', ['c'], 'y')],
+    weights: { w },
+  }),
   'weights that are computed from constants; Max and Min as per-channel clamps': model({
     opset: 13,
     output: [1, 4, 6, 6],
@@ -170,7 +198,7 @@ describe('unsupported nodes', () => {
     opset: 11,
     output: [1, 4, 8, 8],
     nodes: [
-      node('LeakyRelu', ['x'], 'a', {}, 'act'),
+      node('Selu', ['x'], 'a', {}, 'act'),
       node('Conv', ['a', 'w'], 'b', {}, 'behind'),
       node('LogSoftmax', ['b'], 'c', {}, 'head/Softmax_1'),
       node(
@@ -188,7 +216,7 @@ describe('unsupported nodes', () => {
 
   test('are listed at once, as data', () => {
     expect(unsupportedNodes(bad).map(({ name, op, opset }) => [name, op, opset])).toEqual([
-      ['act', 'LeakyRelu', 11],
+      ['act', 'Selu', 11],
       ['head/Softmax_1', 'LogSoftmax', 11],
       ['edge', 'Pad', 11],
       ['fused', 'FusedConv', 0],
@@ -199,7 +227,7 @@ describe('unsupported nodes', () => {
   test('and in one error of one line', () => {
     expect(() => importOnnx(bad)).toThrow(ModelError);
     expect(() => importOnnx(bad)).toThrow(
-      /^\[unsupported-op\] 4 nodes: .*"LeakyRelu" \(opset 11\).*"LogSoftmax".*reflect.*"com\.example::FusedConv"[^\n]*$/,
+      /^\[unsupported-op\] 4 nodes: .*"Selu" \(opset 11\).*"LogSoftmax".*reflect.*"com\.example::FusedConv"[^\n]*$/,
     );
   });
 
@@ -255,8 +283,8 @@ describe('models that are at fault', () => {
   });
 
   test.each([
-    [6, /operator set 7 to 24, got 6/],
-    [25, /operator set 7 to 24, got 25/],
+    [6, /operator set 7 to 28, got 6/],
+    [29, /operator set 7 to 28, got 29/],
   ])('operator set %d', (opset, message) => {
     const bad = model({ opset, output: [1, 3, 8, 8], nodes: [node('Relu', ['x'], 'y')] });
     expect(() => importOnnx(bad)).toThrow(message);

@@ -160,6 +160,21 @@ describe('equalize', () => {
     }
   });
 
+  it('leaves the bounds of an addition alone, where clamps per channel are on convolutions only', async () => {
+    const net = new GraphBuilder([1, 3, 4, 4], 7);
+    const [a, b] = [
+      net.conv('a', 'x', { outputs: 4, spread: 1.5 }),
+      net.conv('b', 'x', { outputs: 4, spread: 1.5 }),
+    ];
+    const sum = { op: 'Add', name: 's', inputs: [a, b], outputs: ['s/y'] } as const;
+    const bounded = net.node({ ...sum, clamp: relu6() }, [1, 4, 4, 4]);
+    const graph = net.graph(net.conv('c', bounded, { outputs: 2, spread: 1 }));
+    const samples = randomSamples(graph, 8);
+    const statistics = await collect(graph, samples, openFloatRunner, equalizeNeeds(graph, true));
+    const result = equalize(graph, statistics, { ...options, perChannelClamp: true });
+    expect(result.graph.nodes.find(({ op }) => op === 'Add')).toMatchObject({ clamp: relu6() });
+  });
+
   it('brings channels of very different size closer', async () => {
     // Channel 0 is 100 times larger in the first layer and smaller in the second; channel 1 matters
     // more at the output, so it ends a little above the balance.

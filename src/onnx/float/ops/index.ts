@@ -14,9 +14,12 @@ import { importBatchNorm } from './normalization.js';
 import {
   importAveragePool,
   importGlobalAveragePool,
+  importGlobalMaxPool,
   importMaxPool,
+  importReduceMax,
   importReduceMean,
 } from './pooling.js';
+import { importLeakyRelu, importPRelu, importSwish } from './rectifiers.js';
 import { importGather, importSlice, importSplit } from './selections.js';
 import {
   importCast,
@@ -46,15 +49,19 @@ export const operators: ReadonlyMap<string, ImportOp> = new Map([
   ['Gather', importGather],
   ['Gemm', importGemm],
   ['GlobalAveragePool', importGlobalAveragePool],
+  ['GlobalMaxPool', importGlobalMaxPool],
   ['HardSigmoid', importHardSigmoid],
   ['HardSwish', importHardSigmoid],
   ['Identity', importIdentity],
+  ['LeakyRelu', importLeakyRelu],
   ['MatMul', importMatMul],
   ['Max', importBound],
   ['MaxPool', importMaxPool],
   ['Min', importBound],
   ['Mul', importElementwise],
+  ['PRelu', importPRelu],
   ['Pad', importPad],
+  ['ReduceMax', importReduceMax],
   ['ReduceMean', importReduceMean],
   ['Relu', importRelu],
   ['Reshape', importReshape],
@@ -65,6 +72,7 @@ export const operators: ReadonlyMap<string, ImportOp> = new Map([
   ['Squeeze', importSqueeze],
   ['Sub', importElementwise],
   ['Sum', importElementwise],
+  ['Swish', importSwish],
   ['Transpose', importTranspose],
   ['Unsqueeze', importUnsqueeze],
 ]);
