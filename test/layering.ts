@@ -39,6 +39,7 @@ export const source: Layering = {
     ['prove', 'engine', 'export-integer'],
     ['analyze'],
     ['golden', 'evaluate', 'bench'],
+    ['experiment'],
     ['report'],
     ['pipeline'],
     ['index'],

@@ -14,6 +14,8 @@ export { diffTargets } from './diff.js';
 export type { DiffOptions } from './diff.js';
 export { runDemo } from './demo.js';
 export type { DemoOptions } from './demo.js';
+export { runExperiment } from './experiment.js';
+export type { ExperimentOptions } from './experiment.js';
 export { evaluateModel } from './evaluate.js';
 export type { EvaluateModelOptions } from './evaluate.js';
 export { goldenVectors } from './golden.js';

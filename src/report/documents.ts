@@ -11,6 +11,7 @@ import type {
   DumpMatch,
 } from '../analyze/index.js';
 import type { Accuracy } from '../evaluate/index.js';
+import type { Claim, ExperimentTable } from '../experiment/index.js';
 import type { Certificate } from '../prove/index.js';
 import type { SchemeChoice } from '../quantize/mixed/choose-schemes.js';
 import type { TargetConstraints } from '../targets/target.js';
@@ -362,5 +363,22 @@ export interface VerifyDocument {
   readonly values: number;
   readonly differing: number;
   readonly first: VerifyDifference | null;
+  readonly seconds: number;
+}
+
+/** What an experiment found of a paper's claims. */
+export interface ExperimentDocument {
+  readonly experiment: string;
+  readonly paper: string;
+  readonly nets: readonly {
+    readonly name: string;
+    readonly file: string;
+    readonly sha256: string;
+  }[];
+  /** Tested for each net. */
+  readonly images: number;
+  readonly claims: readonly Claim[];
+  readonly tables: readonly ExperimentTable[];
+  readonly notes: readonly string[];
   readonly seconds: number;
 }

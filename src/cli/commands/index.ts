@@ -8,6 +8,7 @@ import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
 import { diffCommand } from './diff.js';
 import { evaluateCommand } from './evaluate.js';
+import { experimentCommand } from './experiment.js';
 import { goldenCommand } from './golden.js';
 import { inspectCommand } from './inspect.js';
 import { proveCommand } from './prove.js';
@@ -31,6 +32,7 @@ export const commands: readonly CommandSpec[] = [
   proveCommand,
   goldenCommand,
   verifyCommand,
+  experimentCommand,
   targetsCommand,
   demoCommand,
 ];

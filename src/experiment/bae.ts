@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bae, Zielinski and Chatterjee 2022, "A Closer Look at Hardware-Friendly Weight Quantization",
+// arXiv 2210.03671: exponents of weights by least squares or by gradient, and what makes each better. The
+// paper trains; here the same quantizers choose the grids of trained nets. No table of it is public.
+import type { Claim, ExperimentTable } from './document.js';
+import { runOf, type MeasuredNet } from './measured-net.js';
+import { directed, paired95, untested } from './statistics.js';
+import { accuracyTable } from './tables.js';
+
+type Po2 = Readonly<Record<string, string | boolean | number>>;
+
+const scheme = (name: string, po2: Po2) => ({
+  scheme: name,
+  target: 'pow2',
+  weightBits: 4,
+  recipe: { weights: { method: 'po2', po2 } },
+});
+
+/** 4-bit weights, one power of two a layer, activations on 8 bits: each quantizer and each improvement. */
+export const baeSchemes = [
+  scheme('max', { solver: 'max' }),
+  scheme('least squares', { solver: 'lsq' }),
+  scheme('least squares + search', { solver: 'lsq-search' }),
+  scheme('oracle', { solver: 'exhaustive' }),
+  scheme('least squares + search, weighted', { solver: 'lsq-search', weighting: 'fisher' }),
+  scheme('least squares + search, outliers masked', { solver: 'lsq-search', outlierSigmas: 2 }),
+  scheme('gradient, up', { solver: 'gradient', rounding: 'ceil' }),
+  scheme('gradient, nearest', { solver: 'gradient', rounding: 'rint' }),
+  scheme('gradient, lower error', { solver: 'gradient', rounding: 'msqe' }),
+  scheme('gradient, lower error, weighted', {
+    ...{ solver: 'gradient', rounding: 'msqe', weighting: 'fisher' },
+  }),
+  scheme('gradient, lower error, stable', { solver: 'gradient', rounding: 'msqe', stable: true }),
+] as const;
+
+export const baeNets = ['separable', 'sheng'] as const;
+
+interface Comparison {
+  readonly id: string;
+  readonly statement: string;
+  readonly better: string;
+  readonly worse: string;
+}
+
+const comparisons: readonly Comparison[] = [
+  {
+    id: 'search',
+    statement: 'A line search behind the least squares helps',
+    better: 'least squares + search',
+    worse: 'least squares',
+  },
+  {
+    id: 'weighting-msqe',
+    statement: 'Weighting squared errors by second moments helps the least squares',
+    better: 'least squares + search, weighted',
+    worse: 'least squares + search',
+  },
+  {
+    id: 'outlier-mask',
+    statement: 'Leaving outliers out of the squared error helps',
+    better: 'least squares + search, outliers masked',
+    worse: 'least squares + search',
+  },
+  {
+    id: 'msqe-rounding',
+    statement: 'Rounding the learned exponent to the lower squared error beats rounding up',
+    better: 'gradient, lower error',
+    worse: 'gradient, up',
+  },
+  {
+    id: 'weighting-gradient',
+    statement: 'Weighting helps the learned exponent',
+    better: 'gradient, lower error, weighted',
+    worse: 'gradient, lower error',
+  },
+  {
+    id: 'families',
+    statement: 'The improved gradient quantizer beats the plain least squares',
+    better: 'gradient, lower error, weighted',
+    worse: 'least squares',
+  },
+];
+
+export function baeResult(nets: readonly MeasuredNet[]): {
+  readonly claims: readonly Claim[];
+  readonly tables: readonly ExperimentTable[];
+} {
+  return {
+    claims: [...comparisons.map((one) => compared(nets, one)), ...trained],
+    tables: [accuracyTable(nets)],
+  };
+}
+
+/** Averaged over the nets, image by image. */
+function compared(
+  nets: readonly MeasuredNet[],
+  { id, statement, better, worse }: Comparison,
+): Claim {
+  const words = {
+    ...{ id, statement, unit: 'points' },
+    measurement: `points of top-1, "${better}" minus "${worse}", 4-bit weights, mean of the nets`,
+    statistic: "Student's interval over images, paired",
+  };
+  const pairs = nets.flatMap((net) => {
+    const [a, b] = [runOf(net, better), runOf(net, worse)];
+    return a && b ? [a.hits.map((hit, i) => 100 * (hit - b.hits[i]!))] : [];
+  });
+  const [first] = pairs;
+  const means = first?.map((_, i) => pairs.reduce((sum, one) => sum + one[i]!, 0) / pairs.length);
+  return directed(words, means && paired95(means), 1, 'no net was quantized in both ways');
+}
+
+const trained: readonly Claim[] = [
+  untested(
+    {
+      id: 'training-gain',
+      statement:
+        'With training the gradient-based quantizers gain 4.0 points (V1) and 3.3 (V2) on ImageNet',
+      measurement: 'top-1 after quantization-aware training',
+      unit: 'points',
+      statistic: '',
+    },
+    'this experiment does not train, and ImageNet is not here',
+  ),
+  untested(
+    {
+      id: 'stability',
+      statement:
+        'Averaged and frozen exponents end the instability of the least squares in training',
+      measurement: 'flips of exponents during training',
+      unit: 'flips',
+      statistic: '',
+    },
+    'this experiment does not train',
+  ),
+];
