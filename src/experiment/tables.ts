@@ -69,6 +69,6 @@ export function errorTable(nets: readonly MeasuredNet[]): ExperimentTable {
 }
 
 /** Four significant digits: more is noise in a table. */
-export function round(value: number): number {
+function round(value: number): number {
   return Number(value.toPrecision(4));
 }
