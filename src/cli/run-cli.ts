@@ -116,9 +116,12 @@ async function runCommand(
   }
 }
 
-/** How this run can be repeated: everything but where the options came from. */
+/** What a repeated run must not carry along: where the options came from, and leave to replace files. */
+const neverKept: ReadonlySet<string> = new Set(['config', 'overwrite', 'resume']);
+
+/** How this run can be repeated. */
 function resolvedConfig(command: CommandSpec, options: RawValues): string {
-  const kept = Object.entries(options).filter(([name]) => name !== 'config');
+  const kept = Object.entries(options).filter(([name]) => !neverKept.has(name));
   return JSON.stringify({ [command.name]: Object.fromEntries(kept) }, undefined, 2) + '\n';
 }
 

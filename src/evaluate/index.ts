@@ -2,6 +2,7 @@
 export { evaluate } from './evaluate.js';
 export type { Predict } from './evaluate.js';
 export { paired95, wilson95 } from './intervals.js';
+export { outcomesCsv } from './outcomes-csv.js';
 export { openProgress, unsavedProgress } from './progress.js';
 export type { Progress, RunFacts } from './progress.js';
 export { energyOf, tally } from './tally.js';

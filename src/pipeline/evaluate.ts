@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { requireFree, resolveLabelOffset, toNchw, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { Predict, Progress, RunFacts } from '../evaluate/index.js';
-import { evaluate, openProgress, tally, unsavedProgress } from '../evaluate/index.js';
+import { evaluate, openProgress, outcomesCsv, tally, unsavedProgress } from '../evaluate/index.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { FloatRunner } from '../graph/graph.js';
 import { writeOnnx } from '../onnx/write/float.js';
@@ -40,6 +40,8 @@ export interface EvaluateModelOptions extends Omit<InputOptions, 'input'> {
   readonly float?: string | undefined;
   /** One image a thread. */
   readonly threads?: number | undefined;
+  /** CSV with one line an image: file, label, what each side answers and where the label stands. */
+  readonly outcomes?: string | undefined;
   /** Folder for progress.json and result.json. */
   readonly out?: string | undefined;
   readonly resume?: boolean | undefined;
@@ -60,6 +62,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       'give a folder of images and a CSV with the columns file and label',
     );
   }
+  if (options.outcomes !== undefined) requireFree(options.outcomes, options.overwrite ?? false);
   const model = await loadQuantizedModel(options.model);
   const program = programOf(model, options.target);
   const reference = options.float === undefined ? undefined : await loadFloatModel(options.float);
@@ -110,6 +113,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     };
     if (options.out !== undefined)
       writeFileAtomic(join(options.out, 'result.json'), toJson(result));
+    if (options.outcomes !== undefined) writeFileAtomic(options.outcomes, outcomesCsv(outcomes));
     return result;
   } finally {
     for (const worker of workers) worker.close();

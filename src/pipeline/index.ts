@@ -29,6 +29,7 @@ export { proveModel } from './prove.js';
 export type { ProveModelOptions } from './prove.js';
 export { quantizeInMemory, quantizeModel } from './quantize.js';
 export type { QuantizeModelOptions, QuantizedResult } from './quantize.js';
+export { schemaNames, schemaOf } from './schema.js';
 export { runModel } from './run.js';
 export type { RunModelOptions } from './run.js';
 export { evidenceOf, resolveTarget } from './target-choice.js';

@@ -47,6 +47,11 @@ export const recipeFlags = Object.fromEntries(
   entries.map(({ flag }) => [flag.name, flag]),
 ) as unknown as { readonly [One in Entry as One['flag']['name']]: One['flag'] };
 
+/** JSON Schema (draft 2020-12) of a recipe's file. */
+export function recipeJsonSchema(): object {
+  return z.toJSONSchema(recipeSchema, { io: 'input' });
+}
+
 /** The recipe with the changes made; its name says so. */
 export function withChanges(recipe: Recipe, changes: RecipeChanges): Recipe {
   const changed: Record<string, unknown> = { ...recipe };

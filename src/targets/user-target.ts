@@ -204,7 +204,43 @@ const profile = object({
   constraints,
   limits: deviceLimits.optional(),
   arithmetic,
+  /** For editors; see `lastbit schema target`. */
+  $schema: z.string().optional(),
 });
+
+/**
+ * JSON Schema (draft 2020-12) of a target's file, for editors: a whole profile, or with `extends` any part of
+ * one. What fits together only in parts is checked when the file is read.
+ */
+export function targetJsonSchema(): object {
+  const whole = z.toJSONSchema(profile, { io: 'input' }) as JsonSchema;
+  const part = withoutRequired(whole);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'lastbit target',
+    anyOf: [
+      { ...part, required: ['id', 'extends'] },
+      { ...whole, $schema: undefined },
+    ],
+  };
+}
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** The same with every key optional but `kind`, which tells objects apart. */
+function withoutRequired(schema: JsonSchema): JsonSchema {
+  const entries = Object.entries(schema)
+    .filter(([key]) => key !== 'required' && key !== '$schema')
+    .map(([key, value]) => [key, partial(value)] as const);
+  const required = Array.isArray(schema.required) && schema.required.includes('kind');
+  return Object.fromEntries([...entries, ...(required ? [['required', ['kind']] as const] : [])]);
+}
+
+function partial(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(partial);
+  if (typeof value !== 'object' || value === null) return value;
+  return withoutRequired(value as JsonSchema);
+}
 
 /**
  * A target from JSON text. With `"extends": "tflm"` only what differs is given: objects are merged

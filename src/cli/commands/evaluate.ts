@@ -37,6 +37,11 @@ export const evaluateCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    outcomes: option(
+      '--outcomes <file>',
+      'a CSV with one line an image: file, label, answers, ranks, ties',
+      text.optional(),
+    ),
     out: option('--out <dir>', 'keep progress and result there', text.optional()),
     resume,
     overwrite,

@@ -14,6 +14,7 @@ import { inspectCommand } from './inspect.js';
 import { proveCommand } from './prove.js';
 import { quantizeCommand } from './quantize.js';
 import { runCommand } from './run.js';
+import { schemaCommand } from './schema.js';
 import { targetsCommand } from './targets.js';
 import { verifyCommand } from './verify.js';
 
@@ -34,5 +35,6 @@ export const commands: readonly CommandSpec[] = [
   verifyCommand,
   experimentCommand,
   targetsCommand,
+  schemaCommand,
   demoCommand,
 ];
