@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export { decodeImage } from './decode.js';
 export type { GeometryChoice } from './geometry.js';
-export { readLabels, readNames, resolveLabelOffset } from './labels.js';
+export { classFolders, readLabels, readNames, resolveLabelOffset } from './labels.js';
 export { loadSample, toNchw } from './load-sample.js';
 export type { InputKind, LoadOptions, LoadedSample } from './load-sample.js';
 export { makeFolder } from './make-folder.js';

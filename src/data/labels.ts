@@ -11,12 +11,13 @@ export interface Labelled {
 }
 
 /**
- * Reads a CSV with the columns `file` and `label`; others are ignored.
+ * Reads a CSV with the columns `file` and `label` (others are ignored), or lines of both without a header.
  * @returns sorted by file name, so that every run takes the images in one order
  * @throws ModelError `bad-labels`, `no-such-file`
  */
 export function readLabels(csv: string): Labelled[] {
-  const [header, ...rows] = parseCsv(readText(csv), csv);
+  const text = readText(csv);
+  const [header, ...rows] = parseCsv(isPlainList(text) ? asCsv(text) : text, csv);
   const columns = header?.fields.map((name) => name.trim().toLowerCase()) ?? [];
   const [file, label] = [columns.indexOf('file'), columns.indexOf('label')];
   if (file < 0 || label < 0) {
@@ -45,6 +46,42 @@ export function readLabels(csv: string): Labelled[] {
   if (labels.size === 0) throw new ModelError('bad-labels', csv, 'it lists no files');
   const sorted = [...labels].sort(([a], [b]) => (a < b ? -1 : 1));
   return sorted.map(([name, value]) => ({ file: name, label: value }));
+}
+
+/** Caffe's `val.txt`: a file and a class on each line, a blank between them, no header. */
+function isPlainList(text: string): boolean {
+  return /^[^,]*\S[ \t]+\d+[ \t]*\r?$/m.test(text.slice(0, text.indexOf('\n') + 1 || undefined));
+}
+
+function asCsv(text: string): string {
+  const lines = text.split(/\r?\n/).map((line) => {
+    const [, file, label] = /^(.*\S)[ \t]+(\S+)$/.exec(line.trim()) ?? [];
+    return file === undefined ? line : `"${file.replaceAll('"', '""')}",${label}`;
+  });
+  return ['file,label', ...lines].join('\n');
+}
+
+/** In the place of a file of labels: the folders below `--images` are the classes. */
+export const classFolders = 'folders';
+
+/**
+ * Labels by folder: the folders' names in alphabetical order are the classes, as torchvision's ImageFolder
+ * and ImageNet's synsets have it.
+ * @param files paths relative to the folder of images, sorted
+ * @throws ModelError `bad-labels` for an image outside of any folder
+ */
+export function labelsByFolder(folder: string, files: readonly string[]): Labelled[] {
+  const classOf = (file: string): string => file.slice(0, file.indexOf('/'));
+  const outside = files.find((file) => !file.includes('/'));
+  if (outside !== undefined) {
+    throw new ModelError(
+      'bad-labels',
+      folder,
+      `"${outside}" lies in no folder; with --labels folders each class has one`,
+    );
+  }
+  const classes = new Map([...new Set(files.map(classOf))].sort().map((name, i) => [name, i]));
+  return files.map((file) => ({ file, label: classes.get(classOf(file))! }));
 }
 
 /** Background-first networks have one class more than ImageNet's 1,000. */

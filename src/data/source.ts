@@ -5,7 +5,8 @@ import { join } from 'node:path';
 
 import type { SampleSource } from '../graph/samples.js';
 import { findInputFiles, requireFiles } from './find-files.js';
-import { offsetLabel, readLabels } from './labels.js';
+import { classFolders, labelsByFolder, offsetLabel, readLabels } from './labels.js';
+import type { Labelled } from './labels.js';
 import type { LoadOptions, LoadedSample } from './load-sample.js';
 import { loadSample } from './load-sample.js';
 
@@ -69,7 +70,10 @@ export function labelledSource(
   csv: string,
   options: LabelledOptions,
 ): LoadedSource {
-  const entries = readLabels(csv).slice(0, options.limit);
+  const entries = (csv === classFolders ? byFolder(folder) : readLabels(csv)).slice(
+    0,
+    options.limit,
+  );
   requireFiles(folder, entries);
   return itemSource(
     entries.map((entry) => {
@@ -79,6 +83,18 @@ export function labelledSource(
       return { name: entry.file, load, content: () => hashOfFile(join(folder, entry.file)) };
     }),
   );
+}
+
+/** In turn an image of each class, so that a limit takes all classes alike. */
+function byFolder(folder: string): Labelled[] {
+  const all = labelsByFolder(folder, findInputFiles(folder));
+  const seen = new Map<number, number>();
+  const turns = all.map((entry) => {
+    const turn = seen.get(entry.label) ?? 0;
+    seen.set(entry.label, turn + 1);
+    return { entry, turn };
+  });
+  return turns.sort((a, b) => a.turn - b.turn).map(({ entry }) => entry);
 }
 
 /** A source over items that are loaded when their turn comes. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 export { evaluate } from './evaluate.js';
 export type { Predict } from './evaluate.js';
+export { checkExpectation, detectableDrop, readExpectation, subsetBelow } from './expect.js';
+export type { ExpectResult } from './expect.js';
 export { paired95, wilson95 } from './intervals.js';
 export { outcomesCsv } from './outcomes-csv.js';
 export { openProgress, unsavedProgress } from './progress.js';

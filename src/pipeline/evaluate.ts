@@ -3,10 +3,26 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-import { requireFree, resolveLabelOffset, toNchw, writeFileAtomic } from '../data/index.js';
+import {
+  classFolders,
+  requireFree,
+  resolveLabelOffset,
+  toNchw,
+  writeFileAtomic,
+} from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { Predict, Progress, RunFacts } from '../evaluate/index.js';
-import { evaluate, openProgress, outcomesCsv, tally, unsavedProgress } from '../evaluate/index.js';
+import {
+  checkExpectation,
+  detectableDrop,
+  evaluate,
+  openProgress,
+  outcomesCsv,
+  readExpectation,
+  subsetBelow,
+  tally,
+  unsavedProgress,
+} from '../evaluate/index.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { FloatRunner } from '../graph/graph.js';
 import { writeOnnx } from '../onnx/write/float.js';
@@ -33,11 +49,13 @@ export interface EvaluateModelOptions extends Omit<InputOptions, 'input'> {
   readonly target?: string | undefined;
   /** Folder that the labels' files are relative to, or one .npy of many. */
   readonly images?: string | undefined;
-  /** CSV with the columns file and label, or one .npy. */
+  /** CSV with the columns file and label, `val.txt`, one .npy, or `folders`: a folder for each class. */
   readonly labels?: string | undefined;
   readonly labelOffset?: number | undefined;
   /** Float reference on the same images. */
   readonly float?: string | undefined;
+  /** `sheng2018`, or a JSON file with "top1", "drop", "agreement". */
+  readonly expect?: string | undefined;
   /** One image a thread. */
   readonly threads?: number | undefined;
   /** CSV with one line an image: file, label, what each side answers and where the label stands. */
@@ -62,6 +80,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
       'give a folder of images and a CSV with the columns file and label',
     );
   }
+  const expected = options.expect === undefined ? undefined : readExpectation(options.expect);
   if (options.outcomes !== undefined) requireFree(options.outcomes, options.overwrite ?? false);
   const model = await loadQuantizedModel(options.model);
   const program = programOf(model, options.target);
@@ -99,9 +118,14 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     const seconds = (performance.now() - started) / 1000;
     const resumedFrom = Math.min(progress.done.length, outcomes.length);
     const ran = outcomes.length - resumedFrom;
+    const accuracy = tally(outcomes);
+    const detectable = detectableDrop(accuracy);
     const result: EvaluateDocument = {
       model: options.model,
-      ...tally(outcomes),
+      ...accuracy,
+      subset: accuracy.n < subsetBelow,
+      ...(detectable === undefined ? {} : { detectableDrop: detectable }),
+      ...(expected === undefined ? {} : { expect: checkExpectation(expected, accuracy) }),
       target: program.target,
       evidence: evidenceOf(program.target, program.metadata),
       ...inputs.facts(),
@@ -194,7 +218,7 @@ function factsOf(
     // The graph as it was read, so that weights in other files count as well.
     float: reference === undefined ? null : sha256(writeOnnx(reference.graph)),
     target: program.target,
-    labels: sha256(readFileSync(labels!)),
+    labels: labels === classFolders ? classFolders : sha256(readFileSync(labels!)),
     labelOffset,
     preprocess: preprocess ?? preset ?? null,
     geometry: geometry ?? 'auto',

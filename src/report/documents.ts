@@ -10,7 +10,7 @@ import type {
   NetworkSize,
   DumpMatch,
 } from '../analyze/index.js';
-import type { Accuracy } from '../evaluate/index.js';
+import type { Accuracy, ExpectResult } from '../evaluate/index.js';
 import type { Claim, ExperimentTable } from '../experiment/index.js';
 import type { Certificate } from '../prove/index.js';
 import type { SchemeChoice } from '../quantize/mixed/choose-schemes.js';
@@ -244,6 +244,12 @@ export interface EvaluateDocument extends PreprocessFacts, Accuracy {
   /** How well the target's profile is known. */
   readonly evidence: 'verified' | 'source' | 'unverified';
   readonly labelOffset: number;
+  /** Fewer than 10,000 images: the accuracy is that of a subset, not of a validation set. */
+  readonly subset: boolean;
+  /** Points of loss that these images could tell from none; with a float model. */
+  readonly detectableDrop?: number;
+  /** With `--expect`: what had to hold, and what was measured. */
+  readonly expect?: ExpectResult;
   readonly threads: number;
   /** Of this run; images of a resumed one are not counted. */
   readonly imagesPerSecond: number | null;

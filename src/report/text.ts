@@ -17,6 +17,7 @@ import type {
   TrapFacts,
   ValueFacts,
 } from './documents.js';
+import type { ExpectResult } from '../evaluate/index.js';
 import type { Column } from './text-table.js';
 import { factList, shortName, textTable } from './text-table.js';
 
@@ -103,7 +104,10 @@ export function evaluateText(document: EvaluateDocument): string {
   return factList([
     ['model', document.model],
     ['target', knownAs(document)],
-    ['images', String(document.n) + resumed(document.resumedFrom)],
+    [
+      'images',
+      `${document.n}${document.subset ? ', a subset' : ''}${resumed(document.resumedFrom)}`,
+    ],
     ['top-1', `${percent(document.top1)}  95 % interval ${interval(document.top1Ci95)}`],
     ['top-5', percent(document.top5)],
     [
@@ -114,15 +118,35 @@ export function evaluateText(document: EvaluateDocument): string {
     [
       'difference',
       paired &&
-        `${signed(paired.delta)} points  95 % interval ${interval(paired.ci95)}  (${paired.better} better, ${paired.worse} worse, p = ${paired.pValue.toPrecision(2)})`,
+        `${signed(paired.delta)} points  95 % interval ${interval(paired.ci95)}  (${paired.better} better, ${paired.worse} worse, ${pValue(paired.pValue)})`,
+    ],
+    [
+      'detectable',
+      document.detectableDrop === undefined
+        ? undefined
+        : `these images could tell a loss of ${document.detectableDrop.toFixed(2)} points from none`,
     ],
     ['agreement', agreement(document)],
+    ...(document.expect?.checks ?? []).map(
+      (check) => [`expect ${check.figure}`, expectText(check)] as const,
+    ),
     ['label offset', String(document.labelOffset)],
     [
       'speed',
       speed === null ? undefined : `${speed.toFixed(1)} images/s, ${document.threads} threads`,
     ],
   ]);
+}
+
+function expectText({ ok, figure, value, bound, how }: ExpectResult['checks'][number]): string {
+  const unit = figure === 'drop' ? 'points' : '%';
+  const side = figure === 'drop' ? 'at most' : 'at least';
+  return `${ok ? 'passed' : 'MISSED'}: ${value.toFixed(2)} ${unit}, ${side} ${bound} (${how})`;
+}
+
+/** As papers print it. */
+function pValue(value: number): string {
+  return value < 0.001 ? 'p < 0.001' : `p = ${Number(value.toPrecision(2))}`;
 }
 
 function agreement({ top1Agreement, scoreSqnrDb }: EvaluateDocument): string | undefined {

@@ -20,6 +20,7 @@ export const evaluation: EvaluateDocument = {
   model: 'm.onnx',
   target: 't@1',
   evidence: 'verified',
+  subset: true,
   n: 650,
   top1: 66.3077,
   top1Ci95: [62.5901, 69.8402],

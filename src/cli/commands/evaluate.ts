@@ -26,7 +26,11 @@ export const evaluateCommand = defineCommand({
     model,
     target,
     images,
-    labels: option('--labels <file>', 'CSV with the columns file and label', text.optional()),
+    labels: option(
+      '--labels <file>',
+      'CSV with the columns file and label, lines of both (val.txt), or folders: one for each class',
+      text.optional(),
+    ),
     labelOffset: option(
       '--label-offset <n>',
       'added to each label (default: 1 for 1001 classes, else 0)',
@@ -37,6 +41,11 @@ export const evaluateCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    expect: option(
+      '--expect <gate>',
+      'sheng2018 (68.03 %), or a JSON file with top1, drop, agreement; exit 1 where it is missed',
+      text.optional(),
+    ),
     outcomes: option(
       '--outcomes <file>',
       'a CSV with one line an image: file, label, answers, ranks, ties',
@@ -52,6 +61,6 @@ export const evaluateCommand = defineCommand({
     note(preprocessText(document));
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, evaluateText);
-    return exitCodes.ok;
+    return document.expect?.ok === false ? exitCodes.checkFailed : exitCodes.ok;
   },
 });
