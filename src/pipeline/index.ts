@@ -33,7 +33,7 @@ export { schemaNames, schemaOf } from './schema.js';
 export { runModel } from './run.js';
 export type { RunModelOptions } from './run.js';
 export { evidenceOf, resolveTarget } from './target-choice.js';
-export { listTargets } from './targets.js';
+export { listTargets, targetEvidence } from './targets.js';
 export { verifyVectors } from './verify.js';
 export type { VerifyOptions } from './verify.js';
 export { version } from './version.js';

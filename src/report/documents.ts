@@ -14,6 +14,7 @@ import type { Accuracy, ExpectResult } from '../evaluate/index.js';
 import type { Claim, ExperimentTable } from '../experiment/index.js';
 import type { Certificate } from '../prove/index.js';
 import type { SchemeChoice } from '../quantize/mixed/choose-schemes.js';
+import type { AcceptedTolerance, EvidenceRow } from '../targets/evidence-row.js';
 import type { TargetConstraints } from '../targets/target.js';
 
 /** Version of the documents' fields. */
@@ -387,4 +388,14 @@ export interface ExperimentDocument {
   readonly tables: readonly ExperimentTable[];
   readonly notes: readonly string[];
   readonly seconds: number;
+}
+
+/** What the profiles were compared with. */
+export interface EvidenceDocument {
+  readonly rows: readonly EvidenceRow[];
+  /** Different runtimes and versions. */
+  readonly runtimes: number;
+  readonly values: number;
+  readonly differing: number;
+  readonly accepted: readonly AcceptedTolerance[];
 }

@@ -4,6 +4,7 @@ export { analyzeText } from './analyze-text.js';
 export { benchText } from './bench-text.js';
 export { schemaVersion } from './documents.js';
 export { compareDumpText, diffText } from './diff-text.js';
+export { evidenceText } from './evidence-text.js';
 export { experimentText } from './experiment-text.js';
 export { goldenText, verifyText } from './golden-text.js';
 export { proveText } from './prove-text.js';
