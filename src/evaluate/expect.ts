@@ -125,6 +125,16 @@ function needsFloat(what: string): UsageError {
   );
 }
 
+/**
+ * Refuses, before hours of work, a gate that only a float model can open.
+ * @throws UsageError `missing-option`
+ */
+export function requireNoFloat({ name, drop, agreement }: Expectation, images: number): void {
+  if (name === sheng.name && images < wholeSet) throw needsFloat('the loss on a subset');
+  if (drop !== undefined) throw needsFloat('the loss');
+  if (agreement !== undefined) throw needsFloat('agreement');
+}
+
 /** Fewer images than this are called a subset wherever their accuracy is shown. */
 export const subsetBelow = 10_000;
 

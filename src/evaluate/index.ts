@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 export { evaluate } from './evaluate.js';
 export type { Predict } from './evaluate.js';
-export { checkExpectation, detectableDrop, readExpectation, subsetBelow } from './expect.js';
+export {
+  checkExpectation,
+  detectableDrop,
+  readExpectation,
+  requireNoFloat,
+  subsetBelow,
+} from './expect.js';
 export type { ExpectResult } from './expect.js';
 export { paired95, wilson95 } from './intervals.js';
 export { outcomesCsv } from './outcomes-csv.js';

@@ -11,7 +11,7 @@ import {
   writeFileAtomic,
 } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
-import type { Predict, Progress, RunFacts } from '../evaluate/index.js';
+import type { ImageOutcome, Predict, Progress, RunFacts } from '../evaluate/index.js';
 import {
   checkExpectation,
   detectableDrop,
@@ -19,6 +19,7 @@ import {
   openProgress,
   outcomesCsv,
   readExpectation,
+  requireNoFloat,
   subsetBelow,
   tally,
   unsavedProgress,
@@ -72,33 +73,8 @@ export interface EvaluateModelOptions extends Omit<InputOptions, 'input'> {
  * @throws UsageError, ModelError
  */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<EvaluateDocument> {
-  const { images, labels } = options;
-  if (images === undefined || labels === undefined) {
-    throw new UsageError(
-      'missing-option',
-      '--images, --labels',
-      'give a folder of images and a CSV with the columns file and label',
-    );
-  }
-  const expected = options.expect === undefined ? undefined : readExpectation(options.expect);
-  if (options.outcomes !== undefined) requireFree(options.outcomes, options.overwrite ?? false);
-  const model = await loadQuantizedModel(options.model);
-  const program = programOf(model, options.target);
-  const reference = options.float === undefined ? undefined : await loadFloatModel(options.float);
-  requireSameInput(program, reference);
-  const classes = classesOf(program);
-  const labelOffset = resolveLabelOffset(classes, options.labelOffset);
-  const inputs = openLabelledInputs(programInput(program), presetOf(model), {
-    ...options,
-    images,
-    labels,
-    labelOffset,
-    classes,
-  });
-  const progress = openRunProgress(options, inputs, () =>
-    factsOf(options, program, reference, presetOf(model), labelOffset),
-  );
-  const threads = Math.min(options.threads ?? availableParallelism(), inputs.source.count);
+  const run = await prepare(options);
+  const { program, reference, inputs, progress, threads } = run;
   let workers: SampleExecutor[] = [];
   let runner: FloatRunner | undefined;
   try {
@@ -115,26 +91,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
         options.onProgress?.('evaluate', done, total);
       },
     });
-    const seconds = (performance.now() - started) / 1000;
-    const resumedFrom = Math.min(progress.done.length, outcomes.length);
-    const ran = outcomes.length - resumedFrom;
-    const accuracy = tally(outcomes);
-    const detectable = detectableDrop(accuracy);
-    const result: EvaluateDocument = {
-      model: options.model,
-      ...accuracy,
-      subset: accuracy.n < subsetBelow,
-      ...(detectable === undefined ? {} : { detectableDrop: detectable }),
-      ...(expected === undefined ? {} : { expect: checkExpectation(expected, accuracy) }),
-      target: program.target,
-      evidence: evidenceOf(program.target, program.metadata),
-      ...inputs.facts(),
-      labelOffset,
-      threads,
-      imagesPerSecond: ran === 0 ? null : ran / seconds,
-      resumedFrom,
-      notes: notesOf(model, program),
-    };
+    const result = documentOf(options, run, outcomes, (performance.now() - started) / 1000);
     if (options.out !== undefined)
       writeFileAtomic(join(options.out, 'result.json'), toJson(result));
     if (options.outcomes !== undefined) writeFileAtomic(options.outcomes, outcomesCsv(outcomes));
@@ -144,6 +101,63 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     await runner?.close();
     progress.close();
   }
+}
+
+/** Everything that is known, and refused, before the first image runs. */
+async function prepare(options: EvaluateModelOptions) {
+  const { images, labels } = options;
+  if (images === undefined || labels === undefined) {
+    throw new UsageError(
+      'missing-option',
+      '--images, --labels',
+      'give a folder of images and a CSV with the columns file and label',
+    );
+  }
+  const expected = options.expect === undefined ? undefined : readExpectation(options.expect);
+  if (options.outcomes !== undefined) requireFree(options.outcomes, options.overwrite ?? false);
+  const model = await loadQuantizedModel(options.model);
+  const program = programOf(model, options.target);
+  const reference = options.float === undefined ? undefined : await loadFloatModel(options.float);
+  requireSameInput(program, reference);
+  const classes = classesOf(program);
+  const labelOffset = resolveLabelOffset(classes, options.labelOffset);
+  const labelled = { ...options, images, labels, labelOffset, classes };
+  const inputs = openLabelledInputs(programInput(program), presetOf(model), labelled);
+  const { count } = inputs.source;
+  if (expected !== undefined && reference === undefined) requireNoFloat(expected, count);
+  const progress = openRunProgress(options, inputs, () =>
+    factsOf(options, program, reference, presetOf(model), labelOffset),
+  );
+  const threads = Math.min(options.threads ?? availableParallelism(), count);
+  return { expected, model, program, reference, labelOffset, inputs, progress, threads };
+}
+
+function documentOf(
+  options: EvaluateModelOptions,
+  run: Awaited<ReturnType<typeof prepare>>,
+  outcomes: readonly ImageOutcome[],
+  seconds: number,
+): EvaluateDocument {
+  const { expected, model, program, labelOffset, inputs, progress, threads } = run;
+  const resumedFrom = Math.min(progress.done.length, outcomes.length);
+  const ran = outcomes.length - resumedFrom;
+  const accuracy = tally(outcomes);
+  const detectable = detectableDrop(accuracy);
+  return {
+    model: options.model,
+    ...accuracy,
+    subset: accuracy.n < subsetBelow,
+    ...(detectable === undefined ? {} : { detectableDrop: detectable }),
+    ...(expected === undefined ? {} : { expect: checkExpectation(expected, accuracy) }),
+    target: program.target,
+    evidence: evidenceOf(program.target, program.metadata),
+    ...inputs.facts(),
+    labelOffset,
+    threads,
+    imagesPerSecond: ran === 0 ? null : ran / seconds,
+    resumedFrom,
+    notes: notesOf(model, program),
+  };
 }
 
 function openWorkers(program: Program, inputs: InputReader, threads: number): SampleExecutor[] {

@@ -8,6 +8,7 @@ import {
   detectableDrop,
   paired95,
   readExpectation,
+  requireNoFloat,
   type Accuracy,
 } from '../../src/evaluate/index.js';
 
@@ -45,6 +46,22 @@ test('Sheng 2018 on a subset: the upper end of the paired loss, whatever the top
   expect(() => checkExpectation(sheng, withoutPair(accuracy(650, 90, 0, 0)))).toThrow(
     /missing-option.*--float/,
   );
+});
+
+test('what needs a float model is refused before the first image', () => {
+  for (const [expected, images] of [
+    [sheng, 49_999],
+    [{ drop: 1 }, 50_000],
+    [{ agreement: 90 }, 50_000],
+  ] as const) {
+    expect(() => {
+      requireNoFloat(expected, images);
+    }).toThrow(/missing-option.*--float/);
+  }
+  expect(() => {
+    requireNoFloat(sheng, 50_000);
+    requireNoFloat({ top1: 68 }, 10);
+  }).not.toThrow();
 });
 
 test('gates of one’s own: each figure by itself', () => {
