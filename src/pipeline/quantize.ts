@@ -18,6 +18,7 @@ import { writeTflite } from '../tflite/write/write.js';
 import { openCalibration, type CalibrationOptions } from './calibration.js';
 import { defaultFloatTarget, omissionsOf } from './choose-program.js';
 import { loadFloatModel } from './load-model.js';
+import { narrowAccumulators } from './narrow-accumulators.js';
 import type { ProgressListener } from './progress.js';
 import { slowLayers } from './slow-layers.js';
 import { resolveTarget } from './target-choice.js';
@@ -130,7 +131,8 @@ export async function quantizeInMemory(
     },
   };
   // What the target cannot represent shows here, before anything is written.
-  const omissions = omissionsOf(lower(described, target));
+  const program = lower(described, target);
+  const narrow = narrowAccumulators(program, target);
   return {
     quantGraph: described,
     document: {
@@ -139,7 +141,12 @@ export async function quantizeInMemory(
       layers: sizeOfQuantGraph(described).layers,
       images: calibration.samples.count,
       steps,
-      warnings: [...leftOutOf(graph), ...warnings, ...omissions],
+      warnings: [
+        ...leftOutOf(graph),
+        ...warnings,
+        ...omissionsOf(program),
+        ...(narrow === undefined ? [] : [narrow]),
+      ],
       ...(choice === undefined ? {} : { choice }),
       ...facts,
       seconds: (performance.now() - started) / 1000,
