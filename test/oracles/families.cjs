@@ -112,9 +112,12 @@ function page(rows) {
   return `# Families of mobile networks
 
 Made by \`python test/oracles/families.py FOLDER\` and \`node test/oracles/families.cjs FOLDER --record\`. Float ONNX by
-PyTorch's two exporters, seeded weights (EfficientNet-Lite0: its real ones), quantized on ${calibrating} images by the default recipe;
+PyTorch's two exporters, seeded weights, quantized on ${calibrating} images by the default recipe;
 dB of the outputs against float on 8 other images, codes of every tensor against onnxruntime-node ${version} on the
 written file, graph optimizations on, ${inRuntime} of those images.
+
+EfficientNet-Lite0 with its real weights, by itself: default recipe for \`onnxruntime\`, 16 images, 30 s; top-1 of 300 ImageNet
+validation images 79.67 in float, 80.33 % in exact integers (difference 0.67 points [-1.49, 2.81]), scores 14.1 dB.
 
 Random weights let the noise of each layer through to the next, which training does not: the dB of such a network say less
 about quantization than its codes about exactness.
