@@ -3,9 +3,10 @@ import type { Codes } from '../numeric/code-types.js';
 import type { CodeTensor, RunResult } from '../program/executor.js';
 import type { ConvOp, Op, Program, ProgramTensor } from '../program/program.js';
 import { type ChannelFactors, scaleChannels } from './channel-factors.js';
-import { codesToNchw, dequantizeToNchw, quantizeFromNchw } from './codes.js';
-import { type TensorError, ErrorSums } from './error-sums.js';
+import { codesToNchw, quantizeFromNchw } from './codes.js';
+import type { TensorError } from './error-sums.js';
 import { type Isolated, isolate } from './isolate.js';
+import { LayerErrors } from './layer-errors.js';
 import { SaturationCount } from './saturation.js';
 
 /** One layer of a quantized network beside the same layer in float. */
@@ -15,6 +16,12 @@ export interface LayerComparison extends TensorError {
   readonly kind: string;
   /** The layer run alone on the float input quantized; undefined where it cannot stand alone. */
   readonly sqnrIsolatedDb: number | undefined;
+  /** Root of the mean squared error in steps of the layer's own codes, behind its predecessors and alone. */
+  readonly rmsErrorLsb: number;
+  readonly rmsErrorIsolatedLsb: number | undefined;
+  /** Largest error in these steps, behind its predecessors and alone. */
+  readonly maxErrorLsb: number;
+  readonly maxErrorIsolatedLsb: number | undefined;
   /** See `SaturationCount`. */
   readonly saturatedPercent: number;
 }
@@ -40,8 +47,8 @@ interface Layer {
   readonly output: ProgramTensor;
   readonly inputs: readonly ProgramTensor[];
   readonly factors: ChannelFactors;
-  readonly accumulated: ErrorSums;
-  readonly isolated: ErrorSums;
+  readonly accumulated: LayerErrors;
+  readonly isolated: LayerErrors;
   readonly saturation: SaturationCount;
   readonly alone: { readonly part: Isolated; readonly executor: OpenedProgram } | undefined;
 }
@@ -91,13 +98,11 @@ async function openLayer(op: Op, options: CompareOptions): Promise<Layer | undef
   if (!floatValues.has(output.name) || reorders(op, inputs)) return undefined;
   const known = inputs.every(({ name }) => floatValues.has(name));
   const part = known ? isolate(program, op) : undefined;
+  const factors: ChannelFactors = options.factors ?? new Map();
   return {
-    op,
-    output,
-    inputs,
-    factors: options.factors ?? new Map<string, ArrayLike<number>>(),
-    accumulated: new ErrorSums(),
-    isolated: new ErrorSums(),
+    ...{ op, output, inputs, factors },
+    accumulated: new LayerErrors(output, factors.get(output.name)),
+    isolated: new LayerErrors(output, factors.get(output.name)),
     saturation: new SaturationCount(output),
     alone: part && { part, executor: await open(part.program) },
   };
@@ -117,9 +122,7 @@ async function addImage(
   const reference = float.get(output.name)!;
   const tensor = taps.get(output.name)!;
   const own = factors.get(output.name);
-  const reals = (codes: Codes): Float32Array =>
-    scaleChannels(dequantizeToNchw(codes, output), own, 'divide');
-  layer.accumulated.add(reference, reals(tensor.data));
+  layer.accumulated.add(reference, tensor.data);
   layer.saturation.add(scaleChannels(reference, own, 'multiply'), codesToNchw(tensor.data, output));
   if (!alone) return;
   const codes = inputs.map((input) => {
@@ -129,7 +132,7 @@ async function addImage(
   const { outputs } = await alone.executor.run(alone.part.join(codes));
   // No outputs: the accumulator trapped, on this layer alone.
   const [result] = outputs;
-  if (result) layer.isolated.add(reference, reals(result.data));
+  if (result) layer.isolated.add(reference, result.data);
 }
 
 function summarize({ op, output, inputs, alone, ...sums }: Layer): LayerComparison {
@@ -139,6 +142,10 @@ function summarize({ op, output, inputs, alone, ...sums }: Layer): LayerComparis
     kind: op.op === 'conv' ? kindOf(op, inputs[0]!, output) : op.op,
     ...sums.accumulated.result(),
     sqnrIsolatedDb: alone ? sums.isolated.result().sqnrDb : undefined,
+    rmsErrorLsb: sums.accumulated.rmsLsb,
+    rmsErrorIsolatedLsb: alone ? sums.isolated.rmsLsb : undefined,
+    maxErrorLsb: sums.accumulated.maxLsb,
+    maxErrorIsolatedLsb: alone ? sums.isolated.maxLsb : undefined,
     saturatedPercent: sums.saturation.percent(),
   };
 }

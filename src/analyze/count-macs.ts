@@ -46,7 +46,8 @@ function sizeOfNode(graph: Graph, node: Node): NetworkSize {
   return layer(product(weight.shape) * area, weight.data.length + (bias?.data.length ?? 0));
 }
 
-function sizeOfOp(program: Program, op: Op): NetworkSize {
+/** Of one operation. */
+export function sizeOfOp(program: Program, op: Op): NetworkSize {
   if (op.op !== 'conv') return none;
   const { height, width } = program.tensors[op.output]!;
   return layer(op.weights.length * height * width, op.weights.length + op.bias.length);

@@ -19,6 +19,7 @@ export class ErrorSums {
   private product = 0;
   private noise = 0;
   private largest = 0;
+  private count = 0;
 
   /** Adds two arrays of equal length. */
   add(reference: ArrayLike<number>, actual: ArrayLike<number>): void {
@@ -34,6 +35,12 @@ export class ErrorSums {
       this.noise += error * error;
       this.largest = Math.max(this.largest, Math.abs(error));
     }
+    this.count += reference.length;
+  }
+
+  /** Root of the mean squared error; 0 of nothing. */
+  get rms(): number {
+    return this.count === 0 ? 0 : Math.sqrt(this.noise / this.count);
   }
 
   result(): TensorError {

@@ -23,5 +23,7 @@ export { explainTrap } from './explain-trap.js';
 export type { TrapOperands } from './explain-trap.js';
 export { matchDump } from './match-dump.js';
 export type { Dump, DumpMatch } from './match-dump.js';
+export { networkOf } from './network.js';
+export type { NetworkLayer } from './network.js';
 export { ErrorSums, cosine, errorOf, sqnrDb } from './error-sums.js';
 export { SaturationCount } from './saturation.js';

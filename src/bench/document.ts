@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { NetworkLayer } from '../analyze/index.js';
+import type { ModelFiles } from '../data/index.js';
 import type { Exactness } from './exactness.js';
 import type { RatioSpread } from './interleave.js';
 import type { LayerTime } from './layers.js';
@@ -34,6 +36,7 @@ export type Peer = TimedPeer | ExcludedPeer;
 /** Result of `lastbit bench`. Times in milliseconds, sizes in MiB. */
 export interface BenchDocument {
   readonly model: string;
+  readonly models: ModelFiles;
   readonly target: string;
   readonly cpu: string;
   readonly isa: string;
@@ -52,6 +55,8 @@ export interface BenchDocument {
   /** The engine's memory for activations. */
   readonly arenaMiB: number;
   readonly layers: readonly LayerTime[];
+  /** Every operation, with what feeds it. */
+  readonly network: readonly NetworkLayer[];
   /** Values of all layers against the executors that define them, in this same run. */
   readonly exact: Exactness & {
     readonly against: readonly string[];

@@ -97,7 +97,8 @@ async function runCommand(
     progress: bars.report,
     print: (document, human) => {
       bars.stop();
-      terminal.out(json ? toJson(document) : human(document));
+      const origin = { kind: command.name, version, options: repeatable(options) };
+      terminal.out(json ? toJson(document, origin) : human(document));
     },
     note: (text) => {
       bars.stop();
@@ -120,9 +121,12 @@ async function runCommand(
 const neverKept: ReadonlySet<string> = new Set(['config', 'overwrite', 'resume']);
 
 /** How this run can be repeated. */
+function repeatable(options: RawValues): RawValues {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !neverKept.has(name)));
+}
+
 function resolvedConfig(command: CommandSpec, options: RawValues): string {
-  const kept = Object.entries(options).filter(([name]) => !neverKept.has(name));
-  return JSON.stringify({ [command.name]: Object.fromEntries(kept) }, undefined, 2) + '\n';
+  return JSON.stringify({ [command.name]: repeatable(options) }, undefined, 2) + '\n';
 }
 
 function report(error: unknown, terminal: Terminal, verbose: boolean): number {

@@ -3,7 +3,7 @@ import { distributionNeeds, distributionsOf, findingsOf, untilScores } from '../
 import { collect, sampleWarnings } from '../calibrate/collect.js';
 import { derive, requireNormalizations } from '../calibrate/data-free/index.js';
 import type { Statistics } from '../calibrate/statistics.js';
-import type { GeometryChoice } from '../data/index.js';
+import { type GeometryChoice, modelFiles } from '../data/index.js';
 import { UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
 import type { Graph } from '../graph/graph.js';
@@ -94,6 +94,7 @@ function document(
   const distributions = distributionsOf(graph, statistics);
   return {
     model,
+    models: modelFiles({ float: model }),
     images: statistics?.images ?? 0,
     ...facts,
     findings: findingsOf(distributions),

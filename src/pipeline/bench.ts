@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { networkOf } from '../analyze/index.js';
+import { modelFiles } from '../data/index.js';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +112,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
       const { peakRssMiB, addedRssMiB } = measureMemory(files.programFile, engine.isa);
       return {
         model: options.model,
+        models: modelFiles({ quantized: options.model }),
         target: program.target,
         cpu: cpuName(),
         isa: engine.isa,
@@ -124,6 +127,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
         addedRssMiB,
         arenaMiB: engine.arenaBytes / 2 ** 20,
         layers: timeLayers(engine, first!.codes, Math.min(runs, 100)),
+        network: networkOf(program),
         exact,
         machine,
         node: process.version,

@@ -4,7 +4,7 @@ import { extname, join } from 'node:path';
 
 import type { Dump } from '../analyze/index.js';
 import { matchDump } from '../analyze/index.js';
-import { readNpy } from '../data/index.js';
+import { readNpy, modelFiles } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { CodeTensor } from '../program/executor.js';
 import type { Program } from '../program/program.js';
@@ -55,6 +55,7 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
       const named = program.ops.map((op) => program.tensors[op.output]!.name);
       return {
         model: options.model,
+        models: modelFiles({ quantized: options.model }),
         target: program.target,
         evidence: evidenceOf(program.target, program.metadata),
         input: sample.name,

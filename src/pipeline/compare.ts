@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ChannelFactors, LayerComparer, OpenedProgram } from '../analyze/index.js';
-import { openComparison } from '../analyze/index.js';
+import { networkOf, openComparison } from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
-import { toNchw } from '../data/index.js';
+import { modelFiles, toNchw } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import { ModelError } from '../errors.js';
 import { topClasses } from '../evaluate/index.js';
@@ -48,6 +48,7 @@ export async function compareModels(options: CompareModelsOptions): Promise<Comp
   const sides = { graph, program, factors };
   const comparison = await openSides(sides, options, inputs.preprocessing);
   const notes = [...comparison.notes, ...notesOf(quantized, program)];
+  const about = { program, models: modelFiles({ float: options.float, quantized: options.quant }) };
   let images = 0;
   let agreeing = 0;
   try {
@@ -55,12 +56,12 @@ export async function compareModels(options: CompareModelsOptions): Promise<Comp
       inputs.note(sample);
       const { agrees, trap } = await comparison.add(sample);
       if (trap)
-        return document(program, { ...comparison, notes }, inputs.facts(), images, agreeing, trap);
+        return document(about, { ...comparison, notes }, inputs.facts(), images, agreeing, trap);
       images++;
       if (agrees) agreeing++;
       options.onProgress?.('compare', images, inputs.source.count);
     }
-    return document(program, { ...comparison, notes }, inputs.facts(), images, agreeing);
+    return document(about, { ...comparison, notes }, inputs.facts(), images, agreeing);
   } finally {
     await comparison.close();
   }
@@ -135,7 +136,7 @@ function inFloatOrder({ data, channels }: CodeTensor): CodeTensor['data'] {
 }
 
 function document(
-  program: Program,
+  { program, models }: { readonly program: Program } & Pick<CompareDocument, 'models'>,
   sides: Sides,
   facts: Pick<
     CompareDocument,
@@ -147,9 +148,11 @@ function document(
 ): CompareDocument {
   const layers = sides.comparer.result();
   return {
+    models,
     target: program.target,
     evidence: evidenceOf(program.target, program.metadata),
     layers,
+    network: networkOf(program),
     output: layers.at(-1) ?? null,
     top1Agreement: images === 0 ? 0 : (100 * agreeing) / images,
     images,

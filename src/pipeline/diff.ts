@@ -4,8 +4,9 @@ import {
   type OpenedProgram,
   type TargetDifference,
   TargetDiff,
+  networkOf,
 } from '../analyze/index.js';
-import type { LoadedSample } from '../data/index.js';
+import { type LoadedSample, modelFiles } from '../data/index.js';
 import { Engine } from '../engine/engine.js';
 import { ModelError, UsageError } from '../errors.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
@@ -69,6 +70,7 @@ export async function diffTargets(options: DiffOptions): Promise<DiffDocument> {
     const firsts = specs.slice(1).map(({ id }, k) => ({ target: id, first: firstOf(layers, k) }));
     return {
       model: options.model,
+      models: modelFiles({ quantized: options.model }),
       targets: specs.map(({ id }) => id),
       evidence: Object.fromEntries(
         specs.map((spec) => [
@@ -81,6 +83,7 @@ export async function diffTargets(options: DiffOptions): Promise<DiffDocument> {
       first: earliest(layers, firsts),
       firsts,
       layers: layers.map(layerFacts),
+      network: networkOf(programs[0]!),
       seconds: (performance.now() - started) / 1000,
       notes: [
         ...notesOf(model),

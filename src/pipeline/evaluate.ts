@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import {
   classFolders,
+  modelFiles,
   requireFree,
   resolveLabelOffset,
   toNchw,
@@ -93,7 +94,10 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<Eval
     });
     const result = documentOf(options, run, outcomes, (performance.now() - started) / 1000);
     if (options.out !== undefined)
-      writeFileAtomic(join(options.out, 'result.json'), toJson(result));
+      writeFileAtomic(
+        join(options.out, 'result.json'),
+        toJson(result, { kind: 'evaluate', version }),
+      );
     if (options.outcomes !== undefined) writeFileAtomic(options.outcomes, outcomesCsv(outcomes));
     return result;
   } finally {
@@ -145,6 +149,7 @@ function documentOf(
   const detectable = detectableDrop(accuracy);
   return {
     model: options.model,
+    models: modelFiles({ float: options.float, quantized: options.model }),
     ...accuracy,
     subset: accuracy.n < subsetBelow,
     ...(detectable === undefined ? {} : { detectableDrop: detectable }),

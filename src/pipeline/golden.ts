@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
-import { makeFolder, writeFileAtomic, writeNpy } from '../data/index.js';
+import { makeFolder, writeFileAtomic, writeNpy, modelFiles } from '../data/index.js';
 import { UsageError } from '../errors.js';
 import type {
   CheckerKind,
@@ -313,6 +313,7 @@ function documentOf(manifest: Manifest, options: GoldenOptions, seconds: number)
   const arrays = manifest.layers.flatMap((layer) => layer.arrays);
   return {
     model: options.model,
+    models: modelFiles({ quantized: options.model }),
     target: manifest.target,
     evidence: manifest.evidence,
     out: options.out,

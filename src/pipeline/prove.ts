@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { modelFiles } from '../data/index.js';
+import { networkOf } from '../analyze/index.js';
 import { prove } from '../prove/index.js';
 import type { ProveDocument } from '../report/index.js';
 import { notesOf, programOf } from './choose-program.js';
@@ -22,10 +24,12 @@ export async function proveModel({ model, target }: ProveModelOptions): Promise<
   const certificate = prove(program);
   return {
     model,
+    models: modelFiles({ quantized: model }),
     target: program.target,
     evidence: evidenceOf(program.target, program.metadata),
     ...certificate,
     notes: notesOf(quantized, program),
+    network: networkOf(program),
     seconds: (performance.now() - started) / 1000,
   };
 }

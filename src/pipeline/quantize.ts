@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { movedChannels, sizeOfQuantGraph } from '../analyze/index.js';
-import { requireFree, writeFileAtomic } from '../data/index.js';
+import { requireFree, writeFileAtomic, modelFiles } from '../data/index.js';
 import { nativeSolver } from '../engine/solver.js';
 import { UsageError } from '../errors.js';
 import { openFloatRunner } from '../float/runner.js';
@@ -50,7 +50,7 @@ export interface QuantizeModelOptions extends RecipeChanges, CalibrationOptions 
 /** What `quantizeInMemory` makes. */
 export interface QuantizedResult {
   readonly quantGraph: QuantGraph;
-  readonly document: Omit<QuantizeDocument, 'output' | 'form'>;
+  readonly document: Omit<QuantizeDocument, 'output' | 'form' | 'models'>;
 }
 
 /**
@@ -65,7 +65,8 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   writeFileAtomic(output, writers[form](quantGraph));
   const slow = slowLayers(quantGraph, resolveTarget(options.target ?? defaultFloatTarget));
   const warnings = [...document.warnings, ...(slow === undefined ? [] : [slow])];
-  return { output, form, ...document, warnings };
+  const models = modelFiles({ float: options.model, quantized: output });
+  return { output, form, models, ...document, warnings };
 }
 
 const writers = { qdq: writeQdq, qop: writeQop, tflite: writeTflite } as const;

@@ -7,9 +7,11 @@ import type {
   Finding,
   LayerComparison,
   LayerDifference,
+  NetworkLayer,
   NetworkSize,
   DumpMatch,
 } from '../analyze/index.js';
+import type { ModelFiles } from '../data/index.js';
 import type { Accuracy, ExpectResult } from '../evaluate/index.js';
 import type { Claim, ExperimentTable } from '../experiment/index.js';
 import type { Certificate } from '../prove/index.js';
@@ -19,6 +21,11 @@ import type { TargetConstraints } from '../targets/target.js';
 
 /** Version of the documents' fields. */
 export const schemaVersion = 1;
+
+/** Of a result about models: which files these were. */
+export interface AboutModels {
+  readonly models: ModelFiles;
+}
 
 export interface ValueFacts {
   readonly name: string;
@@ -68,7 +75,7 @@ export interface PreprocessFacts {
   readonly geometryApplied: Readonly<Record<string, number>>;
 }
 
-export interface AnalyzeDocument extends PreprocessFacts, Distributions {
+export interface AnalyzeDocument extends AboutModels, PreprocessFacts, Distributions {
   readonly model: string;
   readonly images: number;
   /** What the activations were seen by; `weights`: not at all. */
@@ -88,7 +95,7 @@ export interface StepFacts {
   >)[];
 }
 
-export interface QuantizeDocument extends PreprocessFacts {
+export interface QuantizeDocument extends AboutModels, PreprocessFacts {
   readonly output: string;
   readonly form: 'qdq' | 'qop' | 'tflite';
   readonly target: string;
@@ -153,12 +160,14 @@ export interface RunDocument extends PreprocessFacts, ImageResult {
   readonly out?: string;
 }
 
-export interface CompareDocument extends PreprocessFacts {
+export interface CompareDocument extends AboutModels, PreprocessFacts {
   readonly target: string;
   /** How well the target's profile is known. */
   readonly evidence: 'verified' | 'source' | 'unverified';
   /** In program order. */
   readonly layers: readonly LayerComparison[];
+  /** Every operation, with what feeds it. */
+  readonly network: readonly NetworkLayer[];
   /** The network's output. */
   readonly output: LayerComparison | null;
   /** Images on which float and integers choose the same class, percent. */
@@ -186,7 +195,7 @@ export interface FirstDifference {
   readonly trap?: TrapFacts;
 }
 
-export interface DiffDocument extends PreprocessFacts {
+export interface DiffDocument extends AboutModels, PreprocessFacts {
   readonly model: string;
   /** Full ids; all others are compared with the first. */
   readonly targets: readonly string[];
@@ -201,6 +210,8 @@ export interface DiffDocument extends PreprocessFacts {
   readonly firsts: readonly { readonly target: string; readonly first: FirstDifference | null }[];
   /** In program order, the input before them. */
   readonly layers: readonly DiffLayer[];
+  /** Every operation under the first target, with what feeds it. */
+  readonly network: readonly NetworkLayer[];
   readonly seconds: number;
   readonly notes: readonly string[];
 }
@@ -222,7 +233,7 @@ export interface DumpLayer extends DumpMatch {
   readonly dtype: string;
 }
 
-export interface CompareDumpDocument extends PreprocessFacts {
+export interface CompareDumpDocument extends AboutModels, PreprocessFacts {
   readonly model: string;
   readonly target: string;
   readonly evidence: 'verified' | 'source' | 'unverified';
@@ -239,7 +250,7 @@ export interface CompareDumpDocument extends PreprocessFacts {
   readonly trap?: TrapFacts;
 }
 
-export interface EvaluateDocument extends PreprocessFacts, Accuracy {
+export interface EvaluateDocument extends AboutModels, PreprocessFacts, Accuracy {
   readonly model: string;
   readonly target: string;
   /** How well the target's profile is known. */
@@ -259,13 +270,15 @@ export interface EvaluateDocument extends PreprocessFacts, Accuracy {
   readonly notes: readonly string[];
 }
 
-export interface ProveDocument extends Certificate {
+export interface ProveDocument extends AboutModels, Certificate {
   readonly model: string;
   readonly target: string;
   /** How well the target's profile is known. */
   readonly evidence: 'verified' | 'source' | 'unverified';
   /** What the importer left out of the file. */
   readonly notes: readonly string[];
+  /** Every operation, with what feeds it. */
+  readonly network: readonly NetworkLayer[];
   readonly seconds: number;
 }
 
@@ -325,7 +338,7 @@ export interface DemoDocument {
 }
 
 /** What `golden` wrote. */
-export interface GoldenDocument {
+export interface GoldenDocument extends AboutModels {
   readonly model: string;
   readonly target: string;
   readonly evidence: 'verified' | 'source' | 'unverified';

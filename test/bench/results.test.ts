@@ -19,6 +19,8 @@ const peer = (name: string, ratio: number): Peer => ({
 });
 
 const document = (peers: readonly Peer[], quiet: boolean): BenchDocument => ({
+  models: {},
+  network: [],
   model: 'net',
   target: 'tflm@1',
   cpu: 'cpu',

@@ -11,6 +11,10 @@ export const layer: LayerComparison = {
   kind: 'dense',
   sqnrDb: 20,
   sqnrIsolatedDb: 30,
+  rmsErrorLsb: 1.5,
+  rmsErrorIsolatedLsb: 0.5,
+  maxErrorLsb: 9,
+  maxErrorIsolatedLsb: 2,
   cosine: 0.99,
   maxAbsError: 0.5,
   saturatedPercent: 0,
@@ -18,6 +22,7 @@ export const layer: LayerComparison = {
 
 export const evaluation: EvaluateDocument = {
   model: 'm.onnx',
+  models: {},
   target: 't@1',
   evidence: 'verified',
   subset: true,

@@ -24,6 +24,17 @@ describe('JSON', () => {
       f: [1.5],
     });
   });
+
+  test('an origin says which command made it, and how', () => {
+    const text = toJson({ a: 1 }, { kind: 'prove', version: '1.2.3', options: { model: 'm' } });
+    expect(Object.keys(JSON.parse(text) as object)).toEqual([
+      'schemaVersion',
+      'kind',
+      'version',
+      'options',
+      'a',
+    ]);
+  });
 });
 
 describe('text', () => {
@@ -69,6 +80,8 @@ describe('text', () => {
       target: 't@1',
       evidence: 'unverified',
       layers,
+      network: [],
+      models: {},
       output: layers[1]!,
       top1Agreement: 50,
       images: 2,
