@@ -24,6 +24,8 @@ export interface CommandSpec<Specs extends OptionSpecs = OptionSpecs> {
   readonly summary: string;
   /** Names of options that also stand without a flag, in order. */
   readonly positionals: readonly (keyof Specs & string)[];
+  /** Name of the option that takes all further arguments. */
+  readonly rest?: keyof Specs & string;
   readonly options: Specs;
   readonly run: (
     options: OptionValues<Specs & typeof everywhere>,

@@ -69,7 +69,7 @@ export function resolveOptions(command: CommandSpec, given: RawValues): RawValue
   const name = String(issue!.path[0] ?? '');
   const flag = labelOf(command, name);
   if (given[name] === undefined) {
-    const also = command.positionals.includes(name)
+    const also = [...command.positionals, command.rest].includes(name)
       ? ` or ${name.toUpperCase()} as an argument`
       : '';
     throw new UsageError(

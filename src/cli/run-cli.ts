@@ -59,6 +59,7 @@ function commanderOf(
     .allowExcessArguments(false)
     .showSuggestionAfterError();
   for (const name of command.positionals) built.argument(`[${name}]`);
+  if (command.rest !== undefined) built.argument(`[${command.rest}...]`);
   for (const { flags, description } of Object.values(optionsOf(command))) {
     built.addOption(new Option(flags, description));
     const isSwitch = !flags.includes('<');
@@ -66,11 +67,12 @@ function commanderOf(
     if (isSwitch) built.addOption(new Option(`--no-${long}`).hideHelp());
   }
   built.action(async () => {
-    const positionals = command.positionals.map((name, i) => [name, built.args[i]] as const);
+    const positionals = argumentsOf(command, built.args);
     const named = built.opts<RawValues>();
     for (const [name, value] of positionals) {
       if (value === undefined || named[name] === undefined) continue;
-      throw new UsageError('given-twice', name, `"${value}" as an argument and with a flag`);
+      const shown = typeof value === 'string' ? value : value.join(' ');
+      throw new UsageError('given-twice', name, `"${shown}" as an argument and with a flag`);
     }
     const explicit = Object.entries(named).filter(
       ([name]) => built.getOptionValueSource(name) === 'cli',
@@ -79,6 +81,13 @@ function commanderOf(
     await run(Object.fromEntries([...known, ...explicit]));
   });
   return built;
+}
+
+/** Arguments by the name of their option; those of `rest` as a list. */
+function argumentsOf({ positionals, rest }: CommandSpec, given: readonly string[]) {
+  const single = positionals.map((name, i) => [name, given[i]] as const);
+  const more = given.slice(positionals.length);
+  return rest === undefined || more.length === 0 ? single : [...single, [rest, more] as const];
 }
 
 async function runCommand(

@@ -30,6 +30,8 @@ export type { ProveModelOptions } from './prove.js';
 export { quantizeInMemory, quantizeModel } from './quantize.js';
 export type { QuantizeModelOptions, QuantizedResult } from './quantize.js';
 export { schemaNames, schemaOf } from './schema.js';
+export { reportResults } from './report.js';
+export type { ReportOptions } from './report.js';
 export { runModel } from './run.js';
 export type { RunModelOptions } from './run.js';
 export { evidenceOf, resolveTarget } from './target-choice.js';

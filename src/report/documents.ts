@@ -412,3 +412,18 @@ export interface EvidenceDocument {
   readonly differing: number;
   readonly accepted: readonly AcceptedTolerance[];
 }
+
+/** What `report` made. */
+export interface ReportDocument {
+  readonly output: string;
+  readonly bytes: number;
+  readonly networks: readonly {
+    readonly name: string;
+    /** The documents that it is about. */
+    readonly documents: readonly { readonly file: string; readonly command: string }[];
+    readonly sections: readonly string[];
+  }[];
+  /** Files of --plots. */
+  readonly plots: readonly string[];
+  readonly seconds: number;
+}

@@ -6,8 +6,13 @@ export { schemaVersion } from './documents.js';
 export { compareDumpText, diffText } from './diff-text.js';
 export { evidenceText } from './evidence-text.js';
 export { experimentText } from './experiment-text.js';
+export { pngOf, standaloneSpec, standaloneSvg } from './charts/index.js';
 export { goldenText, verifyText } from './golden-text.js';
+export { drawPage } from './html-page.js';
 export { proveText } from './prove-text.js';
+export { commandOf, modelNameOf, networksOf, recognize } from './read/index.js';
+export type { Network, Result } from './read/index.js';
+export { reportText } from './report-text.js';
 export { toJson } from './json.js';
 export {
   compareText,

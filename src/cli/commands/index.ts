@@ -13,6 +13,7 @@ import { goldenCommand } from './golden.js';
 import { inspectCommand } from './inspect.js';
 import { proveCommand } from './prove.js';
 import { quantizeCommand } from './quantize.js';
+import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { schemaCommand } from './schema.js';
 import { targetsCommand } from './targets.js';
@@ -34,6 +35,7 @@ export const commands: readonly CommandSpec[] = [
   goldenCommand,
   verifyCommand,
   experimentCommand,
+  reportCommand,
   targetsCommand,
   schemaCommand,
   demoCommand,
