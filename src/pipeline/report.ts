@@ -7,6 +7,7 @@ import { UsageError } from '../errors.js';
 import {
   commandOf,
   drawPage,
+  type DrawnPage,
   modelNameOf,
   type Network,
   networksOf,
@@ -114,7 +115,7 @@ function requireOneNetwork(networks: readonly Network[]): void {
 
 async function writePlots(
   folder: string,
-  charts: Awaited<ReturnType<typeof drawPage>>['charts'],
+  charts: DrawnPage['charts'],
   { spec = false, onProgress }: ReportOptions,
 ): Promise<string[]> {
   const files: string[] = [];
@@ -122,8 +123,8 @@ async function writePlots(
     files.push(join(folder, name));
     writeFileAtomic(files.at(-1)!, content);
   };
-  for (const [index, { chart, svg }] of charts.entries()) {
-    const alone = standaloneSvg(svg);
+  for (const [index, chart] of charts.entries()) {
+    const alone = await standaloneSvg(chart);
     write(`${chart.id}.svg`, alone);
     write(`${chart.id}.png`, await pngOf(alone));
     if (spec) write(`${chart.id}.vl.json`, standaloneSpec(chart));

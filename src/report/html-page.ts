@@ -9,17 +9,15 @@ import { type Chapter, chapterOf } from './sections/index.js';
 export interface DrawnPage {
   readonly html: string;
   readonly chapters: readonly Chapter[];
-  readonly charts: readonly { readonly chart: Chart; readonly svg: string }[];
+  readonly charts: readonly Chart[];
 }
 
 /** @param version of lastbit, which the page names */
 export async function drawPage(networks: readonly Network[], version: string): Promise<DrawnPage> {
   const chapters = networks.map(chapterOf);
-  const charts: { chart: Chart; svg: string }[] = [];
-  for (const chart of chapters.flatMap(chartsIn)) {
-    charts.push({ chart, svg: await renderChart(chart) });
-  }
-  const drawn = new Map(charts.map(({ chart, svg }) => [chart.id, svg]));
+  const charts = chapters.flatMap(chartsIn);
+  const drawn = new Map<string, string>();
+  for (const chart of charts) drawn.set(chart.id, await renderChart(chart));
   return { html: pageHtml({ chapters, drawn, version }), chapters, charts };
 }
 

@@ -9,6 +9,7 @@ export { experimentText } from './experiment-text.js';
 export { pngOf, standaloneSpec, standaloneSvg } from './charts/index.js';
 export { goldenText, verifyText } from './golden-text.js';
 export { drawPage } from './html-page.js';
+export type { DrawnPage } from './html-page.js';
 export { proveText } from './prove-text.js';
 export { commandOf, modelNameOf, networksOf, recognize } from './read/index.js';
 export type { Network, Result } from './read/index.js';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { exitCodes, reportResults } from '../../index.js';
 import { reportText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { option, overwrite, text } from '../options.js';
+import { list, option, overwrite, text } from '../options.js';
 
 export const reportCommand = defineCommand({
   name: 'report',
@@ -12,11 +12,7 @@ export const reportCommand = defineCommand({
   positionals: [],
   rest: 'results',
   options: {
-    results: option(
-      '--results <files...>',
-      'documents that --format json printed; also as arguments',
-      z.array(text).min(1),
-    ),
+    results: option('--results <files>', 'documents that --format json printed', list),
     output: option('-o, --output <file>', 'the page, .html', text),
     severalNetworks: option(
       '--several-networks',

@@ -10,8 +10,9 @@ export interface BitsRow {
   readonly words: string;
 }
 
-const design: Design = {
-  facet: { row: { field: 'result', type: 'nominal', title: null, sort: null } },
+/** @param results in the order of their rows */
+const design = (results: readonly string[]): Design => ({
+  facet: { row: { field: 'result', type: 'nominal', title: null, sort: results } },
   spec: {
     width: chartWidth,
     height: 170,
@@ -43,12 +44,16 @@ const design: Design = {
       },
     ],
   },
-};
+});
 
 /** Bits that each accumulator can need over all images, beside those that the target has. */
 export function accumulatorBits(id: string, rows: readonly BitsRow[]): Chart {
   const title = 'Accumulators: bits needed and bits there are';
   const description =
     'For each operation the width that its accumulator needs whatever the image, and a line at the width that the target has.';
-  return chartOf({ id, title, description }, design, rows);
+  return chartOf(
+    { id, title, description },
+    design([...new Set(rows.map(({ result }) => result))]),
+    rows,
+  );
 }

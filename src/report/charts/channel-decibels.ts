@@ -21,7 +21,7 @@ const design: Design = {
         type: 'quantitative',
         title: 'layer, from input to output',
         axis: { tickMinStep: 1, grid: false },
-        scale: { nice: false, padding: 6 },
+        scale: { nice: false, padding: 6, zero: false },
       },
     },
     layer: [

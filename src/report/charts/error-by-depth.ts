@@ -16,7 +16,7 @@ const x = {
   type: 'quantitative',
   title: 'operation, from input to output',
   axis: { tickMinStep: 1, grid: false },
-  scale: { nice: false, padding: 6 },
+  scale: { nice: false, padding: 6, zero: false },
 } as const;
 const y = {
   field: 'db',

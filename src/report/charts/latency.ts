@@ -9,8 +9,9 @@ export interface LatencyRow {
   readonly words: string;
 }
 
-const design: Design = {
-  facet: { row: { field: 'result', type: 'nominal', title: null, sort: null } },
+/** @param results in the order of their rows */
+const design = (results: readonly string[]): Design => ({
+  facet: { row: { field: 'result', type: 'nominal', title: null, sort: results } },
   spec: {
     width: chartWidth,
     height: 150,
@@ -27,11 +28,15 @@ const design: Design = {
       description: { field: 'words' },
     },
   },
-};
+});
 
 /** Median time of each operation. */
 export function latency(id: string, rows: readonly LatencyRow[]): Chart {
   const title = 'Time by operation';
   const description = 'Median milliseconds of each operation from input to output.';
-  return chartOf({ id, title, description }, design, rows);
+  return chartOf(
+    { id, title, description },
+    design([...new Set(rows.map(({ result }) => result))]),
+    rows,
+  );
 }

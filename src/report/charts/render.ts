@@ -5,14 +5,25 @@
 import sharp from 'sharp';
 import type { TopLevelSpec } from 'vega-lite';
 
-import type { Chart } from './chart.js';
+import type { Chart, Design } from './chart.js';
 import { config, withColors } from './theme.js';
 
 /**
- * A chart as SVG whose colours are CSS variables.
+ * A chart as SVG whose colours are CSS variables, without its title.
  * @throws Error where the specification is not Vega-Lite; designs are checked by tests
  */
-export async function renderChart({ id, spec }: Chart): Promise<string> {
+export function renderChart(chart: Chart): Promise<string> {
+  return draw(chart.id, { ...chart.spec, title: undefined });
+}
+
+/** A chart as a file of its own, titled, in light colours on white. */
+export async function standaloneSvg({ id, spec }: Chart): Promise<string> {
+  const svg = await draw(id, spec);
+  const white = svg.replace('>', '><rect width="100%" height="100%" fill="var(--paper)"/>');
+  return `${withColors(white, 'light')}\n`;
+}
+
+async function draw(id: string, spec: Design): Promise<string> {
   // Loaded where needed: both take a fifth of a second and are modules, which cannot be required by all of Node 20.
   const [{ View, parse }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
   const whole = { ...spec, config } as unknown as TopLevelSpec;
@@ -22,12 +33,6 @@ export async function renderChart({ id, spec }: Chart): Promise<string> {
   } finally {
     view.finalize();
   }
-}
-
-/** A chart as a file of its own, in light colours on white. */
-export function standaloneSvg(svg: string): string {
-  const white = svg.replace('>', '><rect width="100%" height="100%" fill="var(--paper)"/>');
-  return `${withColors(white, 'light')}\n`;
 }
 
 /** @param svg of `standaloneSvg`; drawn at twice its size */

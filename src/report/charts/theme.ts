@@ -62,6 +62,7 @@ export const config: Design = {
     titleFontWeight: 'normal',
     orient: 'top',
     labelLimit: 320,
+    titleLimit: 320,
   },
   header: { labelColor: 'var(--ink)', titleColor: 'var(--muted)', labelFontSize: 12 },
   text: { color: 'var(--ink)' },

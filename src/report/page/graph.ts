@@ -17,12 +17,12 @@ interface Box {
   readonly width: number;
 }
 
-export function graphHtml({ id, caption, legend, nodes }: Graph): Html {
+export function graphHtml({ id, caption, explanation, legend, nodes }: Graph): Html {
   const boxes = placed(nodes);
   const height = size.top + (boxes.at(-1)!.line + 1) * size.lineHeight;
   const width = size.right + 20;
   const content = [edges(boxes), lineNames(boxes), boxes.map(boxHtml)];
-  return markup`<figure id="${id}"><figcaption>${caption}</figcaption>${legendHtml(legend)}
+  return markup`<figure id="${id}"><figcaption>${caption}<small>${explanation}</small></figcaption>${legendHtml(legend)}
 <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
 <svg class="graph" role="group" aria-label="${caption}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${content}</svg></div></figure>`;
 }

@@ -69,15 +69,18 @@ thead th{background:var(--raised);border-bottom:1px solid var(--muted);font-weig
 .tall thead tr.groups th{height:1.95rem}
 tr.groups th{text-align:center;border-left:1px solid var(--muted);border-bottom-color:var(--line)}
 .starts{border-left:1px solid var(--muted)}
-tbody th{font-weight:500}
+tbody th{font-weight:500;position:sticky;left:0;background:var(--paper)}
+tbody td,tbody th{white-space:nowrap}
+tr.groups td{background:var(--raised);border-bottom-color:var(--line)}
 tbody tr:hover>*{background:var(--raised)}
 .right{text-align:right;white-space:nowrap}
-td.wide{min-width:14rem;overflow-wrap:anywhere}
+td.wide,th.wide{white-space:normal;min-width:16rem;overflow-wrap:anywhere}
 th button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer}
 th button::after{content:" \\2195";color:var(--muted)}
 th[aria-sort=ascending] button::after{content:" \\2191";color:var(--ink)}
 th[aria-sort=descending] button::after{content:" \\2193";color:var(--ink)}
 html:not(.js) th button::after{content:""}
+dl+dl{border-top:1px solid var(--line);padding-top:.5rem}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15rem 1rem;margin:.5rem 0}
 dt{color:var(--muted)}
 dd{margin:0;overflow-wrap:anywhere}
@@ -111,7 +114,8 @@ th,td{padding:1pt 2.5pt}
 thead th,.tall thead th{position:static;white-space:normal}
 th button::after{content:""!important}
 .right{white-space:normal}
-td.wide{min-width:0}
+tbody td,tbody th,td.wide{white-space:normal;min-width:0}
+tbody th{position:static}
 figure svg{max-width:100%;height:auto}
 figure,.tile,tr{break-inside:avoid}
 pre{white-space:pre-wrap;overflow-wrap:anywhere}

@@ -40,6 +40,9 @@ function coloringsOf(network: Network): readonly Coloring[] {
   return candidates[0] ?? [];
 }
 
+const explanation =
+  'A line for each resolution, a box for each operation, as wide as its multiply-accumulates; blue lines skip operations. Choose a box for all that is known of it.';
+
 function graphOf(
   id: string,
   { label, legend, ofLayer }: Coloring,
@@ -60,8 +63,7 @@ function graphOf(
       resolution: `${height} x ${width}`,
     };
   });
-  const caption = `${label}; one line for each resolution, a box is as wide as its multiply-accumulates; choose one for its card`;
-  return { id, caption, legend, nodes };
+  return { id, caption: label, explanation, legend, nodes };
 }
 
 /** Limits in dB, from harmless to grave. */

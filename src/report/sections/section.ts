@@ -62,6 +62,7 @@ export interface GraphNode {
 export interface Graph {
   readonly id: string;
   readonly caption: string;
+  readonly explanation: string;
   readonly legend: readonly string[];
   readonly nodes: readonly GraphNode[];
 }
