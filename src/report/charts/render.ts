@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import type { TopLevelSpec } from 'vega-lite';
 
 import type { Chart, Design } from './chart.js';
+import { plainText } from '../plain-text.js';
 import { config, withColors } from './theme.js';
 
 /**
@@ -26,13 +27,20 @@ export async function standaloneSvg({ id, spec }: Chart): Promise<string> {
 async function draw(id: string, spec: Design): Promise<string> {
   // Loaded where needed: both take a fifth of a second and are modules, which cannot be required by all of Node 20.
   const [{ View, parse }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
-  const whole = { ...spec, config } as unknown as TopLevelSpec;
+  const whole = printable({ ...spec, config });
   const view = new View(parse(compile(whole).spec), { renderer: 'none' });
   try {
     return ownIds(await view.toSVG(), id);
   } finally {
     view.finalize();
   }
+}
+
+/** A specification whose texts an SVG can hold. */
+function printable(spec: Design): TopLevelSpec {
+  const revive = (_: string, value: unknown) =>
+    typeof value === 'string' ? plainText(value) : value;
+  return JSON.parse(JSON.stringify(spec), revive) as TopLevelSpec;
 }
 
 /** @param svg of `standaloneSvg`; drawn at twice its size */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text becomes HTML in one place: whatever is put into a template is escaped unless it is HTML already.
+import { plainText } from '../plain-text.js';
 
 /** Markup that may stand in a page as it is. */
 export class Html {
@@ -21,16 +22,12 @@ function textOf(value: Part): string {
   return escapeHtml(String(value));
 }
 
-/** For text and for attributes in either quotes, also in SVG; what XML forbids is shown as U+FFFD. */
+/** For text and for attributes in either quotes, also in SVG. */
 function escapeHtml(text: string): string {
-  return (
-    text
-      // eslint-disable-next-line no-control-regex -- these are what is looked for
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
-      .replaceAll('&', '&amp;')
-      .replaceAll('<', '&lt;')
-      .replaceAll('>', '&gt;')
-      .replaceAll('"', '&quot;')
-      .replaceAll("'", '&#39;')
-  );
+  return plainText(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }

@@ -58,7 +58,7 @@ svg{display:block;max-width:none}
 html:not(.js) .tools{display:none}
 .tools input{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--muted);border-radius:4px;padding:.25rem .5rem;width:13rem;max-width:60vw}
 .tools output{color:var(--muted);font-size:.9rem}
-table{border-collapse:collapse;font-size:.87rem;font-variant-numeric:tabular-nums;margin:.25rem 0}
+table{border-collapse:separate;border-spacing:0;font-size:.87rem;font-variant-numeric:tabular-nums;margin:.25rem 0}
 .tall table{margin:0}
 caption{position:sticky;left:0}
 .tall caption{padding:.35rem .5rem}
@@ -74,7 +74,7 @@ tbody td,tbody th{white-space:nowrap}
 tr.groups td{background:var(--raised);border-bottom-color:var(--line)}
 tbody tr:hover>*{background:var(--raised)}
 .right{text-align:right;white-space:nowrap}
-td.wide,th.wide{white-space:normal;min-width:16rem;overflow-wrap:anywhere}
+td.wide{white-space:normal;min-width:16rem;overflow-wrap:anywhere}
 th button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer}
 th button::after{content:" \\2195";color:var(--muted)}
 th[aria-sort=ascending] button::after{content:" \\2191";color:var(--ink)}
@@ -84,6 +84,7 @@ dl+dl{border-top:1px solid var(--line);padding-top:.5rem}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15rem 1rem;margin:.5rem 0}
 dt{color:var(--muted)}
 dd{margin:0;overflow-wrap:anywhere}
+@media (max-width:700px){tbody th{position:static;white-space:normal}}
 @media (max-width:500px){dl{grid-template-columns:minmax(0,1fr)}dd{padding-left:1rem}}
 pre{background:var(--raised);border:1px solid var(--line);border-radius:6px;padding:.6rem .8rem;overflow:auto;font-size:.83rem;margin:.25rem 0 1rem}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:.25rem 0;font-size:.87rem}

@@ -162,7 +162,9 @@ function benchTile({ label, document }: Labelled<'bench'>): Tile {
 
 /** The one that lastbit leads by least. */
 function hardestPeer(peers: Labelled<'bench'>['document']['peers']): readonly string[] {
-  const timed = peers.flatMap((peer) => ('ratio' in peer ? [peer] : []));
+  const timed = peers.flatMap((peer) =>
+    'ratio' in peer && peer.fastestOf === undefined ? [peer] : [],
+  );
   if (timed.length === 0) return [];
   const { name, ratio } = timed.reduce((a, b) => (b.ratio < a.ratio ? b : a));
   return [`${ratio.toFixed(2)} x as fast as ${name}, the fastest of ${timed.length} others`];
