@@ -6,7 +6,7 @@ export { loadSample, toNchw } from './load-sample.js';
 export type { InputKind, LoadOptions, LoadedSample } from './load-sample.js';
 export { makeFolder } from './make-folder.js';
 export { modelFiles } from './model-files.js';
-export type { ModelFile, ModelFiles } from './model-files.js';
+export type { ModelFiles } from './model-files.js';
 export { readNpy, writeNpy } from './npy.js';
 export type { NpyArray, NpyDType } from './npy.js';
 export { packedSource } from './packed.js';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** A model as a file; its hash says which of two files of one name it was. */
-export interface ModelFile {
+interface ModelFile {
   readonly file: string;
   /** Of the file's bytes, lower case hexadecimal; of an ONNX file without its external data. */
   readonly sha256: string;

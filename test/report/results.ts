@@ -93,7 +93,7 @@ const first = {
 const equal = { elements: 128, differing: 0, maxLsb: 0 };
 const some = { elements: 128, differing: 3, maxLsb: 1 };
 
-export const diff = {
+const diff = {
   ...made('diff'),
   ...preprocessing,
   ...{ model: 'out/net.int8.onnx', models: { quantized }, targets: ['a@1', 'b@1'] },
@@ -128,7 +128,7 @@ const dump = {
   hints: ['rounds halves up'],
 };
 
-export const compareDump = {
+const compareDump = {
   ...made('compare-dump'),
   ...preprocessing,
   ...{ model: 'out/net.int8.onnx', models: { quantized }, target: 'tflm@2026.10' },
@@ -156,7 +156,7 @@ export const prove = {
   ...{ network, notes: [], seconds: 1 },
 };
 
-export const bench = {
+const bench = {
   ...made('bench'),
   ...{ model: 'out/net.int8.onnx', models: { quantized }, target: 'tflm@2026.10' },
   ...{ cpu: 'some CPU x 2', isa: 'avx2', threads: 1, runs: 50, p50Ms: 1.5, p90Ms: 2, p99Ms: 3 },
@@ -170,14 +170,14 @@ export const bench = {
   network,
 };
 
-export const golden = {
+const golden = {
   ...made('golden'),
   ...{ model: 'out/net.int8.onnx', models: { quantized }, target: 'tflm@2026.10' },
   ...{ evidence: 'verified', out: 'golden', manifest: 'golden/manifest.json' },
   ...{ layers: 3, images: 1, arrays: 12, files: 24, values: 4096, notes: [], seconds: 1 },
 };
 
-export const verify = {
+const verify = {
   ...made('verify'),
   ...{ manifest: 'golden/manifest.json', target: 'tflm@2026.10', ok: false, layers: 3, images: 1 },
   ...{ files: 24, arrays: 12, values: 4096, differing: 1, seconds: 1 },

@@ -7,7 +7,7 @@ export function chartHtml({ id, title, description }: Chart, svg: string): Html 
   const labelled = markup`<svg role="img" aria-label="${title}. ${description}"`;
   const picture = new Html(plain(svg).replace('<svg', () => labelled.text));
   return markup`<figure id="figure-${id}"><figcaption>${title}<small>${description}</small></figcaption>
-<div class="scroll" tabindex="0" role="region" aria-label="${title}">${picture}</div></figure>`;
+<div class="scroll" tabindex="0" role="group" aria-label="${title}">${picture}</div></figure>`;
 }
 
 /** Words of marks become tips; what Vega says about groups and axes would only repeat the description. */

@@ -23,7 +23,7 @@ export function graphHtml({ id, caption, explanation, legend, nodes }: Graph): H
   const width = size.right + 20;
   const content = [edges(boxes), lineNames(boxes), boxes.map(boxHtml)];
   return markup`<figure id="${id}"><figcaption>${caption}<small>${explanation}</small></figcaption>${legendHtml(legend)}
-<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
+<div class="scroll" tabindex="0" role="group" aria-label="${caption}">
 <svg class="graph" role="group" aria-label="${caption}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${content}</svg></div></figure>`;
 }
 

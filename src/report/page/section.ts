@@ -11,7 +11,7 @@ export type DrawnCharts = ReadonlyMap<string, string>;
 
 export function sectionHtml({ id, title, blocks }: Section, drawn: DrawnCharts): Html {
   const parts = blocks.map((block) => blockHtml(block, drawn));
-  return markup`<section id="${id}" aria-labelledby="${id}-title"><h3 id="${id}-title">${title}</h3>
+  return markup`<section id="${id}"><h3>${title}</h3>
 ${parts}</section>
 `;
 }
@@ -31,7 +31,7 @@ function blockHtml(block: Block, drawn: DrawnCharts): Html {
     case 'graph':
       return graphHtml(block.graph);
     case 'code':
-      return markup`<p>${block.label}</p><pre tabindex="0" role="region" aria-label="${block.label}">${block.text}</pre>`;
+      return markup`<p>${block.label}</p><pre tabindex="0" role="group" aria-label="${block.label}">${block.text}</pre>`;
   }
 }
 

@@ -25,7 +25,7 @@ export function tableHtml(table: Table): Html {
   const heads = places.map((place) => headHtml(place, interactive));
   const tall = rows.length > tallRows ? 'scroll tall' : 'scroll';
   return markup`${interactive ? tools(table) : undefined}
-<div class="${tall}" tabindex="0" role="region" aria-label="${caption}">
+<div class="${tall}" tabindex="0" role="group" aria-label="${caption}">
 <table id="${id}"><caption>${caption}</caption><thead>${groupRow(table)}<tr>${heads}</tr></thead>
 <tbody>${body}</tbody></table></div>`;
 }

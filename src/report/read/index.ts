@@ -5,4 +5,3 @@ export { modelNameOf, networksOf } from './networks.js';
 export type { Network } from './networks.js';
 export { commandOf, recognize } from './recognize.js';
 export type { Result } from './recognize.js';
-export type { ResultDocument, ResultKind } from './schemas.js';

@@ -45,10 +45,6 @@ export function layerCell(name: string, href: string | undefined): Cell {
   return { text: shortName(name), title: name, ...(href === undefined ? {} : { href }) };
 }
 
-export function withTone(cell: Cell, tone: Tone): Cell {
-  return cell.missing === true ? cell : { ...cell, tone };
-}
-
 function numeric(value: Figure, text: (known: number) => string): Cell {
   if (value === undefined) return missing;
   return value === null ? { text: 'infinite', sort: Infinity } : { text: text(value), sort: value };
