@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charts become SVG here, when the page is made. So the page needs no code to show them: it is
-// smaller than Vega alone (0.9 MB), it prints, and its policy can forbid evaluating text, which Vega
-// does with expressions.
+// Charts become SVG here, when the page is made. So the page needs no code to show them: it prints,
+// saves the half megabyte that Vega is, and its policy can forbid evaluating text, which Vega does with
+// expressions.
 import sharp from 'sharp';
 import type { TopLevelSpec } from 'vega-lite';
 
