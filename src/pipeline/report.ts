@@ -101,9 +101,9 @@ function textOf(file: string): string {
   }
 }
 
-/** Mixed by mistake, figures of two networks would look like two results of one. */
+/** Mixed by mistake, figures of two networks would look like two results of one; experiments name theirs. */
 function requireOneNetwork(networks: readonly Network[]): void {
-  const [one, other] = networks;
+  const [one, other] = networks.filter(({ results }) => results[0]!.kind !== 'experiment');
   if (one === undefined || other === undefined) return;
   const [a, b] = [one.results[0]!, other.results[0]!];
   throw new UsageError(

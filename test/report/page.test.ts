@@ -53,7 +53,10 @@ describe('recognize', () => {
 describe('networks', () => {
   test('documents are joined by the hashes of their models', () => {
     const networks = networksOf(read({ ...all, evaluate2: best(evaluate) }));
-    expect(networks.map(({ name, results }) => [name, results.length])).toEqual([['net', 11]]);
+    expect(networks.map(({ name, results }) => [name, results.length])).toEqual([
+      ['net', 11],
+      ['experiment sheng', 1],
+    ]);
   });
 
   test('another hash is another network, until a document joins both', () => {
@@ -89,6 +92,7 @@ describe('page', () => {
       'double rounding, which alone explains it',
       'c@1 cannot represent the model: no 8-bit weights',
       'rounds halves up',
+      `naive: ${'y'.repeat(300)}`,
       '-40,000 50,000 17 16 can saturate',
       '127 -128 127',
       '4.00 x as fast as onnxruntime-fp32',
@@ -97,6 +101,8 @@ describe('page', () => {
       "lastbit prove --model 'it'\\''s.onnx' --target a,b --limit 4 --format json",
       '1'.repeat(64),
       'centre crop (4 images)',
+      'The original block collapses refuted drop 68.7 60 to 77 points paired no dead channels',
+      'separable not stated sheng 9.25',
     ];
     expect(facts.filter((fact) => !text.includes(fact))).toEqual([]);
   });
@@ -156,7 +162,7 @@ describe('strings of documents', () => {
         Object.entries(value).map(([key, part]) => [key, kept.has(key) ? part : hostile(part)]),
       );
     };
-    const kept = new Set(['kind', 'seenBy', 'evidence', 'models', 'manifest']);
+    const kept = new Set(['kind', 'seenBy', 'evidence', 'models', 'manifest', 'verdict']);
     const documents = Object.entries(all).map(([kind, document]) => [
       `${kind}${evil}`,
       { ...(hostile(document) as object), kind },

@@ -133,7 +133,7 @@ const compareDump = {
   ...preprocessing,
   ...{ model: 'out/net.int8.onnx', models: { quantized }, target: 'tflm@2026.10' },
   ...{ evidence: 'verified', input: 'x.png', first: dump, layers: [dump] },
-  ...{ unmatched: ['other.npy'], missing: ['sum'], notes: [] },
+  ...{ unmatched: ['other.npy'], missing: ['sum', 'x'.repeat(300)], notes: ['y'.repeat(300)] },
 };
 
 export const prove = {
@@ -184,6 +184,30 @@ const verify = {
   first: { kind: 'array', path: 'layers/000/out', layer: 'first', array: 'output' },
 };
 
+const experiment = {
+  ...made('experiment'),
+  ...{ experiment: 'sheng', paper: 'Sheng et al. 2018', images: 100, notes: [] },
+  nets: [{ name: 'separable', file: 'models/separable.onnx', sha256: 'a'.repeat(64) }],
+  claims: [
+    {
+      ...{ id: 'collapse', statement: 'The original block collapses', measurement: 'drop' },
+      ...{ unit: 'points', value: 68.7, ci95: [60, 77], statistic: 'paired' },
+      ...{ verdict: 'refuted', reason: 'no dead channels' },
+    },
+  ],
+  tables: [
+    {
+      name: 'ladder',
+      title: 'The ladder',
+      columns: ['net', 'top-1 %'],
+      rows: [
+        ['separable', null],
+        ['sheng', 9.25],
+      ],
+    },
+  ],
+};
+
 export const all: Readonly<Record<string, object>> = {
   analyze,
   quantize,
@@ -195,6 +219,7 @@ export const all: Readonly<Record<string, object>> = {
   bench,
   golden,
   verify,
+  experiment,
 };
 
 /** Another recipe for the same network. */

@@ -48,6 +48,7 @@ nav ul{flex-direction:column;gap:0}
 .tile.good .value{color:var(--good)}
 .tile.bad .value{color:var(--bad)}
 .missing{color:var(--muted);font-style:italic}
+p,caption,figcaption,footer{overflow-wrap:anywhere}
 figure{margin:1rem 0}
 figcaption,caption{font-weight:600;text-align:left;padding:.25rem 0}
 figcaption small{display:block;font-weight:400;color:var(--muted)}

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { Result } from './recognize.js';
 
-/** The results about one network. */
+/** The results about one network, or of one experiment with several. */
 export interface Network {
   /** Unique in the page, for anchors and names of files. */
   readonly id: string;
@@ -43,6 +43,7 @@ export function modelNameOf({ document, file }: Result): string {
 
 function keysOf(result: Result): readonly string[] {
   const { document } = result;
+  if ('experiment' in document) return [`experiment ${document.experiment}`];
   const hashes = Object.values(('models' in document ? document.models : undefined) ?? {});
   const keys = hashes.flatMap((model) => (model === undefined ? [] : [`sha256 ${model.sha256}`]));
   if ('manifest' in document) keys.push(`manifest ${document.manifest}`);
@@ -113,6 +114,8 @@ function withNames(groups: readonly Group[], order: readonly Result[]): readonly
 
 /** The float original's name where some result has it. */
 function networkName(results: readonly Result[]): string {
+  const [{ document }] = results as [Result];
+  if ('experiment' in document) return `experiment ${document.experiment}`;
   const files = results.map(({ document }) => filesOf(document));
   const float = files.find((one) => one.float !== undefined)?.float;
   const quantized = files.find((one) => one.quantized !== undefined)?.quantized;

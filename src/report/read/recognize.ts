@@ -25,6 +25,7 @@ const marks: Readonly<Record<ResultKind, readonly string[]>> = {
   golden: ['out', 'manifest', 'arrays'],
   manifest: ['tool', 'program', 'layers'],
   verify: ['manifest', 'ok', 'differing'],
+  experiment: ['experiment', 'claims', 'tables'],
 };
 
 const kinds = Object.keys(schemas) as readonly ResultKind[];

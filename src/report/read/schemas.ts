@@ -341,6 +341,32 @@ const verify = z.object({
     .nullable(),
 });
 
+const cell = z.union([text, figure]);
+const experiment = z.object({
+  ...origin,
+  experiment: text,
+  paper: text,
+  nets: z.array(z.object({ name: text, file: text, sha256: text })),
+  images: count,
+  claims: z.array(
+    z.object({
+      id: text,
+      statement: text,
+      measurement: text,
+      unit: text,
+      value: figure,
+      ci95: interval.nullable(),
+      statistic: text,
+      verdict: z.enum(['shown', 'refuted', 'undecided']),
+      reason: text,
+    }),
+  ),
+  tables: z.array(
+    z.object({ name: text, title: text, columns: z.array(text), rows: z.array(z.array(cell)) }),
+  ),
+  notes,
+});
+
 /** By kind, in the order in which a page has them. */
 export const schemas = {
   analyze,
@@ -354,6 +380,7 @@ export const schemas = {
   golden,
   manifest,
   verify,
+  experiment,
 } as const;
 
 export type ResultKind = keyof typeof schemas;

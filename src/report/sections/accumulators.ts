@@ -4,6 +4,7 @@ import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { shortName } from '../text-table.js';
 import { layerCell, missing, whole, words } from './cells.js';
 import { hrefOf, type LayerAnchors } from './layer-names.js';
+import { noteBlocks } from './notes.js';
 import type { Block, Cell, Column, Fact, Section } from './section.js';
 
 type Proof = Labelled<'prove'>;
@@ -19,6 +20,7 @@ export function accumulatorsSection(network: Network, anchors: LayerAnchors): Se
     { kind: 'chart', chart },
     { kind: 'table', table: layerTable(network, proofs, anchors) },
     ...proofs.flatMap(counterexamples),
+    ...noteBlocks(proofs),
   ];
   return { id: `${network.id}-accumulators`, title: 'Accumulators', blocks };
 }

@@ -5,6 +5,7 @@ import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { shortName } from '../text-table.js';
 import { layerCell, missing, whole, words } from './cells.js';
 import { hrefOf, type LayerAnchors } from './layer-names.js';
+import { noteBlocks } from './notes.js';
 import type { Block, Cell, Column, Fact, Section } from './section.js';
 
 type Diff = Labelled<'diff'>;
@@ -61,7 +62,7 @@ function pairCell(diffs: readonly Diff[], reference: string, target: string): Ce
 
 function diffBlocks(
   network: Network,
-  { document }: Diff,
+  { label, document }: Diff,
   index: number,
   anchors: LayerAnchors,
 ): Block[] {
@@ -78,7 +79,7 @@ function diffBlocks(
     { kind: 'chart', chart },
     { kind: 'table', table: layerTable(network, document, index, anchors) },
     ...refused,
-    ...(document.notes ?? []).map((text): Block => ({ kind: 'text', text })),
+    ...noteBlocks([{ label, document }]),
   ];
 }
 

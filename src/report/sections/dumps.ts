@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Labelled, type Network, resultsOf } from '../read/index.js';
+import { shortName } from '../text-table.js';
 import { layerCell, whole, words } from './cells.js';
 import { hrefOf, type LayerAnchors } from './layer-names.js';
+import { noteBlocks } from './notes.js';
 import type { Block, Cell, Column, Section } from './section.js';
 
 type Dumps = Labelled<'compare-dump'>;
@@ -24,19 +26,22 @@ function blocksOf(
   const verdict =
     first === null
       ? `${label}: all ${document.layers.length} dumps equal ${target}.`
-      : `${label}: first difference in ${first.name}; ${first.hints.join('; ') || 'no known pattern'}.`;
+      : `${label}: first difference in ${shortName(first.name)}; ${first.hints.join('; ') || 'no known pattern'}.`;
   return [
     { kind: 'text', text: verdict, tone: first === null ? 'good' : 'bad' },
     ...(first === null ? [] : [positions(network, first, index)]),
     { kind: 'table', table: layerTable(network, document, index, anchors) },
     ...listed('Layers without a dump', missing),
     ...listed('Files that belong to no layer', unmatched),
+    ...noteBlocks([{ label, document }]),
     ...(trap === undefined ? [] : listed('Accumulator trapped in', [trap.layer])),
   ];
 }
 
 function listed(what: string, names: readonly string[]): Block[] {
-  return names.length === 0 ? [] : [{ kind: 'text', text: `${what}: ${names.join(', ')}.` }];
+  return names.length === 0
+    ? []
+    : [{ kind: 'text', text: `${what}: ${names.map(shortName).join(', ')}.` }];
 }
 
 function positions(
@@ -46,7 +51,7 @@ function positions(
 ): Block {
   const table = {
     id: `${network.id}-dump-positions-${index}`,
-    caption: `First codes that differ in ${first.name}`,
+    caption: `First codes that differ in ${shortName(first.name)}`,
     interactive: false,
     columns: ['row', 'column', 'channel', 'expected', 'in the dump'].map((title): Column => ({
       title,

@@ -2,6 +2,7 @@
 import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { layerCell, words } from './cells.js';
 import { hrefOf, type LayerAnchors } from './layer-names.js';
+import { noteBlocks } from './notes.js';
 import type { Block, Cell, Section } from './section.js';
 
 /** Why the network quantizes well or badly, in words. */
@@ -9,7 +10,8 @@ export function findingsSection(network: Network, anchors: LayerAnchors): Sectio
   const analyses = resultsOf(network, 'analyze');
   if (analyses.length === 0) return undefined;
   const blocks = analyses.flatMap((analysis, index) => blocksOf(network, analysis, index, anchors));
-  return { id: `${network.id}-findings`, title: 'What stands out', blocks };
+  const all = [...blocks, ...noteBlocks(analyses)];
+  return { id: `${network.id}-findings`, title: 'What stands out', blocks: all };
 }
 
 function blocksOf(

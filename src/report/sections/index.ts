@@ -2,6 +2,7 @@
 import type { Network } from '../read/index.js';
 import { accumulatorsSection } from './accumulators.js';
 import { cardsOf } from './cards.js';
+import { claimsSection } from './claims.js';
 import { divergenceSection } from './divergence.js';
 import { dumpsSection } from './dumps.js';
 import { findingsSection } from './findings.js';
@@ -33,6 +34,7 @@ export type {
 /** In the order of the page; each is left out where no result has something for it. */
 const makers: readonly ((network: Network, anchors: LayerAnchors) => Section | undefined)[] = [
   verdictSection,
+  claimsSection,
   findingsSection,
   networkSection,
   layersSection,

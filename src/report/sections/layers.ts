@@ -5,6 +5,7 @@ import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { shortName } from '../text-table.js';
 import { decibels, fixed, layerCell, missing, percent, points, words } from './cells.js';
 import { hrefOf, type LayerAnchors } from './layer-names.js';
+import { noteBlocks } from './notes.js';
 import type { Block, Cell, Column, Fact, Section } from './section.js';
 
 type Comparison = Labelled<'compare'>;
@@ -18,7 +19,7 @@ export function layersSection(network: Network, anchors: LayerAnchors): Section 
     { kind: 'chart', chart },
     ...comparisons.flatMap(exactNote),
     { kind: 'table', table: layerTable(network, comparisons, anchors) },
-    ...comparisons.flatMap(noteBlocks),
+    ...noteBlocks(comparisons),
   ];
   return { id: `${network.id}-layers`, title: 'Error by layer', blocks };
 }
@@ -46,10 +47,6 @@ function exactNote({ label, document }: Comparison): Block[] {
   return [
     { kind: 'text', text: `${label}: ${exact} layers without any error are not in the picture.` },
   ];
-}
-
-function noteBlocks({ label, document }: Comparison): Block[] {
-  return (document.notes ?? []).map((note) => ({ kind: 'text', text: `${label}: ${note}` }));
 }
 
 interface Measure {

@@ -40,6 +40,9 @@ function targetsCell(document: Result['document']): Cell {
 /** Each model file once. */
 function modelTable(id: string, results: readonly Result[]): Block[] {
   const models = results.flatMap(({ document }) => {
+    if ('nets' in document) {
+      return document.nets.map(({ file, sha256 }) => ({ role: 'float', file, sha256 }));
+    }
     if ('tool' in document) return [{ role: 'quantized', ...document.model }];
     const { float, quantized } = ('models' in document ? document.models : undefined) ?? {};
     return [

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { missing, whole, words } from './cells.js';
+import { noteBlocks } from './notes.js';
 import type { Block, Fact, Section } from './section.js';
 
 /** Golden vectors, and whether they still hold. */
 export function vectorsSection(network: Network): Section | undefined {
   const blocks: Block[] = [
+    ...noteBlocks(resultsOf(network, 'golden')),
     ...resultsOf(network, 'golden').map(goldenFacts),
     ...resultsOf(network, 'manifest').map(manifestFacts),
     ...resultsOf(network, 'verify').map(verifyFacts),

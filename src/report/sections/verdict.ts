@@ -3,7 +3,9 @@
 import { accuracy } from '../charts/index.js';
 import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { shortName } from '../text-table.js';
-import { decibels, fixed, missing, percent, points, whole, words } from './cells.js';
+import { decibels, fixed, missing, percent, points, significant, whole, words } from './cells.js';
+import { toneOfVerdict } from './claims.js';
+import { noteBlocks } from './notes.js';
 import type { Block, Cell, Section, Tile, Tone } from './section.js';
 
 export function verdictSection(network: Network): Section {
@@ -16,6 +18,7 @@ export function verdictSection(network: Network): Section {
     ...resultsOf(network, 'prove').map(proveTile),
     ...resultsOf(network, 'bench').map(benchTile),
     ...resultsOf(network, 'verify').map(verifyTile),
+    ...resultsOf(network, 'experiment').flatMap(claimTiles),
   ].map((tile) => ({ ...tile, href: `#${network.id}-${tile.href ?? ''}` }));
   const blocks: Block[] = [
     ...(tiles.length === 0 ? [nothing] : [{ kind: 'tiles', tiles } as const]),
@@ -181,6 +184,19 @@ function verifyTile({ document }: Labelled<'verify'>): Tile {
   };
 }
 
+function claimTiles({ document }: Labelled<'experiment'>): readonly Tile[] {
+  return document.claims.map(({ id, verdict, statement, measurement, value, unit }) => ({
+    title: id,
+    value: verdict,
+    details: [
+      statement,
+      value === null ? measurement : `${measurement}: ${significant(value).text} ${unit}`,
+    ],
+    tone: toneOfVerdict[verdict],
+    href: 'claims',
+  }));
+}
+
 function accuracyBlocks(network: Network, evaluations: readonly Evaluation[]): Block[] {
   if (evaluations.length === 0) return [];
   const chart = accuracy(`${network.id}-accuracy`, accuracyRows(evaluations));
@@ -191,10 +207,7 @@ function accuracyBlocks(network: Network, evaluations: readonly Evaluation[]): B
     columns: accuracyColumns,
     rows: [...evaluations.map(accuracyCells), ...changeRow(evaluations)],
   };
-  return [
-    { kind: 'chart', chart },
-    { kind: 'table', table },
-  ];
+  return [{ kind: 'chart', chart }, { kind: 'table', table }, ...noteBlocks(evaluations)];
 }
 
 const accuracyColumns = [
