@@ -87,6 +87,7 @@ describe('page', () => {
       '7.00 to 20.00',
       '-57.50',
       'a loss beyond chance',
+      'a loss below 8.50 points could not be told from none gate: missed',
       'factors up to 249 x',
       '9.5 28.3 1.25 0.50 9.0 2.0 0.13 %',
       'double rounding, which alone explains it',

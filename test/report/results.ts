@@ -82,7 +82,12 @@ export const evaluate = {
   ...{ n: 100, top1: 12.5, top1Ci95: [7, 20], top5: 40, tiesAtTopPercent: 3 },
   float: { top1: 70, top5: 90 },
   paired: { delta: -57.5, ci95: [-66, -49], better: 1, worse: 58, pValue: 1e-16 },
-  ...{ labelOffset: 0, notes: [] },
+  ...{
+    labelOffset: 0,
+    notes: [],
+    detectableDrop: 8.5,
+    expect: { name: 'gate', ok: false, checks: [] },
+  },
 };
 
 const first = {

@@ -230,6 +230,8 @@ const evaluate = z.object({
     .optional(),
   top1Agreement: count.optional(),
   scoreSqnrDb: figure.optional(),
+  detectableDrop: count.optional(),
+  expect: z.object({ name: text, ok: z.boolean() }).optional(),
   labelOffset: count,
   notes,
 });

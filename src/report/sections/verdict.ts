@@ -45,10 +45,27 @@ function accuracyTile({ label, document }: Evaluation): Tile {
   return {
     title: `Top-1, ${label}`,
     value: `${top1.toFixed(2)} %`,
-    details: [interval, against, ...(paired ? [pairedWords(paired)] : []), tie],
-    tone: paired === undefined ? 'plain' : toneOf(paired.ci95),
+    details: [
+      interval,
+      against,
+      ...(paired ? [pairedWords(paired)] : []),
+      ...limits(document),
+      tie,
+    ],
+    tone:
+      document.expect?.ok === false ? 'bad' : paired === undefined ? 'plain' : toneOf(paired.ci95),
     href: 'verdict-accuracy',
   };
+}
+
+/** What the number of images can tell, and what was asked of the result. */
+function limits({ detectableDrop: least, expect }: Evaluation['document']): readonly string[] {
+  const drop =
+    least === undefined
+      ? []
+      : [`a loss below ${least.toFixed(2)} points could not be told from none`];
+  if (expect === undefined) return drop;
+  return [...drop, `${expect.name}: ${expect.ok ? 'reached' : 'missed'}`];
 }
 
 type Paired = NonNullable<Evaluation['document']['paired']>;
