@@ -24,7 +24,7 @@ export const analyzeCommand = defineCommand({
   },
   run: async (options, { print, note, progress }) => {
     const document = await analyzeModel({ ...options, onProgress: progress });
-    if (document.seenBy === 'images') note(preprocessText(document));
+    if (document.seenBy === 'images') note(document, preprocessText);
     print(document, analyzeText);
     return exitCodes.ok;
   },

@@ -23,7 +23,7 @@ export const compareDumpCommand = defineCommand({
   },
   run: async (options, { print, note, warn }) => {
     const document = await compareDump(options);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, compareDumpText);
     return document.first === null && !document.trap ? exitCodes.ok : exitCodes.checkFailed;

@@ -30,7 +30,7 @@ export const compareCommand = defineCommand({
   },
   run: async (options, { print, note, progress }) => {
     const document = await compareModels({ ...options, onProgress: progress });
-    note(preprocessText(document));
+    note(document, preprocessText);
     print(document, compareText);
     return document.trap ? exitCodes.checkFailed : exitCodes.ok;
   },

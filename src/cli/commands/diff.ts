@@ -34,7 +34,7 @@ export const diffCommand = defineCommand({
   },
   run: async (options, { print, note, warn, progress }) => {
     const document = await diffTargets({ ...options, onProgress: progress });
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, diffText);
     return document.first === null ? exitCodes.ok : exitCodes.checkFailed;

@@ -58,7 +58,7 @@ export const evaluateCommand = defineCommand({
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await evaluateModel({ ...options, onProgress: progress });
     if (options.out !== undefined) saveConfigIn(options.out, resolvedConfig);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, evaluateText);
     return document.expect?.ok === false ? exitCodes.checkFailed : exitCodes.ok;

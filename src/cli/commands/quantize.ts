@@ -68,7 +68,7 @@ export const quantizeCommand = defineCommand({
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await quantizeModel({ ...options, onProgress: progress });
     saveConfigBeside(options.output, resolvedConfig);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const warning of document.warnings) warn(`[quantize] ${warning}`);
     print(document, quantizeText);
     return exitCodes.ok;

@@ -52,7 +52,7 @@ export const runCommand = defineCommand({
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await runModel({ ...options, onProgress: progress });
     if (options.out !== undefined) saveConfigIn(options.out, resolvedConfig);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, runText);
     const trapped = (document.images ?? [document]).find(({ trap }) => trap !== undefined);
