@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { UsageError } from '../errors.js';
 import { makeFolder } from './make-folder.js';
+import { holdTemporary } from './temporaries.js';
 
 /**
  * Keeps a second process away from a folder whose files the first one replaces. The lock is a file that
@@ -28,8 +29,10 @@ export function lockFolder(folder: string): () => void {
       throw new UsageError('in-use', folder, 'another process began to work in it just now');
     }
   }
+  const release = holdTemporary(file);
   return () => {
     rmSync(file, { force: true });
+    release();
   };
 }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { holdTemporary } from '../data/index.js';
 import type { BenchDocument } from '../bench/document.js';
 import { compareRuns, together, type Exactness } from '../bench/exactness.js';
 import { interleave, type Schedule } from '../bench/interleave.js';
@@ -65,13 +66,15 @@ interface BenchInput {
 export async function benchModel(options: BenchModelOptions): Promise<BenchDocument> {
   const { threads = 1, onProgress } = options;
   const names = checkedPeers(options.vs ?? []);
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
-  const float = options.float === undefined ? undefined : await loadFloatModel(options.float);
+  const float =
+    options.float === undefined ? undefined : await loadFloatModel(options.float, options);
   const bytes = encode(program);
   const inputs = await readInputs(program, presetOf(model), options);
   const engine = Engine.load(bytes, engineOptions(options, threads));
   const folder = mkdtempSync(join(tmpdir(), 'lastbit-bench-'));
+  const release = holdTemporary(folder);
   try {
     const files = {
       programFile: join(folder, 'program.lbp'),
@@ -134,7 +137,8 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
     }
   } finally {
     engine.close();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
+    release();
   }
 }
 

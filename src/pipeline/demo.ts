@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { LayerComparison } from '../analyze/index.js';
-import { writeFileAtomic } from '../data/index.js';
+import { holdTemporary, writeFileAtomic } from '../data/index.js';
 import { ModelError } from '../errors.js';
 import { writeQdq } from '../onnx/write/qdq.js';
 import type { DemoDocument, DemoNet, DemoVariant, EvaluateDocument } from '../report/index.js';
@@ -44,6 +44,7 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoDocument> 
     );
   }
   const scratch = mkdtempSync(join(tmpdir(), 'lastbit-demo-'));
+  const release = holdTemporary(scratch);
   try {
     const nets: DemoNet[] = [];
     for (const model of models.sort())
@@ -52,6 +53,7 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoDocument> 
     return { images, nets, seconds: (performance.now() - started) / 1000 };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+    release();
   }
 }
 

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
-import { makeFolder, writeFileAtomic, writeNpy } from '../data/index.js';
-import { UsageError } from '../errors.js';
+import {
+  hiddenNeighbour,
+  holdTemporary,
+  makeFolder,
+  writeFileAtomic,
+  writeNpy,
+} from '../data/index.js';
+import { ModelError, UsageError } from '../errors.js';
+import { Budget } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
 import type {
   CheckerKind,
   LayerCheck,
@@ -81,7 +88,7 @@ export async function goldenVectors(options: GoldenOptions): Promise<GoldenDocum
   const settings = settingsOf(options);
   checkSettings(settings);
   requireFreeFolder(out, overwrite);
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
   const run = openVectorRun(program, choiceOf(options), options);
   try {
@@ -123,13 +130,12 @@ async function inNewFolder<Result>(
   write: (folder: string) => Promise<Result>,
 ): Promise<Result> {
   const full = resolve(out);
-  const neighbour = join(
-    dirname(full),
-    `.${basename(full)}.${randomBytes(6).toString('hex')}.part`,
-  );
+  const neighbour = hiddenNeighbour(full);
+  const release = holdTemporary(neighbour);
   try {
     makeFolder(neighbour);
   } catch (error) {
+    release();
     throw new UsageError('cannot-write', out, (error as Error).message);
   }
   try {
@@ -139,6 +145,7 @@ async function inNewFolder<Result>(
     return result;
   } finally {
     rmSync(neighbour, { recursive: true, force: true });
+    release();
   }
 }
 
@@ -257,7 +264,7 @@ class VectorWriter {
       tool: { name: 'lastbit', version },
       target: program.target,
       evidence: evidenceOf(program.target, program.metadata),
-      model: { file: options.model, sha256: sha256(readFileSync(options.model)) },
+      model: { file: options.model, sha256: sha256(readModelBytes(options)) },
       program: { path: 'program.lbp', sha256: sha256(encode(program)) },
       images: this.images,
       ...(options.partialSums === undefined ? {} : { partialSums: options.partialSums }),
@@ -325,4 +332,13 @@ function documentOf(manifest: Manifest, options: GoldenOptions, seconds: number)
     notes: manifest.notes,
     seconds,
   };
+}
+
+function readModelBytes(options: GoldenOptions): Uint8Array {
+  const { model } = options;
+  return readPlainFile(
+    model,
+    new Budget(options),
+    (reason) => new ModelError('no-such-file', model, `expected a model: ${reason}`),
+  );
 }

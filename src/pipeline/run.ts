@@ -57,7 +57,7 @@ interface ManifestEntry extends TensorFacts {
  */
 export async function runModel(options: RunModelOptions): Promise<RunDocument> {
   const { out, overwrite = false } = options;
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
   if (out !== undefined) requireFreeFolder(out, overwrite);
   const inputs = openInputs(programInput(program), presetOf(model), options);

@@ -2,7 +2,16 @@
 import { compareDump, exitCodes } from '../../index.js';
 import { compareDumpText, preprocessText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { inputKind, model, option, preprocessing, target, text, threads } from '../options.js';
+import {
+  inputKind,
+  model,
+  option,
+  preprocessing,
+  target,
+  text,
+  threads,
+  limits,
+} from '../options.js';
 
 export const compareDumpCommand = defineCommand({
   name: 'compare-dump',
@@ -20,6 +29,7 @@ export const compareDumpCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    ...limits,
   },
   run: async (options, { print, note, warn }) => {
     const document = await compareDump(options);

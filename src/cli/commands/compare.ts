@@ -11,6 +11,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 
 export const compareCommand = defineCommand({
@@ -27,6 +28,7 @@ export const compareCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    ...limits,
   },
   run: async (options, { print, note, progress }) => {
     const document = await compareModels({ ...options, onProgress: progress });

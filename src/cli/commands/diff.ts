@@ -12,6 +12,7 @@ import {
   preprocessing,
   text,
   threads,
+  limits,
 } from '../options.js';
 
 export const diffCommand = defineCommand({
@@ -31,6 +32,7 @@ export const diffCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress }) => {
     const document = await diffTargets({ ...options, onProgress: progress });

@@ -15,6 +15,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 import { saveConfigIn } from '../save-config.js';
 
@@ -54,6 +55,7 @@ export const evaluateCommand = defineCommand({
     out: option('--out <dir>', 'keep progress and result there', text.optional()),
     resume,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await evaluateModel({ ...options, onProgress: progress });

@@ -16,6 +16,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 import { saveConfigBeside } from '../save-config.js';
 
@@ -64,6 +65,7 @@ export const quantizeCommand = defineCommand({
     ...recipeFlags,
     threads,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await quantizeModel({ ...options, onProgress: progress });

@@ -15,6 +15,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 import { saveConfigIn } from '../save-config.js';
 
@@ -48,6 +49,7 @@ export const runCommand = defineCommand({
     names: option('--names <file>', 'class names, one a line', text.optional()),
     threads,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await runModel({ ...options, onProgress: progress });
