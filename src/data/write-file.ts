@@ -18,14 +18,20 @@ import { holdTemporary } from './temporaries.js';
 /**
  * Writes a file as a whole or not at all: into a hidden neighbour first, whose content has reached the
  * disk before it is renamed. Missing folders are made. A link of that name is replaced, not followed.
+ * @param many one of thousands that a manifest lists with their hashes: the disk is not waited for, which
+ *   takes some 10 ms for each
  * @throws UsageError `cannot-write`
  */
-export function writeFileAtomic(file: string, content: Uint8Array | string): void {
+export function writeFileAtomic(
+  file: string,
+  content: Uint8Array | string,
+  { many = false }: { readonly many?: boolean } = {},
+): void {
   const neighbour = hiddenNeighbour(file);
   const release = holdTemporary(neighbour);
   try {
     makeFolder(dirname(file));
-    writeNew(neighbour, content);
+    writeNew(neighbour, content, !many);
     renameSync(neighbour, file);
   } catch (error) {
     if (existsSync(neighbour)) rmSync(neighbour);
@@ -41,11 +47,11 @@ export function hiddenNeighbour(path: string): string {
 }
 
 /** Only where nothing is, not even a link (O_EXCL). */
-function writeNew(file: string, content: Uint8Array | string): void {
+function writeNew(file: string, content: Uint8Array | string, durable: boolean): void {
   const descriptor = openSync(file, 'wx');
   try {
     writeFileSync(descriptor, content);
-    fsyncSync(descriptor);
+    if (durable) fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }

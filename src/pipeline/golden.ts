@@ -294,7 +294,7 @@ class VectorWriter {
   }
 
   private save(path: string, content: Uint8Array | string): void {
-    writeFileAtomic(join(this.folder, path), content);
+    writeFileAtomic(join(this.folder, path), content, { many: true });
   }
 }
 

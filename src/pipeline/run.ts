@@ -170,6 +170,7 @@ function writeTensors(
     writeFileAtomic(
       join(out, file),
       writeNpy({ dtype: tensor.dtype, shape: facts.shape, data: tensor.data }),
+      { many: true },
     );
     return {
       ...facts,
