@@ -16,6 +16,11 @@ export function cleanUpOnSignals(): void {
     for (const name of signals) process.removeListener(name, end);
     process.kill(process.pid, signal);
   };
+  const stop = (): void => {
+    if (needed || !listening) return;
+    listening = false;
+    for (const name of signals) process.removeListener(name, end);
+  };
   watchTemporaries({
     began: () => {
       needed = true;
@@ -25,12 +30,9 @@ export function cleanUpOnSignals(): void {
     },
     ended: () => {
       needed = false;
-      // A signal that has come already is handed out in this turn of the loop, not later.
-      setImmediate(() => {
-        if (needed || !listening) return;
-        listening = false;
-        for (const name of signals) process.removeListener(name, end);
-      });
+      // A signal that has come already is handed out by the next turn of the loop at the latest: this one
+      // may have looked for signals before it came.
+      setImmediate(() => setImmediate(stop));
     },
   });
 }
