@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 
 import {
   hiddenNeighbour,
@@ -170,6 +171,8 @@ class VectorWriter {
     const { program, run } = this;
     this.save('program.lbp', encode(program));
     for (const op of run.ops) {
+      // A signal that comes while files are made is heard between two layers.
+      await turn();
       this.arrays.set(op.name, []);
       this.addAll(
         op,
@@ -192,6 +195,7 @@ class VectorWriter {
     const layers = await this.run.image(codes);
     this.addInput(name, codes);
     for (const op of this.run.ops) {
+      await turn();
       const part = isOneOfMany ? `/${imageFolder(image)}` : '';
       const { arrays, check } = layers.get(op.name)!;
       const folder = `${this.folderOf(op)}${part}`;

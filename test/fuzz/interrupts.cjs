@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// node test/fuzz/interrupts.cjs [--count N] [--load N]: interrupts every long command at random times, while
+// node test/fuzz/interrupts.cjs [--count N] [--load N] [--only COMMAND,...]: interrupts every long command at random times, while
 // N processes keep the machine busy, and reports how long each took to end and what it left behind.
 // Needs dist/ (npm run build:ts).
 const { spawn } = require('node:child_process');
@@ -11,8 +11,12 @@ const { parseArgs } = require('node:util');
 const root = join(__dirname, '../..');
 const fashion = join(root, 'models/fashion');
 const main = join(root, 'dist/cli/main.js');
-const { count, load } = parseArgs({
-  options: { count: { type: 'string', default: '50' }, load: { type: 'string', default: '2' } },
+const { count, load, only } = parseArgs({
+  options: {
+    count: { type: 'string', default: '50' },
+    load: { type: 'string', default: '2' },
+    only: { type: 'string', default: '' },
+  },
 }).values;
 
 const float = join(fashion, 'mobilenet_v1_fashion.onnx');
@@ -82,7 +86,9 @@ async function main_() {
   try {
     for (let i = 0; times.length < Number(count); i++) {
       const out = mkdtempSync(join(folder, 'out-'));
-      const all = Object.entries(commands(out, quant));
+      const all = Object.entries(commands(out, quant)).filter(
+        ([name]) => only === '' || only.split(',').includes(name),
+      );
       const [name, args] = all[i % all.length];
       const result = await interrupt(args, out, 100 + Math.random() * 3000);
       const left = leftIn(out);
