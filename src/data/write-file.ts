@@ -28,7 +28,8 @@ export function writeFileAtomic(
   { many = false }: { readonly many?: boolean } = {},
 ): void {
   const neighbour = hiddenNeighbour(file);
-  const release = holdTemporary(neighbour);
+  // Held for each of thousands in turn, signals would hardly ever find a moment to be heard.
+  const release = many ? undefined : holdTemporary(neighbour);
   try {
     makeFolder(dirname(file));
     writeNew(neighbour, content, !many);
@@ -37,7 +38,7 @@ export function writeFileAtomic(
     if (existsSync(neighbour)) rmSync(neighbour);
     throw new UsageError('cannot-write', file, reasonOf(error));
   } finally {
-    release();
+    release?.();
   }
 }
 
