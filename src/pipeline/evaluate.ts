@@ -117,7 +117,8 @@ async function prepare(options: EvaluateModelOptions) {
   if (options.outcomes !== undefined) requireFree(options.outcomes, options.overwrite ?? false);
   const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
-  const reference = options.float === undefined ? undefined : await loadFloatModel(options.float, options);
+  const reference =
+    options.float === undefined ? undefined : await loadFloatModel(options.float, options);
   requireSameInput(program, reference);
   const classes = classesOf(program);
   const labelOffset = resolveLabelOffset(classes, options.labelOffset);

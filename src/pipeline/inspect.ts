@@ -44,7 +44,12 @@ export async function inspectModel(
     case 'lbp':
       return { model, format: 'lbp', opset: null, ...ofProgram(content.program) };
     case 'tflite':
-      return { model, format: 'tflite', opset: null, ...(await ofTflite(content.bytes, model, budget)) };
+      return {
+        model,
+        format: 'tflite',
+        opset: null,
+        ...(await ofTflite(content.bytes, model, budget)),
+      };
     case 'onnx':
       return {
         model,
@@ -118,7 +123,7 @@ async function ofTflite(bytes: Uint8Array, file: string, budget: Budget): Promis
     );
   }
   const quantization = { state: 'float' } as const;
-  const read = (): Graph | Content => importFloatTflite(bytes, file);
+  const read = (): Graph | Content => importFloatTflite(bytes, file, budget);
   const found = orUnsupported(read, () => ({ ...unknown, quantization }));
   if ('unsupported' in found) return found;
   return { ...unknown, quantization, ...(await floatFacts(found)), unsupported: [] };

@@ -99,7 +99,7 @@ export async function loadModel(file: string, limits?: Limits): Promise<Model> {
 
 function ofTflite(bytes: Uint8Array, file: string, budget: Budget): Model {
   if (isFloatTflite(readTflite(bytes, file))) {
-    return { kind: 'float', file, graph: canonicalize(importFloatTflite(bytes, file)) };
+    return { kind: 'float', file, graph: canonicalize(importFloatTflite(bytes, file, budget)) };
   }
   return { kind: 'quantized', file, quantGraph: importTflite(bytes, file, budget) };
 }
