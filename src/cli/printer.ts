@@ -7,7 +7,7 @@ import { toJson } from '../index.js';
 import type { Terminal } from './terminal.js';
 
 /** Renders a document for people; its strings are safe to lay out. */
-export type Render<Document> = (document: Document) => string;
+type Render<Document> = (document: Document) => string;
 
 export interface Printer {
   /** A result, as JSON or laid out, on standard output. */

@@ -12,7 +12,7 @@ export interface Limits {
 }
 
 /** A MobileNet takes below 100 MiB and 10^9 steps; the largest classifiers some 10^10. */
-export const defaultLimits = { maxMemory: 1024, maxSteps: 1e11 } as const;
+const defaultLimits = { maxMemory: 1024, maxSteps: 1e11 } as const;
 
 const mebi = 2 ** 20;
 

@@ -81,7 +81,7 @@ function stateOf(onnx: OnnxModel): OnnxState {
 /**
  * Reads any model that lastbit knows; a float graph comes back canonical (batch norms folded,
  * clamps fused).
- * @param limits of memory and work; those of `defaultLimits` unless given
+ * @param limits of memory and work; the defaults of `Limits` unless given
  * @throws ModelError naming the file, and every unsupported node at once; LimitError
  */
 export async function loadModel(file: string, limits?: Limits): Promise<Model> {
