@@ -22,17 +22,32 @@ export abstract class LastbitError extends Error {
     readonly where: string,
     readonly detail: string,
   ) {
-    super(oneLine(`[${code}] ${where === '' ? '' : `${where}: `}${detail}`));
+    super(escapeControls(`[${code}] ${where === '' ? '' : `${where}: `}${detail}`));
     this.name = new.target.name;
   }
 }
 
-/** Names from files may hold anything; control characters are shown as \\u000a. */
-function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+/**
+ * What a terminal or an editor obeys instead of showing it: controls (C0, DEL, C1), separators of lines, and
+ * marks that change the direction of writing (Unicode Bidirectional Algorithm, UAX #9).
+ */
+// eslint-disable-next-line no-control-regex -- these are what is looked for
+const controls = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Names from files may hold anything; what a terminal would obey is shown as `\u000a`, on one line. */
+export function escapeControls(text: string): string {
+  return text.replace(controls, asEscape);
+}
+
+/** The same for text that is laid out already: ends of lines stay. */
+export function escapeAllButLines(text: string): string {
+  return text.replace(controls, (character) =>
+    character === '\n' ? character : asEscape(character),
+  );
+}
+
+function asEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** The model or the data is bad or not supported. */

@@ -28,6 +28,7 @@ export const source: Layering = {
   root: join(__dirname, '../src'),
   ranks: [
     ['errors'],
+    ['limits'],
     ['numeric'],
     ['graph'],
     ['onnx/file', 'tflite', 'passes', 'targets', 'data'],

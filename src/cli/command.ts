@@ -2,19 +2,17 @@
 import type { ExitCode } from '../errors.js';
 import type { everywhere, OptionSpecs, OptionValues } from './options.js';
 import type { ProgressListener } from '../index.js';
+import type { Printer } from './printer.js';
 
 /** What a command may do besides computing. */
 export interface CommandContext {
   readonly progress: ProgressListener;
   /** Prints a document: JSON, or the text that `human` makes of it. */
-  readonly print: <Document extends object>(
-    document: Document,
-    human: (document: Document) => string,
-  ) => void;
-  /** A line or lines on standard error in human mode. */
-  readonly note: (text: string) => void;
+  readonly print: Printer['document'];
+  /** A line or lines on standard error in human mode, made from a document. */
+  readonly note: Printer['note'];
   /** A line on standard error in any mode. */
-  readonly warn: (text: string) => void;
+  readonly warn: Printer['warn'];
   /** The resolved options as a config file that repeats this run. */
   readonly resolvedConfig: string;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the value of an option comes from: the command line, else the command's section of the
 // config file, else the top of the config file, else the schema's default.
-import { readFileSync } from 'node:fs';
 
 import { z } from 'zod';
 
 import { UsageError } from '../errors.js';
+import { readTextFile } from '../limits/read-file.js';
 import type { CommandSpec } from './command.js';
 import { everywhere } from './options.js';
 
@@ -118,12 +118,10 @@ function unknownKey(where: string, key: string, known: readonly string[]): Usage
 }
 
 function parseObject(file: string): Record<string, unknown> {
-  let content: string;
-  try {
-    content = readFileSync(file, 'utf8');
-  } catch {
-    throw new UsageError('no-such-file', file, 'the config file cannot be read');
-  }
+  const content = readTextFile(
+    file,
+    (reason) => new UsageError('no-such-file', file, `the config file cannot be read: ${reason}`),
+  );
   let value: unknown;
   try {
     value = JSON.parse(content);

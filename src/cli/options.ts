@@ -101,3 +101,17 @@ export const inputKind = option(
   'auto (default), or codes: u8 data is codes, not pixels',
   z.enum(['auto', 'codes']).optional(),
 );
+
+/** What an untrusted file may cost. */
+export const limits = {
+  maxMemory: option(
+    '--max-memory <MiB>',
+    'memory that one file may ask for (default 1024)',
+    integer(1).optional(),
+  ),
+  maxSteps: option(
+    '--max-steps <n>',
+    'multiply-accumulates and element steps of one inference (default 100000000000)',
+    integer(1).optional(),
+  ),
+} as const;

@@ -2,11 +2,12 @@
 import { Command, CommanderError, Option } from 'commander';
 
 import { exitCodes, LastbitError, UsageError } from '../errors.js';
-import { toJson, version } from '../index.js';
+import { version } from '../index.js';
 import type { CommandContext, CommandSpec } from './command.js';
 import { commands } from './commands/index.js';
 import type { RawValues } from './config.js';
 import { optionsOf, readConfig, resolveOptions } from './config.js';
+import { printerTo, safeTerminal } from './printer.js';
 import type { Terminal } from './terminal.js';
 import { progressBars } from './terminal.js';
 
@@ -15,7 +16,8 @@ import { progressBars } from './terminal.js';
  * @param args without the interpreter and the script
  * @returns the exit code; errors have been printed, one line on standard error
  */
-export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCli(args: readonly string[], given: Terminal): Promise<number> {
+  const terminal = safeTerminal(given);
   let code: number = exitCodes.ok;
   const root = new Command('lastbit')
     .description('Runs MobileNets exactly as fixed-point hardware will, to the last bit.')
@@ -102,20 +104,21 @@ async function runCommand(
   >[0];
   const json = options.format === 'json';
   const bars = progressBars(terminal);
+  const origin = { kind: command.name, version, options: repeatable(options) };
+  const printer = printerTo(terminal, json, origin);
   const context: CommandContext = {
     progress: bars.report,
     print: (document, human) => {
       bars.stop();
-      const origin = { kind: command.name, version, options: repeatable(options) };
-      terminal.out(json ? toJson(document, origin) : human(document));
+      printer.document(document, human);
     },
-    note: (text) => {
+    note: (document, human) => {
       bars.stop();
-      if (!json) terminal.err(text);
+      printer.note(document, human);
     },
     warn: (text) => {
       bars.stop();
-      terminal.err(`warning ${text}\n`);
+      printer.warn(text);
     },
     resolvedConfig: resolvedConfig(command, options),
   };

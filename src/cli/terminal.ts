@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { SingleBar } from 'cli-progress';
 
+import { escapeControls, exitCodes } from '../errors.js';
 import type { ProgressListener } from '../index.js';
 
 /** Where a command writes; tests give their own. */
@@ -13,12 +14,24 @@ export interface Terminal {
   readonly interactive: boolean;
 }
 
-/** The process's own streams. A reader that goes away (`| head`) ends the output, not the work. */
+/**
+ * The process's own streams. A reader that goes away (`| head`) ends the output, not the work; output that
+ * cannot be written otherwise (a full disk) is an error of the command.
+ */
 export function processTerminal(): Terminal {
   let open = true;
+  let failed = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
     open = false;
+    if (error.code === 'EPIPE' || failed) return;
+    failed = true;
+    process.stderr.write(
+      `error [cannot-write] standard output: ${error.message}; free some space\n`,
+    );
+  });
+  // The error may come before or after the command ends, so the exit code waits for the very end.
+  process.on('exit', () => {
+    if (failed && !process.exitCode) process.exitCode = exitCodes.usage;
   });
   process.stderr.on('error', () => undefined);
   return {
@@ -55,10 +68,11 @@ export function progressBars(terminal: Terminal): ProgressBars {
         bar = new SingleBar({
           format: '{stage} {bar} {value}/{total}  {eta_formatted} left',
           barsize: 30,
-          hideCursor: true,
+          // No handler of signals: they would wait for a long computation to end.
+          gracefulExit: false,
           stream: process.stderr,
         });
-        bar.start(total, done, { stage: stage.padEnd(16) });
+        bar.start(total, done, { stage: escapeControls(stage).padEnd(16) });
         current = stage;
       }
       bar.update(done);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import sharp from 'sharp';
 
-import { ModelError } from '../errors.js';
+import { LimitError, ModelError } from '../errors.js';
+import { Budget, type Limits } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
+import { imageFormatOf } from './image-format.js';
 
 /** Pixels as people see them: rows from the top, RGB, 8 bits each. */
 export interface Pixels {
@@ -12,17 +15,37 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
+/** Of one pixel: decoded, turned, and as RGB, up to 16 bits a channel in between. */
+const bytesEachPixel = 16;
+
+const maxSeconds = 10;
+
 /**
  * Decodes one image file to RGB. Exif orientation is applied. Grey, CMYK and 16-bit images become
  * 8-bit RGB; an alpha channel is dropped and an embedded colour profile ignored, as in the
  * loaders of torchvision and TensorFlow; of several frames the first is taken.
- * @throws ModelError `not-an-image`, `no-such-file`
+ * @throws ModelError `not-an-image`, `no-such-file`; LimitError `too-much-memory`, `image-too-slow`
  */
-export async function decodeImage(file: string): Promise<Pixels> {
-  // Two threads of its own would only compete with the network's.
-  const image = sharp(file, { failOn: 'error', ignoreIcc: true, pages: 1 });
+export async function decodeImage(file: string, limits?: Limits): Promise<Pixels> {
+  const budget = new Budget(limits);
+  const bytes = readPlainFile(
+    file,
+    budget,
+    (reason) => new ModelError('no-such-file', file, `the image cannot be read: ${reason}`),
+  );
+  requireFormat(bytes, file);
   try {
+    const settings = {
+      failOn: 'error',
+      ignoreIcc: true,
+      pages: 1,
+      limitInputPixels: false,
+    } as const;
+    const image = sharp(bytes, settings);
+    const { width: columns, height: rows } = await image.metadata();
+    budget.takeMemory(bytesEachPixel * columns * rows, file, `its ${columns} x ${rows} pixels`);
     const { data, info } = await image
+      .timeout({ seconds: maxSeconds })
       .autoOrient()
       .removeAlpha()
       .toColourspace('srgb')
@@ -36,9 +59,14 @@ export async function decodeImage(file: string): Promise<Pixels> {
       data: new Uint8Array(data.buffer, data.byteOffset, data.length),
     };
   } catch (error) {
+    if (error instanceof LimitError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-    if (reason.startsWith('Input file is missing')) {
-      throw new ModelError('no-such-file', file, 'the image does not exist');
+    if (reason.startsWith('timeout')) {
+      throw new LimitError(
+        'image-too-slow',
+        file,
+        `decoding took more than ${maxSeconds} s; repair or remove the file`,
+      );
     }
     throw new ModelError(
       'not-an-image',
@@ -46,6 +74,16 @@ export async function decodeImage(file: string): Promise<Pixels> {
       `expected an image (JPEG, PNG, WebP, TIFF, GIF, AVIF), but decoding failed: ${reason.trim()}; repair or remove the file`,
     );
   }
+}
+
+/** The decoder knows more formats, some of them documents with programs and links (SVG, PDF). */
+function requireFormat(bytes: Uint8Array, file: string): void {
+  if (imageFormatOf(bytes) !== undefined) return;
+  throw new ModelError(
+    'not-an-image',
+    file,
+    'expected an image (JPEG, PNG, WebP, TIFF, GIF, AVIF), its first bytes are those of none; convert it',
+  );
 }
 
 /** Grey to colour and colour to grey, where a network wants the other; else the pixels as they are. */

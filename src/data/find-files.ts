@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
 
 import { ModelError } from '../errors.js';
+import { kindOf } from '../limits/read-file.js';
 import type { Labelled } from './labels.js';
 
 const imageExtensions = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'];
@@ -15,7 +16,7 @@ const dataExtensions = ['.npy', '.bin'];
  */
 export function findInputFiles(folder: string): string[] {
   if (!existsSync(folder)) throw new ModelError('no-such-folder', folder, 'it does not exist');
-  if (!statSync(folder).isDirectory()) {
+  if (kindOf(folder) !== 'folder') {
     throw new ModelError('no-such-folder', folder, 'expected a folder of images, got a file');
   }
   const wanted = [...imageExtensions, ...dataExtensions];

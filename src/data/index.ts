@@ -17,5 +17,5 @@ export type { Preset } from './presets.js';
 export { remember } from './remember.js';
 export { fileSource, folderSource, itemSource, labelledSource } from './source.js';
 export type { LoadedSource } from './source.js';
-export { requireFree, writeFileAtomic } from './write-file.js';
+export { hiddenNeighbour, requireFree, writeFileAtomic } from './write-file.js';
 export { lockFolder } from './lock-folder.js';

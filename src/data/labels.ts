@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
 
 import { ModelError, UsageError } from '../errors.js';
+import { readTextFile } from '../limits/read-file.js';
 import { parseCsv } from './csv.js';
 
 /** One labelled file; the label as the CSV counts it. */
@@ -125,9 +125,5 @@ export function readNames(file: string, classes: number): string[] {
 }
 
 function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    throw new ModelError('no-such-file', file, 'the file cannot be read');
-  }
+  return readTextFile(file, (reason) => new ModelError('no-such-file', file, reason));
 }

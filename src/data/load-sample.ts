@@ -2,11 +2,12 @@
 // One input file becomes one sample. What the bytes mean follows from their type: an image file
 // and u8 data are pixels, f32 data is the network's own input, and a type that only a quantized
 // input has (s8, s16) is its codes. `inputKind: 'codes'` says that u8 data is codes, too.
-import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 
 import { ModelError } from '../errors.js';
 import type { Sample } from '../graph/samples.js';
+import { Budget, type Limits } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
 import type { Pixels } from './decode.js';
 import { decodeImage, withChannels } from './decode.js';
 import { fit } from './geometry.js';
@@ -30,6 +31,8 @@ export interface LoadOptions {
   /** Asked for only once there are pixels. */
   readonly preprocessing: () => Preprocessing;
   readonly inputKind?: InputKind | undefined;
+  /** Of each file, and of the image in it. */
+  readonly limits?: Limits | undefined;
 }
 
 /**
@@ -44,11 +47,11 @@ export async function loadSample(
 ): Promise<LoadedSample> {
   switch (extname(file).toLowerCase()) {
     case '.npy':
-      return fromArray(readNpy(readBytes(file), file), options, name, file);
+      return fromArray(readNpy(readBytes(file, options.limits), file), options, name, file);
     case '.bin':
       return fromArray(readBin(file, options), options, name, file);
     default:
-      return fromPixels(await decodeImage(file), options, name, file);
+      return fromPixels(await decodeImage(file, options.limits), options, name, file);
   }
 }
 
@@ -215,8 +218,8 @@ function withoutBatch(shape: readonly number[]): readonly number[] {
 }
 
 /** Bytes without a header: their number tells u8 (NHWC), s16 codes (NHWC) and f32 (NCHW) apart. */
-function readBin(file: string, { input, inputKind }: LoadOptions): NpyArray {
-  const bytes = Uint8Array.from(readBytes(file));
+function readBin(file: string, { input, inputKind, limits }: LoadOptions): NpyArray {
+  const bytes = Uint8Array.from(readBytes(file, limits));
   const { height, width, channels } = input;
   const count = height * width * channels;
   const nhwc = [height, width, channels];
@@ -242,12 +245,12 @@ function readBin(file: string, { input, inputKind }: LoadOptions): NpyArray {
   );
 }
 
-function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch {
-    throw new ModelError('no-such-file', file, 'the file cannot be read');
-  }
+function readBytes(file: string, limits: Limits | undefined): Uint8Array {
+  return readPlainFile(
+    file,
+    new Budget(limits),
+    (reason) => new ModelError('no-such-file', file, reason),
+  );
 }
 
 /** NHWC to NCHW. */

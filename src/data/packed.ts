@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many samples in one .npy: u8 images [N, H, W, C] of any size, or the network's own inputs as NumPy
 // saves a calibration set, [N, C, H, W] or [N, H, W, C]; and labels in another, [N].
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 import { ModelError } from '../errors.js';
+import { Budget, type Limits } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
 import { elementCount } from '../graph/tensors.js';
 import { offsetLabel } from './labels.js';
 import { fromArray, layoutFor, type LoadOptions } from './load-sample.js';
@@ -23,9 +24,9 @@ export function packedSource(
   labels: string | undefined,
   options: LabelledOptions,
 ): LoadedSource {
-  const array = readArray(images);
+  const array = readArray(images, options.limits);
   const { shape, count } = samplesOf(array, options, images);
-  const classes = labels === undefined ? undefined : readClasses(labels, count);
+  const classes = labels === undefined ? undefined : readClasses(labels, count, options.limits);
   const size = elementCount(shape);
   const items = Array.from({ length: Math.min(count, options.limit ?? count) }, (_, i) => {
     const name = `${basename(images)}#${i}`;
@@ -75,8 +76,8 @@ function bytesOf({ data }: NpyArray): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function readClasses(file: string, count: number): number[] {
-  const { shape, data } = readArray(file);
+function readClasses(file: string, count: number, limits: Limits | undefined): number[] {
+  const { shape, data } = readArray(file, limits);
   if (shape.length === 1 && data.length === count) return Array.from(data, Number);
   throw new ModelError(
     'bad-labels',
@@ -85,11 +86,7 @@ function readClasses(file: string, count: number): number[] {
   );
 }
 
-function readArray(file: string): NpyArray {
-  try {
-    return readNpy(readFileSync(file), file);
-  } catch (error) {
-    if (error instanceof ModelError) throw error;
-    throw new ModelError('no-such-file', file, 'the file cannot be read');
-  }
+function readArray(file: string, limits: Limits | undefined): NpyArray {
+  const refuse = (reason: string) => new ModelError('no-such-file', file, reason);
+  return readNpy(readPlainFile(file, new Budget(limits), refuse), file);
 }

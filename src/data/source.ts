@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { ModelError } from '../errors.js';
+import { Budget, type Limits } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
 import type { SampleSource } from '../graph/samples.js';
 import { findInputFiles, requireFiles } from './find-files.js';
 import { classFolders, labelsByFolder, offsetLabel, readLabels } from './labels.js';
@@ -49,7 +51,7 @@ export function folderSource(folder: string, options: FolderOptions): LoadedSour
     names.map((name) => ({
       name,
       load: () => loadSample(join(folder, name), options, name),
-      content: () => hashOfFile(join(folder, name)),
+      content: () => hashOfFile(join(folder, name), options.limits),
     })),
   );
 }
@@ -57,7 +59,11 @@ export function folderSource(folder: string, options: FolderOptions): LoadedSour
 /** One file. */
 export function fileSource(file: string, options: LoadOptions): LoadedSource {
   return itemSource([
-    { name: file, load: () => loadSample(file, options), content: () => hashOfFile(file) },
+    {
+      name: file,
+      load: () => loadSample(file, options),
+      content: () => hashOfFile(file, options.limits),
+    },
   ]);
 }
 
@@ -80,7 +86,11 @@ export function labelledSource(
       const label = offsetLabel(entry, options.labelOffset, options.classes);
       const load = async (): Promise<LoadedSample> =>
         withLabel(await loadSample(join(folder, entry.file), options, entry.file), label);
-      return { name: entry.file, load, content: () => hashOfFile(join(folder, entry.file)) };
+      return {
+        name: entry.file,
+        load,
+        content: () => hashOfFile(join(folder, entry.file), options.limits),
+      };
     }),
   );
 }
@@ -112,8 +122,9 @@ export function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function hashOfFile(file: string): string {
-  return hashOf(readFileSync(file));
+function hashOfFile(file: string, limits: Limits | undefined): string {
+  const refuse = (reason: string) => new ModelError('no-such-file', file, reason);
+  return hashOf(readPlainFile(file, new Budget(limits), refuse));
 }
 
 /** The same sample with its class; a getter stays a getter. */

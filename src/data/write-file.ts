@@ -1,24 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { UsageError } from '../errors.js';
 import { makeFolder } from './make-folder.js';
 
 /**
- * Writes a file as a whole or not at all: into a hidden neighbour first, which is then renamed.
- * Missing folders are made.
+ * Writes a file as a whole or not at all: into a hidden neighbour first, whose content has reached the
+ * disk before it is renamed. Missing folders are made. A link of that name is replaced, not followed.
+ * @param many one of thousands that a manifest lists with their hashes: the disk is not waited for, which
+ *   takes some 10 ms for each
  * @throws UsageError `cannot-write`
  */
-export function writeFileAtomic(file: string, content: Uint8Array | string): void {
-  const neighbour = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
+export function writeFileAtomic(
+  file: string,
+  content: Uint8Array | string,
+  { many = false }: { readonly many?: boolean } = {},
+): void {
+  const neighbour = hiddenNeighbour(file);
   try {
     makeFolder(dirname(file));
-    writeFileSync(neighbour, content);
+    writeNew(neighbour, content, !many);
     renameSync(neighbour, file);
   } catch (error) {
     if (existsSync(neighbour)) rmSync(neighbour);
     throw new UsageError('cannot-write', file, reasonOf(error));
+  }
+}
+
+/** A name beside `path` that nobody can guess, and short, whatever that one's length. */
+export function hiddenNeighbour(path: string): string {
+  return join(dirname(path), `.${randomBytes(8).toString('hex')}.part`);
+}
+
+/** Only where nothing is, not even a link (O_EXCL). */
+function writeNew(file: string, content: Uint8Array | string, durable: boolean): void {
+  const descriptor = openSync(file, 'wx');
+  try {
+    writeFileSync(descriptor, content);
+    if (durable) fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

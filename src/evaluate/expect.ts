@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gates on an accuracy: what has to be reached, and whether these images can say so.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
+import { readTextFile } from '../limits/read-file.js';
 import type { Accuracy } from './tally.js';
 
 /** Images of the whole ImageNet validation set. */
@@ -56,10 +56,10 @@ export function readExpectation(nameOrFile: string): Expectation {
   if (nameOrFile === sheng.name) return { name: sheng.name };
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(nameOrFile, 'utf8'));
+    json = JSON.parse(readTextFile(nameOrFile, (reason) => bad(nameOrFile, reason)));
   } catch (error) {
-    const detail = error instanceof SyntaxError ? 'it is no JSON' : 'it cannot be read';
-    throw bad(nameOrFile, detail);
+    if (!(error instanceof SyntaxError)) throw error;
+    throw bad(nameOrFile, 'it is no JSON');
   }
   const parsed = expectation.safeParse(json);
   if (parsed.success) return { ...parsed.data, name: parsed.data.name ?? nameOrFile };

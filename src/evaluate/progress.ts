@@ -2,7 +2,7 @@
 // The state of a long evaluation in one small file, replaced as a whole: whatever interrupts the
 // run, the file is the state after some image. It says what the outcomes depend on, by content, so that
 // a run is continued only where nothing of it has changed.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { z } from 'zod';
@@ -11,6 +11,7 @@ import type { LoadedSource } from '../data/index.js';
 import { lockFolder } from '../data/index.js';
 import { writeFileAtomic } from '../data/write-file.js';
 import { ModelError, UsageError } from '../errors.js';
+import { readTextFile } from '../limits/read-file.js';
 import type { ImageOutcome } from './tally.js';
 
 const placement = z.strictObject({
@@ -138,7 +139,8 @@ function changedImages(done: readonly ImageOutcome[], { items }: LoadedSource): 
 
 function readProgress(file: string): { facts: RunFacts; done: ImageOutcome[] } {
   try {
-    const { facts, outcomes } = progressFile.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const text = readTextFile(file, (reason) => new ModelError('bad-progress', file, reason));
+    const { facts, outcomes } = progressFile.parse(JSON.parse(text));
     return { facts, done: outcomes as ImageOutcome[] };
   } catch {
     throw new ModelError(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The float twin of quant-select.ts: positions along an axis of an activation, taken by a 1 x 1
 // convolution with weights of one and zero, which every target computes exactly.
+import { LimitError } from '../errors.js';
 import type { ConvNode, Node, Pair, ReshapeNode, Shape, Tensor, TransposeNode } from './graph.js';
 import { elementCount, f32Tensor } from './tensors.js';
 
@@ -20,6 +21,9 @@ export interface Selection {
   readonly fresh: (wanted: string) => string;
 }
 
+/** Of one selection; 4,096 positions of as many. */
+const maxWeights = 2 ** 24;
+
 /**
  * The nodes, in order. Where the axis is not that of the channels, transposes put it there and
  * back, which passes then cancel against those that the file has around.
@@ -29,6 +33,13 @@ export function selectChannels(selection: Selection): Node[] {
   const forth = [0, axis, ...shape.keys()].filter((own, i, all) => all.indexOf(own) === i);
   const moved = forth.map((own) => shape[own]!);
   const channels = moved[1]!;
+  if (picked.length * channels > maxWeights) {
+    throw new LimitError(
+      'too-much-memory',
+      `node "${name}"`,
+      `taking ${picked.length} of ${channels} positions would need ${picked.length * channels} weights, more than ${maxWeights}; export the model without this selection`,
+    );
+  }
   const weight = new Float32Array(picked.length * channels);
   picked.forEach((from, o) => (weight[o * channels + from] = 1));
   const kernel = addConstant(`${name}/weight`, f32Tensor([picked.length, channels, 1, 1], weight));

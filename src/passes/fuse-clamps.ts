@@ -10,24 +10,22 @@ import type { Pass } from './pass.js';
  */
 export const fuseClamps: Pass = (graph) => {
   const index = indexOf(graph);
-  /** By output value: the node that now makes it. */
-  const makers = new Map<string, ConvNode | AddNode | ClampNode>();
+  /** By output value: the node that now makes it, and the node of the graph that this one was. */
+  const makers = new Map<string, Maker>();
   const replaced = new Map<Node, Node | undefined>();
   for (const node of graph.nodes) {
     if (node.op !== 'Conv' && node.op !== 'Add' && node.op !== 'Clamp') continue;
-    makers.set(outputOf(node), node);
+    makers.set(outputOf(node), { node, head: node });
     if (node.op !== 'Clamp') continue;
     const [input] = node.inputs;
-    const maker = makers.get(input!);
-    if (maker === undefined || index.soleConsumer(input!) !== node) continue;
+    const found = makers.get(input!);
+    if (found === undefined || index.soleConsumer(input!) !== node) continue;
+    const { node: maker, head } = found;
     const clamp = maker.clamp === undefined ? node.clamp : mergeClamps(maker.clamp, node.clamp);
     // The maker's name stays the layer's name; it now makes the clamp's value.
     const joined = { ...maker, clamp, outputs: node.outputs };
-    makers.set(outputOf(node), joined);
-    for (const [original, current] of replaced) {
-      if (current === maker) replaced.set(original, joined);
-    }
-    if (!replaced.has(index.producer(input!)!)) replaced.set(index.producer(input!)!, joined);
+    makers.set(outputOf(node), { node: joined, head });
+    replaced.set(head, joined);
     replaced.set(node, undefined);
   }
   if (replaced.size === 0) return graph;
@@ -36,6 +34,11 @@ export const fuseClamps: Pass = (graph) => {
   );
   return rebuild(graph, { nodes: nodes.map(withoutOpenClamp) });
 };
+
+interface Maker {
+  readonly node: ConvNode | AddNode | ClampNode;
+  readonly head: Node;
+}
 
 function withoutOpenClamp(node: Node): Node {
   if ((node.op !== 'Conv' && node.op !== 'Add') || node.clamp === undefined) return node;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Limits } from '../limits/budget.js';
 import { distributionNeeds, distributionsOf, findingsOf, untilScores } from '../analyze/index.js';
 import { collect, sampleWarnings } from '../calibrate/collect.js';
 import { derive, requireNormalizations } from '../calibrate/data-free/index.js';
@@ -12,7 +13,7 @@ import { openCalibration, type Calibration } from './calibration.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 
-export interface AnalyzeModelOptions {
+export interface AnalyzeModelOptions extends Limits {
   /** Float ONNX. */
   readonly model: string;
   /** A folder of images or one .npy of many; without them and without `dataFree` weights only. */
@@ -37,7 +38,7 @@ export async function analyzeModel(options: AnalyzeModelOptions): Promise<Analyz
   if (images !== undefined && dataFree) {
     throw new UsageError('clash', '--images, --data-free', 'give one of them, not both');
   }
-  const graph = untilScores((await loadFloatModel(model)).graph);
+  const graph = untilScores((await loadFloatModel(model, options)).graph);
   if (images === undefined && !dataFree) {
     const only = 'weights only: give --images DIR, or --data-free for a model with batch norms';
     return document(

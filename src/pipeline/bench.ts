@@ -67,9 +67,10 @@ interface BenchInput {
 export async function benchModel(options: BenchModelOptions): Promise<BenchDocument> {
   const { threads = 1, onProgress } = options;
   const names = checkedPeers(options.vs ?? []);
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
-  const float = options.float === undefined ? undefined : await loadFloatModel(options.float);
+  const float =
+    options.float === undefined ? undefined : await loadFloatModel(options.float, options);
   const bytes = encode(program);
   const inputs = await readInputs(program, presetOf(model), options);
   const engine = Engine.load(bytes, engineOptions(options, threads));
@@ -138,7 +139,7 @@ export async function benchModel(options: BenchModelOptions): Promise<BenchDocum
     }
   } finally {
     engine.close();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What quantization learns about the network's values from: images, or the network itself.
+import type { Limits } from '../limits/budget.js';
 import { createHash } from 'node:crypto';
 
 import { distributionFrom, type ChannelDistribution } from '../calibrate/data-free/index.js';
@@ -17,7 +18,7 @@ import type { SampleSource } from '../graph/samples.js';
 import type { PreprocessFacts } from '../report/index.js';
 import { floatInput, openInputs } from './inputs.js';
 
-export interface CalibrationOptions {
+export interface CalibrationOptions extends Limits {
   readonly model: string;
   /** Folder of calibration images, or one .npy of many. */
   readonly calib?: string | undefined;

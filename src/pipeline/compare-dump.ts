@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
 import type { Dump } from '../analyze/index.js';
 import { matchDump } from '../analyze/index.js';
 import { readNpy, modelFiles } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
+import { Budget } from '../limits/budget.js';
+import { kindOf, readPlainFile } from '../limits/read-file.js';
 import type { CodeTensor } from '../program/executor.js';
 import type { Program } from '../program/program.js';
 import type { CompareDumpDocument, DumpLayer } from '../report/index.js';
@@ -30,7 +32,7 @@ export interface CompareDumpOptions extends Omit<InputOptions, 'images' | 'limit
  * @throws UsageError, ModelError; `no-dumps` where no file belongs to a layer
  */
 export async function compareDump(options: CompareDumpOptions): Promise<CompareDumpDocument> {
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
   const files = listFiles(options.dumps);
   const { byTensor, unmatched } = assign(files, program);
@@ -143,7 +145,7 @@ function plainName(name: string): string {
 }
 
 function listFiles(folder: string): string[] {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+  if (kindOf(folder) !== 'folder') {
     throw new UsageError('no-such-folder', folder, 'expected a folder of .npy or .bin dumps');
   }
   return readdirSync(folder)
@@ -152,7 +154,8 @@ function listFiles(folder: string): string[] {
 }
 
 function readDump(path: string, tensor: CodeTensor): Dump {
-  const bytes = new Uint8Array(readFileSync(path));
+  const refuse = (reason: string) => new ModelError('no-such-file', path, reason);
+  const bytes = new Uint8Array(readPlainFile(path, new Budget(), refuse));
   if (extname(path).toLowerCase() === '.bin') return fromBytes(bytes, path, tensor);
   const { dtype, shape, data } = readNpy(bytes, path);
   const values = data instanceof BigInt64Array ? Float64Array.from(data, Number) : data;

@@ -37,8 +37,8 @@ export interface CompareModelsOptions extends InputOptions {
  * @throws UsageError, ModelError
  */
 export async function compareModels(options: CompareModelsOptions): Promise<CompareDocument> {
-  const { graph } = await loadFloatModel(options.float);
-  const quantized = await loadQuantizedModel(options.quant);
+  const { graph } = await loadFloatModel(options.float, options);
+  const quantized = await loadQuantizedModel(options.quant, options);
   const program = programOf(quantized, options.target);
   const inputs = openInputs(programInput(program), presetOf(quantized), options);
   const factors =

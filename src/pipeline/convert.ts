@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Limits } from '../limits/budget.js';
 import { sizeOfProgram, sizeOfQuantGraph } from '../analyze/index.js';
 import { requireFree, writeFileAtomic } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
@@ -18,7 +19,7 @@ import { forTflite } from './tflite-target.js';
 
 type OnnxForm = 'qdq' | 'qop' | 'integer';
 
-export interface ConvertModelOptions {
+export interface ConvertModelOptions extends Limits {
   /** Any quantized model; the backbone where there is a head. */
   readonly model: string;
   /** A second model that continues the first. */
@@ -43,8 +44,8 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
   const { output, head, target } = options;
   const form = formOf(output, options.form);
   requireFree(output, options.overwrite ?? false);
-  const first = await loadQuantizedModel(options.model);
-  const model = head === undefined ? first : await joinFiles(first, head);
+  const first = await loadQuantizedModel(options.model, options);
+  const model = head === undefined ? first : await joinFiles(first, head, options);
   const inputs = head === undefined ? [options.model] : [options.model, head];
   if (form === 'lbp' || form === 'integer') {
     const program = programOf(model, target);
@@ -106,9 +107,10 @@ function formOf(output: string, wish: OnnxForm | undefined): OnnxForm | 'tflite'
 async function joinFiles(
   backbone: QuantizedModel | ProgramModel,
   head: string,
+  limits: Limits,
 ): Promise<QuantizedModel> {
   const first = requireGraph(backbone);
-  const second = requireGraph(await loadQuantizedModel(head));
+  const second = requireGraph(await loadQuantizedModel(head, limits));
   return { ...first, quantGraph: join(first.quantGraph, second.quantGraph) };
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Limits } from '../limits/budget.js';
 import {
   type LayerDifference,
   type OpenedProgram,
@@ -46,7 +47,7 @@ interface Lowered {
  */
 export async function diffTargets(options: DiffOptions): Promise<DiffDocument> {
   const started = performance.now();
-  const model = await loadUnbound(options.model);
+  const model = await loadUnbound(options.model, options);
   const { programs, specs, refused } = lowerAll(model.quantGraph, chosen(options.target), options);
   const inputs = openInputs(programInput(programs[0]!), presetOf(model), options);
   const threads = options.threads ?? 1;
@@ -96,8 +97,8 @@ export async function diffTargets(options: DiffOptions): Promise<DiffDocument> {
   }
 }
 
-async function loadUnbound(file: string): Promise<QuantizedModel> {
-  const model = await loadQuantizedModel(file);
+async function loadUnbound(file: string, limits: Limits): Promise<QuantizedModel> {
+  const model = await loadQuantizedModel(file, limits);
   if (model.kind === 'quantized') return model;
   throw new UsageError(
     'program-bound',

@@ -119,9 +119,10 @@ async function prepare(options: EvaluateModelOptions) {
   }
   const expected = options.expect === undefined ? undefined : readExpectation(options.expect);
   if (options.outcomes !== undefined) requireFree(options.outcomes, options.overwrite ?? false);
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
-  const reference = options.float === undefined ? undefined : await loadFloatModel(options.float);
+  const reference =
+    options.float === undefined ? undefined : await loadFloatModel(options.float, options);
   requireSameInput(program, reference);
   const classes = classesOf(program);
   const labelOffset = resolveLabelOffset(classes, options.labelOffset);

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 
-import { makeFolder, writeFileAtomic, writeNpy, modelFiles } from '../data/index.js';
-import { UsageError } from '../errors.js';
+import {
+  hiddenNeighbour,
+  makeFolder,
+  modelFiles,
+  writeFileAtomic,
+  writeNpy,
+} from '../data/index.js';
+import { ModelError, UsageError } from '../errors.js';
+import { Budget } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
 import type {
   CheckerKind,
   LayerCheck,
@@ -81,7 +89,7 @@ export async function goldenVectors(options: GoldenOptions): Promise<GoldenDocum
   const settings = settingsOf(options);
   checkSettings(settings);
   requireFreeFolder(out, overwrite);
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
   const run = openVectorRun(program, choiceOf(options), options);
   try {
@@ -123,10 +131,7 @@ async function inNewFolder<Result>(
   write: (folder: string) => Promise<Result>,
 ): Promise<Result> {
   const full = resolve(out);
-  const neighbour = join(
-    dirname(full),
-    `.${basename(full)}.${randomBytes(6).toString('hex')}.part`,
-  );
+  const neighbour = hiddenNeighbour(full);
   try {
     makeFolder(neighbour);
   } catch (error) {
@@ -163,6 +168,8 @@ class VectorWriter {
     const { program, run } = this;
     this.save('program.lbp', encode(program));
     for (const op of run.ops) {
+      // A signal that comes while files are made is heard between two layers.
+      await turn();
       this.arrays.set(op.name, []);
       this.addAll(
         op,
@@ -185,6 +192,7 @@ class VectorWriter {
     const layers = await this.run.image(codes);
     this.addInput(name, codes);
     for (const op of this.run.ops) {
+      await turn();
       const part = isOneOfMany ? `/${imageFolder(image)}` : '';
       const { arrays, check } = layers.get(op.name)!;
       const folder = `${this.folderOf(op)}${part}`;
@@ -257,7 +265,7 @@ class VectorWriter {
       tool: { name: 'lastbit', version },
       target: program.target,
       evidence: evidenceOf(program.target, program.metadata),
-      model: { file: options.model, sha256: sha256(readFileSync(options.model)) },
+      model: { file: options.model, sha256: sha256(readModelBytes(options)) },
       program: { path: 'program.lbp', sha256: sha256(encode(program)) },
       images: this.images,
       ...(options.partialSums === undefined ? {} : { partialSums: options.partialSums }),
@@ -287,7 +295,7 @@ class VectorWriter {
   }
 
   private save(path: string, content: Uint8Array | string): void {
-    writeFileAtomic(join(this.folder, path), content);
+    writeFileAtomic(join(this.folder, path), content, { many: true });
   }
 }
 
@@ -326,4 +334,13 @@ function documentOf(manifest: Manifest, options: GoldenOptions, seconds: number)
     notes: manifest.notes,
     seconds,
   };
+}
+
+function readModelBytes(options: GoldenOptions): Uint8Array {
+  const { model } = options;
+  return readPlainFile(
+    model,
+    new Budget(options),
+    (reason) => new ModelError('no-such-file', model, `expected a model: ${reason}`),
+  );
 }

@@ -20,11 +20,12 @@ import {
 import { ModelError, UsageError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { inputLayoutKey } from '../passes/input-to-nchw.js';
+import type { Limits } from '../limits/budget.js';
 import type { Program } from '../program/program.js';
 import type { PreprocessFacts } from '../report/index.js';
 
 /** Options that say where inputs come from and how pixels are read. */
-export interface InputOptions {
+export interface InputOptions extends Limits {
   /** One image, .npy or .bin. */
   readonly input?: string | undefined;
   /** A folder of these, or one .npy of many. */
@@ -134,7 +135,7 @@ function reader(
   if (options.preprocess !== undefined) preprocessing();
   return {
     preprocessing,
-    source: open({ input: network, preprocessing, inputKind: options.inputKind }),
+    source: open({ input: network, preprocessing, inputKind: options.inputKind, limits: options }),
     note: ({ how }) => {
       applied[how] = (applied[how] ?? 0) + 1;
     },

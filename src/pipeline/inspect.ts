@@ -10,6 +10,7 @@ import type { Graph } from '../graph/graph.js';
 import { leftOutOf } from '../graph/left-out.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { type OnnxModel, type OnnxValueInfo, opsetOf } from '../onnx/file/model.js';
+import { Budget, type Limits } from '../limits/budget.js';
 import { importOnnx, unsupportedNodes } from '../onnx/float/import.js';
 import { importQuantized } from '../onnx/quantized/import.js';
 import { canonicalize } from '../passes/index.js';
@@ -33,31 +34,39 @@ const unknownSize: NetworkSize = { layers: 0, macs: 0, params: 0 };
  * What is in a model file. Nodes that lastbit does not support are listed, not thrown.
  * @throws ModelError where the file is no model at all
  */
-export async function inspectModel(options: { readonly model: string }): Promise<InspectDocument> {
+export async function inspectModel(
+  options: { readonly model: string } & Limits,
+): Promise<InspectDocument> {
   const { model } = options;
-  const content = await readModelFile(model);
+  const budget = new Budget(options);
+  const content = await readModelFile(model, budget);
   switch (content.format) {
     case 'lbp':
       return { model, format: 'lbp', opset: null, ...ofProgram(content.program) };
     case 'tflite':
-      return { model, format: 'tflite', opset: null, ...(await ofTflite(content.bytes, model)) };
+      return {
+        model,
+        format: 'tflite',
+        opset: null,
+        ...(await ofTflite(content.bytes, model, budget)),
+      };
     case 'onnx':
       return {
         model,
         format: 'onnx',
         opset: opsetOf(content.onnx),
-        ...(await ofOnnx(content.onnx, content.state)),
+        ...(await ofOnnx(content.onnx, content.state, budget)),
       };
   }
 }
 
-function ofOnnx(onnx: OnnxModel, state: OnnxState): Content | Promise<Content> {
+function ofOnnx(onnx: OnnxModel, state: OnnxState, budget: Budget): Content | Promise<Content> {
   switch (state) {
     case 'float':
-      return ofFloat(onnx);
+      return ofFloat(onnx, budget);
     case 'qdq':
     case 'qop':
-      return ofQuantizedOnnx(onnx, state);
+      return ofQuantizedOnnx(onnx, state, budget);
     case 'integer':
       return ofInteger(onnx);
   }
@@ -70,11 +79,11 @@ function ofInteger(onnx: OnnxModel): Content {
   return { ...onnxFacts(onnx), ...unknownSize, quantization, unsupported: [] };
 }
 
-async function ofFloat(onnx: OnnxModel): Promise<Content> {
-  const unsupported = unsupportedNodes(onnx);
+async function ofFloat(onnx: OnnxModel, budget: Budget): Promise<Content> {
+  const unsupported = unsupportedNodes(onnx, budget);
   const base = { ...onnxFacts(onnx), quantization: { state: 'float' } as const };
   if (unsupported.length > 0) return { ...base, ...unknownSize, unsupported };
-  return { ...base, ...(await floatFacts(importOnnx(onnx))), unsupported };
+  return { ...base, ...(await floatFacts(importOnnx(onnx, budget))), unsupported };
 }
 
 /** What is in a float network as its file has it. */
@@ -96,25 +105,25 @@ async function refusedByDefault(graph: Graph): Promise<string[]> {
   return [`quantize refuses it, unless --target names one that takes it: ${refusal.message}`];
 }
 
-function ofQuantizedOnnx(onnx: OnnxModel, state: 'qdq' | 'qop'): Content {
+function ofQuantizedOnnx(onnx: OnnxModel, state: 'qdq' | 'qop', budget: Budget): Content {
   return orUnsupported(
-    () => ofQuantGraph(importQuantized(onnx), state, Object.fromEntries(onnx.metadata)),
+    () => ofQuantGraph(importQuantized(onnx, budget), state, Object.fromEntries(onnx.metadata)),
     () => ({ ...onnxFacts(onnx), ...unknownSize, quantization: { state } }),
   );
 }
 
-async function ofTflite(bytes: Uint8Array, file: string): Promise<Content> {
+async function ofTflite(bytes: Uint8Array, file: string, budget: Budget): Promise<Content> {
   const nothing = { inputs: [], outputs: [], ops: {}, preprocess: null, notes: [], metadata: {} };
   const isFloat = isFloatTflite(readTflite(bytes, file));
   const unknown = { ...unknownSize, ...nothing };
   if (!isFloat) {
     return orUnsupported(
-      () => ofQuantGraph(importTflite(bytes, file), 'tflite', {}),
+      () => ofQuantGraph(importTflite(bytes, file, budget), 'tflite', {}),
       () => ({ ...unknown, quantization: { state: 'tflite' } }),
     );
   }
   const quantization = { state: 'float' } as const;
-  const read = (): Graph | Content => importFloatTflite(bytes, file);
+  const read = (): Graph | Content => importFloatTflite(bytes, file, budget);
   const found = orUnsupported(read, () => ({ ...unknown, quantization }));
   if ('unsupported' in found) return found;
   return { ...unknown, quantization, ...(await floatFacts(found)), unsupported: [] };

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { ModelError } from '../errors.js';
@@ -11,7 +10,9 @@ import type { OnnxModel } from '../onnx/file/model.js';
 import { importQuantized, quantizationState } from '../onnx/quantized/import.js';
 import { readOnnx } from '../onnx/file/reader.js';
 import { canonicalize } from '../passes/index.js';
-import { readProgramFile } from '../program/file.js';
+import { Budget, type Limits } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
+import { decodeFile } from '../program/file.js';
 import type { Program } from '../program/program.js';
 import { importFloatTflite } from '../tflite/float/import.js';
 import { importTflite } from '../tflite/import.js';
@@ -52,13 +53,24 @@ export type ModelFile =
 
 /**
  * Reads a file without importing its operators.
+ * @param budget of this file
  * @throws ModelError `no-such-file` and those of the formats' readers
  */
-export async function readModelFile(file: string): Promise<ModelFile> {
-  const bytes = readBytes(file);
-  if (startsWith(bytes, 0, 'LBP1')) return { format: 'lbp', program: await readProgramFile(file) };
+export function readModelFile(file: string, budget: Budget): Promise<ModelFile> {
+  return Promise.resolve().then(() => readNow(file, budget));
+}
+
+function readNow(file: string, budget: Budget): ModelFile {
+  const bytes = readPlainFile(
+    file,
+    budget,
+    (reason) => new ModelError('no-such-file', file, `expected a model: ${reason}`),
+  );
+  if (startsWith(bytes, 0, 'LBP1')) {
+    return { format: 'lbp', program: decodeFile(bytes, file, budget) };
+  }
   if (startsWith(bytes, 4, 'TFL3')) return { format: 'tflite', bytes };
-  const onnx = readOnnx(bytes, { directory: dirname(file), file });
+  const onnx = readOnnx(bytes, { directory: dirname(file), file, budget });
   return { format: 'onnx', onnx, state: stateOf(onnx) };
 }
 
@@ -69,34 +81,36 @@ function stateOf(onnx: OnnxModel): OnnxState {
 /**
  * Reads any model that lastbit knows; a float graph comes back canonical (batch norms folded,
  * clamps fused).
- * @throws ModelError naming the file, and every unsupported node at once
+ * @param limits of memory and work; the defaults of `Limits` unless given
+ * @throws ModelError naming the file, and every unsupported node at once; LimitError
  */
-export async function loadModel(file: string): Promise<Model> {
-  const content = await readModelFile(file);
+export async function loadModel(file: string, limits?: Limits): Promise<Model> {
+  const budget = new Budget(limits);
+  const content = await readModelFile(file, budget);
   switch (content.format) {
     case 'lbp':
       return { kind: 'program', file, program: content.program };
     case 'tflite':
-      return ofTflite(content.bytes, file);
+      return ofTflite(content.bytes, file, budget);
     case 'onnx':
-      return ofOnnx(content.onnx, content.state, file);
+      return ofOnnx(content.onnx, content.state, file, budget);
   }
 }
 
-function ofTflite(bytes: Uint8Array, file: string): Model {
+function ofTflite(bytes: Uint8Array, file: string, budget: Budget): Model {
   if (isFloatTflite(readTflite(bytes, file))) {
-    return { kind: 'float', file, graph: canonicalize(importFloatTflite(bytes, file)) };
+    return { kind: 'float', file, graph: canonicalize(importFloatTflite(bytes, file, budget)) };
   }
-  return { kind: 'quantized', file, quantGraph: importTflite(bytes, file) };
+  return { kind: 'quantized', file, quantGraph: importTflite(bytes, file, budget) };
 }
 
-function ofOnnx(onnx: OnnxModel, state: OnnxState, file: string): Model {
+function ofOnnx(onnx: OnnxModel, state: OnnxState, file: string, budget: Budget): Model {
   switch (state) {
     case 'float':
-      return { kind: 'float', file, graph: canonicalize(importOnnx(onnx)) };
+      return { kind: 'float', file, graph: canonicalize(importOnnx(onnx, budget)) };
     case 'qdq':
     case 'qop':
-      return { kind: 'quantized', file, quantGraph: importQuantized(onnx) };
+      return { kind: 'quantized', file, quantGraph: importQuantized(onnx, budget) };
     case 'integer':
       throw new ModelError(
         'integer-form',
@@ -110,8 +124,8 @@ function ofOnnx(onnx: OnnxModel, state: OnnxState, file: string): Model {
  * A float model, for quantization or as reference.
  * @throws ModelError `not-float`
  */
-export async function loadFloatModel(file: string): Promise<FloatModel> {
-  const model = await loadModel(file);
+export async function loadFloatModel(file: string, limits?: Limits): Promise<FloatModel> {
+  const model = await loadModel(file, limits);
   if (model.kind === 'float') return model;
   throw new ModelError(
     'not-float',
@@ -124,8 +138,11 @@ export async function loadFloatModel(file: string): Promise<FloatModel> {
  * A model that can run in integers.
  * @throws ModelError `float-model`
  */
-export async function loadQuantizedModel(file: string): Promise<QuantizedModel | ProgramModel> {
-  const model = await loadModel(file);
+export async function loadQuantizedModel(
+  file: string,
+  limits?: Limits,
+): Promise<QuantizedModel | ProgramModel> {
+  const model = await loadModel(file, limits);
   if (model.kind !== 'float') return model;
   const output = file.replace(/(\.onnx|\.tflite)?$/, '.int8.onnx');
   throw new ModelError(
@@ -133,17 +150,6 @@ export async function loadQuantizedModel(file: string): Promise<QuantizedModel |
     file,
     `this model is float and integers are needed; first run: lastbit quantize ${file} -o ${output} --calib IMAGES --preprocess PRESET`,
   );
-}
-
-function readBytes(file: string): Uint8Array {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (!stat) throw new ModelError('no-such-file', file, 'the model does not exist');
-  if (!stat.isFile()) throw new ModelError('no-such-file', file, 'expected a model, got a folder');
-  try {
-    return readFileSync(file);
-  } catch {
-    throw new ModelError('no-such-file', file, 'the model cannot be read');
-  }
 }
 
 function startsWith(bytes: Uint8Array, offset: number, text: string): boolean {

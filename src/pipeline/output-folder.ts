@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 
 import { UsageError } from '../errors.js';
+import { kindOf } from '../limits/read-file.js';
 
 /**
  * Refuses a folder that already holds something, before the work that would add to it.
@@ -9,7 +10,7 @@ import { UsageError } from '../errors.js';
  */
 export function requireFreeFolder(folder: string, overwrite: boolean): void {
   if (!existsSync(folder)) return;
-  if (!statSync(folder).isDirectory()) {
+  if (kindOf(folder) !== 'folder') {
     throw new UsageError('folder-in-use', folder, 'expected a folder for --out, got a file');
   }
   if (overwrite || readdirSync(folder).length === 0) return;

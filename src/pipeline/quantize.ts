@@ -100,7 +100,7 @@ export async function quantizeInMemory(
   const target = resolveTarget(options.target ?? defaultFloatTarget);
   requireConsistent(options);
   const recipe = withChanges(findRecipe(options.recipe ?? 'best'), options);
-  const { graph } = await loadFloatModel(options.model);
+  const { graph } = await loadFloatModel(options.model, options);
   const calibration = openCalibration(graph, options);
   const { quantGraph, steps, warnings, channelFactors, choice } = await quantizeBy(options, {
     graph,

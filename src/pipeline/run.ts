@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 
 import { explainTrap } from '../analyze/index.js';
 import type { LoadedSample } from '../data/index.js';
@@ -57,7 +58,7 @@ interface ManifestEntry extends TensorFacts {
  */
 export async function runModel(options: RunModelOptions): Promise<RunDocument> {
   const { out, overwrite = false } = options;
-  const model = await loadQuantizedModel(options.model);
+  const model = await loadQuantizedModel(options.model, options);
   const program = programOf(model, options.target);
   if (out !== undefined) requireFreeFolder(out, overwrite);
   const inputs = openInputs(programInput(program), presetOf(model), options);
@@ -82,6 +83,8 @@ export async function runModel(options: RunModelOptions): Promise<RunDocument> {
         const given = { ...program.tensors[program.input]!, data: executor.codesOf(sample) };
         entries.push(...writeTensors(out, folder, sample, given, result));
       }
+      // Lets a signal in: with images in memory nothing else waits for the system.
+      await turn();
       options.onProgress?.('run', images.length, inputs.source.count);
     }
   } finally {
@@ -170,6 +173,7 @@ function writeTensors(
     writeFileAtomic(
       join(out, file),
       writeNpy({ dtype: tensor.dtype, shape: facts.shape, data: tensor.data }),
+      { many: true },
     );
     return {
       ...facts,

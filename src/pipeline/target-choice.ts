@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
 
 import { UsageError } from '../errors.js';
+import { readTextFile } from '../limits/read-file.js';
 import type { Program } from '../program/program.js';
 import { allTargets, findTarget } from '../targets/index.js';
 import type { Evidence, TargetSpec } from '../targets/target.js';
@@ -26,13 +26,13 @@ export function evidenceOf(id: string, metadata: Program['metadata'] = {}): Evid
 }
 
 function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    throw new UsageError(
-      'no-such-file',
-      file,
-      'the target file cannot be read; give a profile of `lastbit targets` or an existing .json file',
-    );
-  }
+  return readTextFile(
+    file,
+    (reason) =>
+      new UsageError(
+        'no-such-file',
+        file,
+        `the target file cannot be read: ${reason}; give a profile of \`lastbit targets\` or an existing .json file`,
+      ),
+  );
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, isAbsolute } from 'node:path';
 
 import { readNpy } from '../data/index.js';
 import { ModelError } from '../errors.js';
+import { Budget, type Limits } from '../limits/budget.js';
+import { kindOf, readPlainFile, readTextFile } from '../limits/read-file.js';
 import type { Manifest, ManifestArray, ManifestLayer } from '../golden/index.js';
 import { parseManifest } from '../golden/index.js';
 import type { Codes } from '../numeric/code-types.js';
@@ -17,7 +18,7 @@ import { loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { openVectorRun, type LayerArray, type VectorRun } from './vector-run.js';
 
-export interface VerifyOptions {
+export interface VerifyOptions extends Limits {
   /** `manifest.json` of `golden`, or its folder. */
   readonly manifest: string;
   /** The model again, to see that it still becomes the same program. */
@@ -36,9 +37,9 @@ export async function verifyVectors(options: VerifyOptions): Promise<VerifyDocum
   const file = manifestFile(options.manifest);
   const folder = dirname(file);
   const manifest = parseManifest(readText(file), file);
-  const program = decode(readListed(folder, manifest.program.path));
+  const program = decode(readListed(folder, manifest.program.path), new Budget(options));
   const differences = new Differences(folder);
-  await checkProgram(manifest, program, options.model, differences);
+  await checkProgram(manifest, program, options, differences);
   checkFiles(manifest, differences);
   const run = openVectorRun(program, choiceOf(manifest), options);
   try {
@@ -66,16 +67,11 @@ export async function verifyVectors(options: VerifyOptions): Promise<VerifyDocum
 }
 
 function manifestFile(given: string): string {
-  const isFolder = existsSync(given) && statSync(given).isDirectory();
-  return isFolder ? join(given, 'manifest.json') : given;
+  return kindOf(given) === 'folder' ? join(given, 'manifest.json') : given;
 }
 
 function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw missing(file, (error as Error).message);
-  }
+  return readTextFile(file, (reason) => missing(file, reason));
 }
 
 /** A file that the manifest names; it may not lead out of the folder. */
@@ -88,11 +84,8 @@ function readListed(folder: string, path: string): Uint8Array {
       'expected a path inside of the folder; write the vectors again with lastbit golden',
     );
   }
-  try {
-    return readFileSync(join(folder, inside));
-  } catch (error) {
-    throw missing(join(folder, inside), (error as Error).message);
-  }
+  const file = join(folder, inside);
+  return readPlainFile(file, new Budget(), (reason) => missing(file, reason));
 }
 
 function missing(file: string, reason: string): ModelError {
@@ -127,13 +120,14 @@ function choiceOf({ layers, partialSums }: Manifest) {
 async function checkProgram(
   manifest: Manifest,
   program: Program,
-  model: string | undefined,
+  options: VerifyOptions,
   differences: Differences,
 ): Promise<void> {
   const { path, sha256: expected } = manifest.program;
   if (sha256(encode(program)) !== expected) differences.add('program', path);
+  const { model } = options;
   if (model === undefined) return;
-  const again = programOf(await loadQuantizedModel(model), manifest.target);
+  const again = programOf(await loadQuantizedModel(model, options), manifest.target);
   if (sha256(encode(again)) !== expected) differences.add('model', model);
 }
 
@@ -176,7 +170,7 @@ class Differences {
 
   file(path: string, expected: string): void {
     this.files++;
-    if (!existsSync(join(this.folder, path))) this.add('missing file', path);
+    if (!kindOf(join(this.folder, path))) this.add('missing file', path);
     else if (sha256(readListed(this.folder, path)) !== expected) this.add('file', path);
   }
 
@@ -204,7 +198,7 @@ class Differences {
   ): Partial<VerifyDifference> {
     const facts = { layer: layer.name, array: array.name, axes: array.axes };
     const npy = array.files.find(({ format }) => format === 'npy');
-    if (npy === undefined || again === undefined || !existsSync(join(this.folder, npy.path)))
+    if (npy === undefined || again === undefined || !kindOf(join(this.folder, npy.path)))
       return facts;
     const { data } = readNpy(readListed(this.folder, npy.path), npy.path);
     const at = Array.from<unknown>(data as ArrayLike<unknown>).findIndex(

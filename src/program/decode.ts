@@ -4,8 +4,10 @@ import { crc32 } from 'node:zlib';
 import { codeTypes } from '../numeric/code-types.js';
 import { fixedRules } from '../numeric/requant.js';
 import { divideRules, floatRules, nearestRules, tableRules, roundRules } from '../numeric/round.js';
+import { Budget } from '../limits/budget.js';
 import { ByteReader } from './bytes.js';
 import { checkProgram } from './check.js';
+import { takeProgram } from './cost.js';
 import {
   addKinds,
   averageKinds,
@@ -39,17 +41,23 @@ import {
   type Stage,
 } from './program.js';
 
+/** At most, of a byte of the file: a tensor of 28 bytes becomes an object of some 150. */
+const decodedBytesEach = 6;
+
 /**
  * The inverse of `encode`.
  *
  * @throws ModelError `invalid-program` for anything that NOTES.md, "What a loader checks", forbids
  */
-export function decode(bytes: Uint8Array): Program {
+export function decode(bytes: Uint8Array, budget = new Budget()): Program {
+  // Arrays are copied, and each tensor, operation and string becomes an object.
+  budget.takeMemory(decodedBytesEach * bytes.length, 'program', 'decoding it');
   const reader = new ByteReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   readHeader(reader, bytes);
   const program = readProgram(reader);
   if (reader.remaining > 0) reader.fail(`expected the end, got ${reader.remaining} more bytes`);
   checkProgram(program);
+  takeProgram(budget, program);
   return program;
 }
 

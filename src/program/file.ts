@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { ModelError } from '../errors.js';
+import { Budget } from '../limits/budget.js';
+import { readPlainFile } from '../limits/read-file.js';
+import { writeFileAtomic } from '../data/index.js';
 import { decode } from './decode.js';
 import { encode } from './encode.js';
 import type { Program } from './program.js';
@@ -9,31 +10,31 @@ import type { Program } from './program.js';
 /**
  * Reads a `.lbp` file.
  *
- * @throws ModelError naming the file, where it cannot be read or is no valid program
+ * @throws ModelError naming the file, where it cannot be read or is no valid program; LimitError
  */
-export async function readProgramFile(path: string): Promise<Program> {
-  let bytes: Uint8Array;
+export function readProgramFile(path: string, budget = new Budget()): Program {
+  const bytes = readPlainFile(
+    path,
+    budget,
+    (reason) => new ModelError('unreadable-file', path, `${reason}; check the path`),
+  );
+  return decodeFile(bytes, path, budget);
+}
+
+/** Decodes a file's bytes; errors name the file. */
+export function decodeFile(bytes: Uint8Array, path: string, budget: Budget): Program {
   try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new ModelError('unreadable-file', path, `${(error as Error).message}; check the path`);
-  }
-  try {
-    return decode(bytes);
+    return decode(bytes, budget);
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     throw new ModelError(error.code, `${path}, ${error.where}`, error.detail);
   }
 }
 
-/** Writes a `.lbp` file, whole or not at all: under another name first, then renamed. */
-export async function writeProgramFile(path: string, program: Program): Promise<void> {
-  const partial = `${path}.${randomBytes(6).toString('hex')}.partial`;
-  try {
-    await writeFile(partial, encode(program));
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+/**
+ * Writes a `.lbp` file, whole or not at all.
+ * @throws UsageError `cannot-write`
+ */
+export function writeProgramFile(path: string, program: Program): void {
+  writeFileAtomic(path, encode(program));
 }

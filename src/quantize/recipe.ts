@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What follows from the list of steps: the schema of recipes, the recipe `best`, and the options
 // that change single keys.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
+import { readTextFile } from '../limits/read-file.js';
 import { kebab, type AnyEntry } from './schedule/recipe-entry.js';
 import { steps } from './steps.js';
 
@@ -123,9 +123,5 @@ export function parseRecipe(text: string, where: string): Recipe {
 }
 
 function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError('bad-recipe', file, `cannot be read: ${(error as Error).message}`);
-  }
+  return readTextFile(file, (reason) => new UsageError('bad-recipe', file, reason));
 }

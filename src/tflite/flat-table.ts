@@ -4,12 +4,16 @@
 // one ModelError.
 import { ByteBuffer } from 'flatbuffers';
 import { ModelError } from '../errors.js';
+import { Budget } from '../limits/budget.js';
 
 /**
  * Elements that may be read in all, per byte of the file: many fields may point at one vector, and
  * reading it for each of them must not take forever.
  */
 const readsPerByte = 16;
+
+/** At most, of memory: the object of a table, or a number. */
+const bytesOfElement = 64;
 
 /** A file being read. */
 export class FlatFile {
@@ -19,6 +23,7 @@ export class FlatFile {
   constructor(
     readonly bytes: Uint8Array,
     readonly name: string,
+    readonly memory = new Budget(),
   ) {
     this.buffer = new ByteBuffer(bytes);
     this.budget = readsPerByte * bytes.length + 65536;
@@ -41,6 +46,7 @@ export class FlatFile {
   spend(count: number, what: string): void {
     this.budget -= count;
     if (this.budget < 0) throw this.damaged(`${what} is repeated beyond reason`);
+    this.memory.takeMemory(bytesOfElement * count, this.name, `reading ${what}`);
   }
 
   /** The position that the unsigned offset stored at `position` points to. */
@@ -140,7 +146,9 @@ export class FlatTable {
 
   string(field: number): string {
     const bytes = this.bytes(field);
-    return bytes === undefined ? '' : Buffer.from(bytes).toString('utf8');
+    if (bytes === undefined) return '';
+    this.file.memory.takeMemory(3 * bytes.length, this.file.name, `text ${field}`);
+    return Buffer.from(bytes).toString('utf8');
   }
 
   /** The bytes of a vector, not copied. */

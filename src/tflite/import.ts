@@ -2,6 +2,8 @@
 // Quantized TFLite as a quantized graph: NHWC becomes NCHW, fused activations become clamps in
 // real units, and values keep the names of the file's tensors.
 import { ModelError } from '../errors.js';
+import { takeQuantGraph } from '../graph/cost.js';
+import { Budget } from '../limits/budget.js';
 import { parseFacts } from '../graph/file-facts.js';
 import type { QuantGraph } from '../graph/quant-graph.js';
 import { inferShapes } from './infer-shapes.js';
@@ -22,8 +24,10 @@ import { restoreFacts } from './restore-facts.js';
  * @throws ModelError for a damaged file, or naming every operator that is unsupported or would run
  *   in float
  */
-export function importTflite(bytes: Uint8Array, file = 'model'): QuantGraph {
-  return toQuantGraph(inferShapes(readTflite(bytes, file)), file);
+export function importTflite(bytes: Uint8Array, file = 'model', budget = new Budget()): QuantGraph {
+  const graph = toQuantGraph(inferShapes(readTflite(bytes, file, budget)), file);
+  takeQuantGraph(budget, graph);
+  return graph;
 }
 
 function toQuantGraph(model: TfliteModel, file: string): QuantGraph {

@@ -2,6 +2,7 @@
 // A .tflite file as plain data. Field numbers and enumerations are facts of the TFLite schema,
 // tensorflow/compiler/mlir/lite/schema/schema.fbs of tensorflow/tensorflow (schema version 3).
 import { ModelError } from '../errors.js';
+import { Budget } from '../limits/budget.js';
 import { FlatFile, type FlatTable } from './flat-table.js';
 import { operatorName } from './operator-names.js';
 
@@ -81,7 +82,7 @@ const mostElements = 2 ** 28;
  * @param file what errors call the model
  * @throws ModelError for a file that is not TFLite, is truncated, or points outside itself
  */
-export function readTflite(bytes: Uint8Array, file = 'model'): TfliteModel {
+export function readTflite(bytes: Uint8Array, file = 'model', budget = new Budget()): TfliteModel {
   if (bytes.length < 8 || Buffer.from(bytes.subarray(4, 8)).toString('latin1') !== 'TFL3') {
     throw new ModelError(
       'not-tflite',
@@ -89,7 +90,7 @@ export function readTflite(bytes: Uint8Array, file = 'model'): TfliteModel {
       'expected a TFLite FlatBuffer (identifier "TFL3" at byte 4); check that it is a .tflite file',
     );
   }
-  const flat = new FlatFile(bytes, file);
+  const flat = new FlatFile(bytes, file, budget);
   const model = flat.root();
   const version = model.uint32(0);
   if (version !== 3) throw flat.damaged(`expected schema version 3, got ${version}`);
@@ -184,6 +185,8 @@ function readTensors(
         );
       }
     }
+    // Many tensors may name one buffer; each of them gets its own copy in the layout of the graph.
+    flat.memory.takeMemory(2 * (data?.length ?? 0), `tensor "${name}"`, 'its elements');
     const quantization = readQuantization(table.table(4));
     return { name, type, shape, quantization, data, isSparse: table.has(6) };
   });

@@ -75,7 +75,7 @@ export async function writeLayers(folder: string): Promise<string> {
   const model = join(folder, 'layers.lbp');
   const input = join(folder, 'codes.npy');
   const out = join(folder, 'vectors');
-  await writeProgramFile(model, twoLayers());
+  writeProgramFile(model, twoLayers());
   writeFileSync(input, writeNpy({ dtype: 's8', shape: [1, height, width, 8], data: codes }));
   await goldenVectors({ model, input, out, formats: ['npy', 'mem'], checkers: ['sv', 'cocotb'] });
   return out;

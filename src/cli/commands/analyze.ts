@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { analyzeModel, exitCodes } from '../../index.js';
 import { analyzeText, preprocessText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { images, limit, model, option, preprocessing, threads } from '../options.js';
+import { images, limit, model, option, preprocessing, threads, limits } from '../options.js';
 
 export const analyzeCommand = defineCommand({
   name: 'analyze',
@@ -21,10 +21,11 @@ export const analyzeCommand = defineCommand({
     limit,
     ...preprocessing,
     threads,
+    ...limits,
   },
   run: async (options, { print, note, progress }) => {
     const document = await analyzeModel({ ...options, onProgress: progress });
-    if (document.seenBy === 'images') note(preprocessText(document));
+    if (document.seenBy === 'images') note(document, preprocessText);
     print(document, analyzeText);
     return exitCodes.ok;
   },

@@ -14,6 +14,7 @@ import {
   preprocessing,
   target,
   text,
+  limits,
 } from '../options.js';
 
 export const benchCommand = defineCommand({
@@ -37,6 +38,7 @@ export const benchCommand = defineCommand({
     limit,
     ...preprocessing,
     seed: option('--seed <n>', 'of the random images (default 1)', integer(0, 2 ** 31).optional()),
+    ...limits,
   },
   run: async (options, { print, warn, progress }) => {
     const document = await benchModel({ ...options, onProgress: progress });

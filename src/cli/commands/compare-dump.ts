@@ -2,7 +2,16 @@
 import { compareDump, exitCodes } from '../../index.js';
 import { compareDumpText, preprocessText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { inputKind, model, option, preprocessing, target, text, threads } from '../options.js';
+import {
+  inputKind,
+  model,
+  option,
+  preprocessing,
+  target,
+  text,
+  threads,
+  limits,
+} from '../options.js';
 
 export const compareDumpCommand = defineCommand({
   name: 'compare-dump',
@@ -20,10 +29,11 @@ export const compareDumpCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    ...limits,
   },
   run: async (options, { print, note, warn }) => {
     const document = await compareDump(options);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, compareDumpText);
     return document.first === null && !document.trap ? exitCodes.ok : exitCodes.checkFailed;

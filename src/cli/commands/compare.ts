@@ -11,6 +11,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 
 export const compareCommand = defineCommand({
@@ -27,10 +28,11 @@ export const compareCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    ...limits,
   },
   run: async (options, { print, note, progress }) => {
     const document = await compareModels({ ...options, onProgress: progress });
-    note(preprocessText(document));
+    note(document, preprocessText);
     print(document, compareText);
     return document.trap ? exitCodes.checkFailed : exitCodes.ok;
   },

@@ -2,7 +2,7 @@
 import { convertModel, exitCodes } from '../../index.js';
 import { convertText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { form, model, option, overwrite, target, text } from '../options.js';
+import { form, model, option, overwrite, target, text, limits } from '../options.js';
 import { saveConfigBeside } from '../save-config.js';
 
 export const convertCommand = defineCommand({
@@ -17,6 +17,7 @@ export const convertCommand = defineCommand({
     form,
     target,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, warn, resolvedConfig }) => {
     const document = await convertModel(options);

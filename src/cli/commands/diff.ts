@@ -12,6 +12,7 @@ import {
   preprocessing,
   text,
   threads,
+  limits,
 } from '../options.js';
 
 export const diffCommand = defineCommand({
@@ -31,10 +32,11 @@ export const diffCommand = defineCommand({
     ...preprocessing,
     inputKind,
     threads,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress }) => {
     const document = await diffTargets({ ...options, onProgress: progress });
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, diffText);
     return document.first === null ? exitCodes.ok : exitCodes.checkFailed;

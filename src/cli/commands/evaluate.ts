@@ -15,6 +15,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 import { saveConfigIn } from '../save-config.js';
 
@@ -54,11 +55,12 @@ export const evaluateCommand = defineCommand({
     out: option('--out <dir>', 'keep progress and result there', text.optional()),
     resume,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await evaluateModel({ ...options, onProgress: progress });
     if (options.out !== undefined) saveConfigIn(options.out, resolvedConfig);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, evaluateText);
     return document.expect?.ok === false ? exitCodes.checkFailed : exitCodes.ok;

@@ -18,6 +18,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 import { saveConfigIn } from '../save-config.js';
 
@@ -111,6 +112,7 @@ export const goldenCommand = defineCommand({
     ),
     threads,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, progress, warn, resolvedConfig }) => {
     const document = await goldenVectors({ ...options, onProgress: progress });

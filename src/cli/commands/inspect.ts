@@ -2,13 +2,13 @@
 import { exitCodes, inspectModel, ModelError } from '../../index.js';
 import { inspectText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { model } from '../options.js';
+import { model, limits } from '../options.js';
 
 export const inspectCommand = defineCommand({
   name: 'inspect',
   summary: 'what is in a model, and every node that is not supported',
   positionals: ['model'],
-  options: { model },
+  options: { model, ...limits },
   run: async (options, { print }) => {
     const document = await inspectModel(options);
     print(document, inspectText);

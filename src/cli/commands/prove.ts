@@ -2,13 +2,13 @@
 import { exitCodes, proveModel } from '../../index.js';
 import { proveText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { model, target } from '../options.js';
+import { model, target, limits } from '../options.js';
 
 export const proveCommand = defineCommand({
   name: 'prove',
   summary: 'range certificate: no accumulator can overflow, or a counterexample',
   positionals: ['model'],
-  options: { model, target },
+  options: { model, target, ...limits },
   run: async (options, { print }) => {
     const document = await proveModel(options);
     print(document, proveText);

@@ -16,6 +16,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 import { saveConfigBeside } from '../save-config.js';
 
@@ -64,11 +65,12 @@ export const quantizeCommand = defineCommand({
     ...recipeFlags,
     threads,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await quantizeModel({ ...options, onProgress: progress });
     saveConfigBeside(options.output, resolvedConfig);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const warning of document.warnings) warn(`[quantize] ${warning}`);
     print(document, quantizeText);
     return exitCodes.ok;

@@ -15,6 +15,7 @@ import {
   target,
   text,
   threads,
+  limits,
 } from '../options.js';
 import { saveConfigIn } from '../save-config.js';
 
@@ -48,11 +49,12 @@ export const runCommand = defineCommand({
     names: option('--names <file>', 'class names, one a line', text.optional()),
     threads,
     overwrite,
+    ...limits,
   },
   run: async (options, { print, note, warn, progress, resolvedConfig }) => {
     const document = await runModel({ ...options, onProgress: progress });
     if (options.out !== undefined) saveConfigIn(options.out, resolvedConfig);
-    note(preprocessText(document));
+    note(document, preprocessText);
     for (const left of document.notes) warn(`[import] ${left}`);
     print(document, runText);
     const trapped = (document.images ?? [document]).find(({ trap }) => trap !== undefined);

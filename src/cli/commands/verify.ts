@@ -2,7 +2,7 @@
 import { exitCodes, verifyVectors } from '../../index.js';
 import { verifyText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { option, text, threads } from '../options.js';
+import { option, text, threads, limits } from '../options.js';
 
 export const verifyCommand = defineCommand({
   name: 'verify',
@@ -16,6 +16,7 @@ export const verifyCommand = defineCommand({
       text.optional(),
     ),
     threads,
+    ...limits,
   },
   run: async (options, { print, progress }) => {
     const document = await verifyVectors({ ...options, onProgress: progress });

@@ -73,7 +73,10 @@ function openPlainFile(path: string, refuse: Refuse): number {
   if (found === undefined) return refuse('the file is missing; copy it beside the model');
   if (!found.isFile()) return refuse('expected a plain file');
   // Some systems have no O_NOFOLLOW (it is undefined there); the link check above still stands.
-  const flags = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
+  const flag = (name: 'O_NOFOLLOW' | 'O_NONBLOCK'): number =>
+    (constants as Partial<typeof constants>)[name] ?? 0;
+  // What was a file a moment ago may be a pipe now, which would be waited for.
+  const flags = constants.O_RDONLY | flag('O_NOFOLLOW') | flag('O_NONBLOCK');
   try {
     return openSync(path, flags);
   } catch (error) {
@@ -89,7 +92,13 @@ function readRange(
   expected: number,
   refuse: Refuse,
 ): Uint8Array {
-  const size = fstatSync(descriptor).size;
+  const found = fstatSync(descriptor);
+  if (!found.isFile()) refuse('expected a plain file');
+  // The other name may lie anywhere: an archive can make one to a file outside of its folder.
+  if (found.nlink > 1) {
+    refuse('the file has another name (a hard link); put a copy of it beside the model');
+  }
+  const { size } = found;
   const length = where.length ?? size - where.offset;
   if (!isCount(where.offset) || !isCount(length) || where.offset + length > size) {
     refuse(

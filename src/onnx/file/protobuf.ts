@@ -6,6 +6,7 @@
 // empty buffer decodes to an empty model.
 import { onnx } from 'onnx-proto';
 import { ModelError } from '../../errors.js';
+import type { Budget } from '../../limits/budget.js';
 import { prescan } from './prescan.js';
 
 /** A 64-bit integer as the library gives it. */
@@ -92,8 +93,8 @@ export interface ModelMessage {
  * @param file named in errors
  * @throws ModelError for bytes that are no ONNX model; LimitError beyond the scan's bounds
  */
-export function decodeMessage(bytes: Uint8Array, file: string): ModelMessage {
-  prescan(bytes, file);
+export function decodeMessage(bytes: Uint8Array, file: string, budget: Budget): ModelMessage {
+  prescan(bytes, file, budget);
   try {
     return onnx.ModelProto.decode(bytes);
   } catch (error) {

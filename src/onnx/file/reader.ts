@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ONNX bytes -> OnnxModel: everything is copied out of the message into plain, checked data.
-import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ModelError } from '../../errors.js';
+import { Budget } from '../../limits/budget.js';
+import { readPlainFile } from '../../limits/read-file.js';
 import { requireSingleWriters } from './single-writers.js';
 import { dtypeOf } from './dtypes.js';
 import { readExternal } from './external-data.js';
@@ -33,6 +34,14 @@ export interface ReadOptions {
   readonly directory?: string;
   /** What errors call the model. */
   readonly file?: string;
+  /** Pays for what is decoded; with the default limits unless given. */
+  readonly budget?: Budget;
+}
+
+/** Where tensors find the rest of their bytes, and what pays for them. */
+interface Source {
+  readonly directory: string | undefined;
+  readonly budget: Budget;
 }
 
 /** Larger tensors than this are no network's weights (elements). */
@@ -46,12 +55,13 @@ const maxElements = 2 ** 30;
  */
 export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxModel {
   const file = options.file ?? 'model';
-  const message = decodeMessage(bytes, file);
+  const budget = options.budget ?? new Budget();
+  const message = decodeMessage(bytes, file, budget);
   const graph = message.graph;
   if (graph === undefined || graph === null || (graph.node ?? []).length === 0) {
     throw new ModelError('no-graph', file, 'expected an ONNX model, got a file without a graph');
   }
-  const model = readModel(message, graph, options.directory);
+  const model = readModel(message, graph, { directory: options.directory, budget });
   requireSingleWriters(model.graph);
   return model;
 }
@@ -62,23 +72,20 @@ export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxMode
  * @throws ModelError `unreadable-file` and those of {@link readOnnx}
  */
 export function readOnnxFile(path: string): OnnxModel {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason =
-      code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? ''})`;
-    throw new ModelError('unreadable-file', path, `expected an ONNX model, but ${reason}`);
-  }
-  return readOnnx(bytes, { directory: dirname(path), file: basename(path) });
+  const budget = new Budget();
+  const bytes = readPlainFile(
+    path,
+    budget,
+    (reason) => new ModelError('unreadable-file', path, `expected an ONNX model, but ${reason}`),
+  );
+  return readOnnx(bytes, { directory: dirname(path), file: basename(path), budget });
 }
 
-function readModel(message: ModelMessage, graph: GraphMessage, directory?: string): OnnxModel {
+function readModel(message: ModelMessage, graph: GraphMessage, source: Source): OnnxModel {
   if ((graph.sparseInitializer ?? []).length > 0) {
     throw new ModelError('bad-tensor', 'sparse_initializer', 'sparse weights are not supported');
   }
-  const initializers = (graph.initializer ?? []).map((tensor) => readTensor(tensor, directory));
+  const initializers = (graph.initializer ?? []).map((tensor) => readTensor(tensor, source));
   return {
     irVersion: toNumber(message.irVersion),
     opsets: new Map(
@@ -102,7 +109,7 @@ function readModel(message: ModelMessage, graph: GraphMessage, directory?: strin
           domain: standardDomain(node.domain),
           inputs: node.input ?? [],
           outputs: node.output ?? [],
-          attributes: new Map(attributes.map((a) => [a.name ?? '', readAttribute(a, directory)])),
+          attributes: new Map(attributes.map((a) => [a.name ?? '', readAttribute(a, source)])),
         };
       }),
       initializers: new Map(initializers.map((tensor) => [tensor.name, tensor])),
@@ -151,7 +158,7 @@ function attributeKind(attribute: AttributeMessage): string {
   return attributeTypes.find((kind) => kind !== '' && Object.hasOwn(attribute, kind)) ?? 'ints';
 }
 
-function readAttribute(attribute: AttributeMessage, directory?: string): OnnxAttribute {
+function readAttribute(attribute: AttributeMessage, source: Source): OnnxAttribute {
   const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
   switch (attributeKind(attribute)) {
     case 'f':
@@ -165,7 +172,7 @@ function readAttribute(attribute: AttributeMessage, directory?: string): OnnxAtt
       if (dtypeOf(attribute.t?.dataType ?? 0) === undefined) {
         return { type: 'other', value: `tensor of ONNX type ${attribute.t?.dataType ?? 0}` };
       }
-      return { type: 'tensor', value: readTensor(attribute.t ?? {}, directory) };
+      return { type: 'tensor', value: readTensor(attribute.t ?? {}, source) };
     case 'floats':
       return { type: 'floats', value: Array.from(attribute.floats ?? []) };
     case 'ints':
@@ -177,7 +184,7 @@ function readAttribute(attribute: AttributeMessage, directory?: string): OnnxAtt
   }
 }
 
-function readTensor(tensor: TensorMessage, directory?: string): OnnxTensor {
+function readTensor(tensor: TensorMessage, source: Source): OnnxTensor {
   const name = tensor.name ?? '';
   const bad = (detail: string): never => {
     throw new ModelError('bad-tensor', `tensor "${name}"`, detail);
@@ -196,17 +203,22 @@ function readTensor(tensor: TensorMessage, directory?: string): OnnxTensor {
     );
   }
   if (tensor.segment) return bad('tensors in segments are not supported');
-  return { name, dtype, shape, data: readData(tensor, dtype, count, directory, bad) };
+  return { name, dtype, shape, data: readData(tensor, dtype, count, source, bad) };
 }
 
 function readData(
   tensor: TensorMessage,
   dtype: OnnxDType,
   count: number,
-  directory: string | undefined,
+  { directory, budget }: Source,
   bad: (detail: string) => never,
 ): OnnxData {
   const expected = byteLength(dtype, count);
+  if (tensor.dataLocation === 1 || (tensor.rawData ?? []).length > 0) {
+    // Its elements, and its bytes beside them while they are decoded; ranges that overlap count each time.
+    const bytes = expected + count * memoryOf(dtype);
+    budget.takeMemory(bytes, `tensor "${tensor.name ?? ''}"`, 'its elements');
+  }
   if (tensor.dataLocation === 1) {
     const entries = new Map((tensor.externalData ?? []).map((e) => [e.key ?? '', e.value ?? '']));
     const length = entries.get('length');
@@ -279,4 +291,9 @@ function readTypedData(
 function littleEndian(values: readonly number[], bytesEach: 1 | 2): Uint8Array {
   const packed = bytesEach === 1 ? Uint8Array.from(values) : Uint16Array.from(values);
   return new Uint8Array(packed.buffer);
+}
+
+/** Bytes of one element in memory. */
+function memoryOf(dtype: OnnxDType): number {
+  return new (arrayOf(dtype))(1).byteLength;
 }

@@ -4,6 +4,8 @@
 import { ModelError } from '../../errors.js';
 import { rebuild } from '../../graph/edit.js';
 import type { Graph, Node, Shape, Tensor, ValueInfo } from '../../graph/graph.js';
+import { takeGraph } from '../../graph/cost.js';
+import { Budget } from '../../limits/budget.js';
 import { inferShape } from '../../graph/shapes.js';
 import { s64Tensor } from '../../graph/tensors.js';
 import {
@@ -16,6 +18,7 @@ import {
 import { type Evaluate, type Imported, NodeContext, toTensor } from './context.js';
 import { beforeArgMax } from './decisions.js';
 import { evaluators } from './ops/constants.js';
+import { takeFolded } from './folded-size.js';
 import { dequantizeConstant } from './ops/dequantize.js';
 import { operators, reasonFor } from './ops/index.js';
 import { Unsupported, type UnsupportedNode, nameOf, problemsError } from './problems.js';
@@ -30,9 +33,9 @@ const supportedOpsets = { min: 7, max: 28 } as const;
  * @throws ModelError `unsupported-op` and others with every node that cannot be imported,
  *   `unsupported-opset`, `unknown-shape`, `missing-weight`, `non-finite-weights`
  */
-export function importOnnx(file: OnnxModel): Graph {
+export function importOnnx(file: OnnxModel, budget = new Budget()): Graph {
   const model = beforeArgMax(file);
-  const walk = walkModel(model);
+  const walk = walkModel(model, budget);
   if (walk.problems.length > 0) throw problemsError(walk.problems);
   const { graph } = model;
   const outputs = graph.outputs.map(({ name }): ValueInfo => {
@@ -46,7 +49,7 @@ export function importOnnx(file: OnnxModel): Graph {
     }
     return { name, dtype: 'f32', shape };
   });
-  return rebuild(
+  const imported = rebuild(
     {
       name: graph.name,
       inputs: walk.inputs,
@@ -59,6 +62,8 @@ export function importOnnx(file: OnnxModel): Graph {
     },
     {},
   );
+  takeGraph(budget, imported);
+  return imported;
 }
 
 /** The file's own; a network that takes bytes normalizes them itself. */
@@ -76,8 +81,11 @@ function metadataOf({ graph, metadata }: OnnxModel): ReadonlyMap<string, string>
  * @throws ModelError where the model as a whole is at fault (`unsupported-opset`,
  *   `unknown-shape`)
  */
-export function unsupportedNodes(model: OnnxModel): readonly UnsupportedNode[] {
-  return walkModel(beforeArgMax(model)).problems;
+export function unsupportedNodes(
+  model: OnnxModel,
+  budget = new Budget(),
+): readonly UnsupportedNode[] {
+  return walkModel(beforeArgMax(model), budget).problems;
 }
 
 interface Walk {
@@ -87,7 +95,7 @@ interface Walk {
   readonly problems: readonly UnsupportedNode[];
 }
 
-function walkModel(model: OnnxModel): Walk {
+function walkModel(model: OnnxModel, budget: Budget): Walk {
   const opset = checkedOpset(model);
   const inputs = graphInputs(model);
   const { graph } = model;
@@ -108,7 +116,7 @@ function walkModel(model: OnnxModel): Walk {
     const problem = knownOperator(node)
       ? node.inputs.some((name) => lost.has(name))
         ? undefined
-        : attempt(() => nodes.push(...importNode(node, opset, imported)))
+        : attempt(() => nodes.push(...importNode(node, opset, imported, budget)))
       : { code: 'unsupported-op', reason: reasonFor(node.op, node.domain) };
     const { op, domain } = node;
     if (problem)
@@ -169,9 +177,14 @@ const shapeOps = new Map<string, (shape: Shape, context: NodeContext) => Tensor>
   ],
 ]);
 
-function importNode(node: OnnxNode, opset: number, imported: Imported): readonly Node[] {
+function importNode(
+  node: OnnxNode,
+  opset: number,
+  imported: Imported,
+  budget: Budget,
+): readonly Node[] {
   const context = new NodeContext(node, opset, imported);
-  const computed = evaluate(node, context, imported);
+  const computed = evaluate(node, context, imported, budget);
   if (computed !== undefined) {
     context.attributes.finish();
     imported.constants.set(context.output, computed);
@@ -191,13 +204,19 @@ function importNode(node: OnnxNode, opset: number, imported: Imported): readonly
 }
 
 /** The node's value if it can be known now. */
-function evaluate(node: OnnxNode, context: NodeContext, imported: Imported): Tensor | undefined {
+function evaluate(
+  node: OnnxNode,
+  context: NodeContext,
+  imported: Imported,
+  budget: Budget,
+): Tensor | undefined {
   const ofShape = shapeOps.get(node.op);
   if (ofShape !== undefined) return ofShape(context.shape(0), context);
   const evaluator = evaluatorOf(node.op);
   const inputs = node.inputs.map((name) => imported.constants.get(name));
   const allKnown = node.inputs.every((name, i) => name === '' || inputs[i] !== undefined);
   if (evaluator === undefined || !allKnown) return undefined;
+  takeFolded(budget, node, inputs);
   return evaluator(inputs, context.attributes, context);
 }
 

@@ -8,6 +8,7 @@ import { dtypeOf } from '../file/dtypes.js';
 import { type OnnxNode, type OnnxTensor, opsetOf } from '../file/model.js';
 import { type Evaluate, NodeContext, toTensor } from '../float/context.js';
 import { evaluators } from '../float/ops/constants.js';
+import { takeFolded } from '../float/folded-size.js';
 import { Unsupported } from '../float/problems.js';
 import { intOf, intsOf } from './attributes.js';
 import { clippedCodes, movedCodes, scaledCodes } from './code-constants.js';
@@ -169,6 +170,7 @@ function evaluate(
   });
   try {
     const tensors = inputs.map((tensor) => tensor && toTensor(tensor));
+    takeFolded(state.budget, node, tensors);
     const result = compute(tensors, context.attributes, context);
     // Moves keep types that a graph does not have, such as 4 bits.
     return moves.has(node.op) ? { ...result, dtype: inputs[0]!.dtype } : result;

@@ -3,6 +3,8 @@
 // what each value stands for is kept in ImportState. See NOTES.md.
 import { ModelError } from '../../errors.js';
 import type { QuantGraph } from '../../graph/quant-graph.js';
+import { takeQuantGraph } from '../../graph/cost.js';
+import { Budget } from '../../limits/budget.js';
 import { parseFacts } from '../../graph/file-facts.js';
 import {
   type OnnxModel,
@@ -44,7 +46,7 @@ export function quantizationState({ graph }: OnnxModel): 'float' | 'qdq' | 'qop'
  * @throws ModelError naming every operator that is unsupported, has no scale, or would run in
  *   float between integer layers; nothing is ever computed in float instead
  */
-export function importQuantized(file: OnnxModel): QuantGraph {
+export function importQuantized(file: OnnxModel, budget = new Budget()): QuantGraph {
   const form = quantizationState(file);
   const model = hoistTranspose(file);
   if (form === 'float') {
@@ -54,7 +56,7 @@ export function importQuantized(file: OnnxModel): QuantGraph {
       'expected a quantized model, got one without quantized layers; run `lastbit quantize` on it first',
     );
   }
-  const state = new ImportState(model, parseFacts(model.metadata));
+  const state = new ImportState(model, parseFacts(model.metadata), budget);
   readInput(state);
   for (const node of model.graph.nodes) readNode(state, node);
   if (state.foldedNorms.length > 0) state.note(normsNote(state.foldedNorms));
@@ -62,13 +64,15 @@ export function importQuantized(file: OnnxModel): QuantGraph {
   const outputs = state.problems.any
     ? []
     : model.graph.outputs.map((out) => readOutput(state, out));
-  return state.finish({
+  const graph = state.finish({
     name: model.graph.name,
     input: state.input,
     outputs,
     metadata: state.facts.metadata,
     origin: state.facts.origin ?? form,
   });
+  takeQuantGraph(budget, graph);
+  return graph;
 }
 
 function readInput(state: ImportState): void {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known about the values of a quantized ONNX file while its nodes are read in order, and
 // the quantized graph that grows from them.
+import type { Budget } from '../../limits/budget.js';
 import type { Clamp, Shape } from '../../graph/graph.js';
 import { QuantAssembly } from '../../graph/quant-assembly.js';
 import type { QuantNode, QuantValue } from '../../graph/quant-graph.js';
@@ -31,6 +32,8 @@ export class ImportState extends QuantAssembly {
   constructor(
     readonly model: OnnxModel,
     readonly facts: FileFacts,
+    /** Pays for constants that are computed. */
+    readonly budget: Budget,
   ) {
     super();
     for (const node of model.graph.nodes) {

@@ -2,7 +2,9 @@
 // Float and float16 TFLite as a float graph, for quantization and as reference.
 import { ModelError } from '../../errors.js';
 import { rebuild } from '../../graph/edit.js';
+import { takeGraph } from '../../graph/cost.js';
 import type { Graph, ValueInfo } from '../../graph/graph.js';
+import { Budget } from '../../limits/budget.js';
 import { inferShapes } from '../infer-shapes.js';
 import { readTflite, type TfliteModel } from '../reader.js';
 import { FloatNet } from './net.js';
@@ -16,8 +18,8 @@ import { floatOperators } from './ops.js';
  * @returns the network in the file's own order of operators, with NHWC values between transposes
  * @throws ModelError for a damaged file, or naming every operator that is unsupported
  */
-export function importFloatTflite(bytes: Uint8Array, file = 'model'): Graph {
-  const model = inferShapes(readTflite(bytes, file));
+export function importFloatTflite(bytes: Uint8Array, file = 'model', budget = new Budget()): Graph {
+  const model = inferShapes(readTflite(bytes, file, budget));
   const net = new FloatNet(model);
   const inputs = model.inputs.map((index) => valueInfo(model, index));
   for (const { name, shape } of inputs) net.shapes.set(name, shape);
@@ -44,7 +46,10 @@ export function importFloatTflite(bytes: Uint8Array, file = 'model'): Graph {
   });
   const { nodes, constants, shapes } = net;
   const empty = { normalizations: new Map(), metadata: new Map() };
-  return rebuild({ name: model.name, inputs, outputs, nodes, constants, shapes, ...empty }, {});
+  const parts = { name: model.name, inputs, outputs, nodes, constants, shapes, ...empty };
+  const graph = rebuild(parts, {});
+  takeGraph(budget, graph);
+  return graph;
 }
 
 /** Codes that a layer reads directly: TFLite then quantizes its input as it runs. */

@@ -175,13 +175,13 @@ describe('files that are no models', () => {
     const limits = { depth: 64, messages: 3, integers: 2 };
     expect(
       codeOf(() => {
-        prescan(good, 'many', limits);
+        prescan(good, 'many', undefined, limits);
       }),
     ).toBe('model-too-large');
     const many = { depth: 64, messages: 1e6, integers: 2 };
     expect(
       codeOf(() => {
-        prescan(good, 'integers', many);
+        prescan(good, 'integers', undefined, many);
       }),
     ).toBe('model-too-large');
   });
