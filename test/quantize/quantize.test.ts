@@ -333,6 +333,6 @@ describe('recipes', () => {
   it('are named or are files', () => {
     expect(findRecipe('naive').correctBias).toBe('none');
     expect(() => findRecipe('finest')).toThrow(/best, naive/);
-    expect(() => findRecipe('/nowhere/r.json')).toThrow(/cannot be read/);
+    expect(() => findRecipe('/nowhere/r.json')).toThrow(/there is no such file/);
   });
 });

@@ -2,10 +2,11 @@
 import { accumulatorBits } from '../charts/index.js';
 import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { shortName } from '../text-table.js';
-import { layerCell, missing, whole, words } from './cells.js';
-import { hrefOf, type LayerAnchors } from './layer-names.js';
+import { whole, words } from './cells.js';
+import type { LayerAnchors } from './layer-names.js';
+import { measuredLayers, type Measure } from './measured-layers.js';
 import { noteBlocks } from './notes.js';
-import type { Block, Cell, Column, Fact, Section } from './section.js';
+import type { Block, Fact, Section } from './section.js';
 
 type Proof = Labelled<'prove'>;
 type Layer = Proof['document']['layers'][number];
@@ -15,10 +16,11 @@ export function accumulatorsSection(network: Network, anchors: LayerAnchors): Se
   const proofs = resultsOf(network, 'prove');
   if (proofs.length === 0) return undefined;
   const chart = accumulatorBits(`${network.id}-accumulator-bits`, proofs.flatMap(bitsRows));
+  const table = { id: `${network.id}-bits-table`, caption };
   const blocks: Block[] = [
     ...proofs.map(verdict),
     { kind: 'chart', chart },
-    { kind: 'table', table: layerTable(network, proofs, anchors) },
+    { kind: 'table', table: measuredLayers(table, proofs, measures, anchors) },
     ...proofs.flatMap(counterexamples),
     ...noteBlocks(proofs),
   ];
@@ -42,13 +44,9 @@ function bitsRows({ label, document }: Proof) {
   }));
 }
 
-interface Measure {
-  readonly title: string;
-  readonly align?: 'right';
-  readonly cell: (layer: Layer) => Cell;
-}
+const caption = 'What each accumulator can reach over all images';
 
-const measures: readonly Measure[] = [
+const measures: readonly Measure<Layer>[] = [
   { title: 'least', align: 'right', cell: ({ accMin }) => whole(accMin) },
   { title: 'greatest', align: 'right', cell: ({ accMax }) => whole(accMax) },
   { title: 'bits needed', align: 'right', cell: ({ bitsNeeded }) => whole(bitsNeeded) },
@@ -62,40 +60,6 @@ function verdictWords({ ok, overflow, bitsNeeded, bitsHave, pairs }: Layer): str
   const paired =
     pairs?.ok === false ? [`pairs of products reach ${pairs.min} to ${pairs.max}`] : [];
   return [...accumulator, ...paired].join(', ') || 'does not hold';
-}
-
-function layerTable(network: Network, proofs: readonly Proof[], anchors: LayerAnchors) {
-  const several = proofs.length > 1;
-  const columns: Column[] = [
-    { title: '#', align: 'right' },
-    { title: 'operation' },
-    { title: 'op' },
-    ...proofs.flatMap(({ label }) =>
-      measures.map(({ title, align }) => ({
-        ...{ title, ...(align ? { align } : {}) },
-        ...(several ? { group: label } : {}),
-      })),
-    ),
-  ];
-  const names = [...new Set(proofs.flatMap(({ document }) => document.layers.map(nameOf)))];
-  const byName = proofs.map(
-    ({ document }) => new Map(document.layers.map((layer) => [layer.name, layer])),
-  );
-  const rows = names.map((name, index): readonly Cell[] => {
-    const layers = byName.map((known) => known.get(name));
-    return [
-      { text: String(index + 1), sort: index + 1 },
-      layerCell(name, hrefOf(anchors, name)),
-      words(layers.find((layer) => layer !== undefined)?.op),
-      ...layers.flatMap((layer) => measures.map(({ cell }) => (layer ? cell(layer) : missing))),
-    ];
-  });
-  const caption = 'What each accumulator can reach over all images';
-  return { id: `${network.id}-bits-table`, caption, interactive: true, columns, rows };
-}
-
-function nameOf({ name }: Layer): string {
-  return name;
 }
 
 /** As many codes of a counterexample as say what it looks like. */

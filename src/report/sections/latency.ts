@@ -2,8 +2,9 @@
 import { latency } from '../charts/index.js';
 import { type Labelled, type Network, resultsOf } from '../read/index.js';
 import { shortName } from '../text-table.js';
-import { fixed, layerCell, missing, words } from './cells.js';
-import { hrefOf, type LayerAnchors } from './layer-names.js';
+import { fixed, missing, words } from './cells.js';
+import type { LayerAnchors } from './layer-names.js';
+import { measuredLayers, type Measure } from './measured-layers.js';
 import type { Block, Cell, Column, Fact, Section } from './section.js';
 
 type Bench = Labelled<'bench'>;
@@ -12,11 +13,12 @@ type Layer = Bench['document']['layers'][number];
 export function latencySection(network: Network, anchors: LayerAnchors): Section | undefined {
   const benches = resultsOf(network, 'bench');
   if (benches.length === 0) return undefined;
+  const table = { id: `${network.id}-latency-table`, caption };
   const blocks: Block[] = [
     { kind: 'table', table: totals(network, benches) },
     ...benches.flatMap((bench, index) => peerTable(network, bench, index)),
     { kind: 'chart', chart: latency(`${network.id}-latency`, benches.flatMap(rowsOf)) },
-    { kind: 'table', table: layerTable(network, benches, anchors) },
+    { kind: 'table', table: measuredLayers(table, benches, measures, anchors) },
   ];
   return { id: `${network.id}-latency`, title: 'Time', blocks };
 }
@@ -93,51 +95,13 @@ function rowsOf({ label, document }: Bench) {
   }));
 }
 
-interface Measure {
-  readonly title: string;
-  readonly align?: 'right';
-  readonly cell: (layer: Layer) => Cell;
-}
+const caption = 'Median time of each operation, and what it is of multiply-accumulates a second';
 
-const measures: readonly Measure[] = [
+const measures: readonly Measure<Layer>[] = [
   { title: 'kernel', cell: ({ kernel }) => words(kernel) },
   { title: 'ms', align: 'right', cell: ({ ms }) => fixed(ms, 3) },
   { title: 'GMAC/s', align: 'right', cell: ({ gmacs }) => fixed(gmacs, 1) },
 ];
-
-function layerTable(network: Network, benches: readonly Bench[], anchors: LayerAnchors) {
-  const several = benches.length > 1;
-  const columns: Column[] = [
-    { title: '#', align: 'right' },
-    { title: 'operation' },
-    { title: 'op' },
-    ...benches.flatMap(({ label }) =>
-      measures.map(({ title, align }) => ({
-        ...{ title, ...(align ? { align } : {}) },
-        ...(several ? { group: label } : {}),
-      })),
-    ),
-  ];
-  const names = [...new Set(benches.flatMap(({ document }) => document.layers.map(nameOf)))];
-  const byName = benches.map(
-    ({ document }) => new Map(document.layers.map((layer) => [layer.name, layer])),
-  );
-  const rows = names.map((name, index): readonly Cell[] => {
-    const layers = byName.map((known) => known.get(name));
-    return [
-      { text: String(index + 1), sort: index + 1 },
-      layerCell(name, hrefOf(anchors, name)),
-      words(layers.find((layer) => layer !== undefined)?.op),
-      ...layers.flatMap((layer) => measures.map(({ cell }) => (layer ? cell(layer) : missing))),
-    ];
-  });
-  const caption = 'Median time of each operation, and what it is of multiply-accumulates a second';
-  return { id: `${network.id}-latency-table`, caption, interactive: true, columns, rows };
-}
-
-function nameOf({ name }: Layer): string {
-  return name;
-}
 
 /** What a card says of a layer. */
 export function latencyFacts(layer: Layer): readonly Fact[] {
