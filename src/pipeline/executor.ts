@@ -75,7 +75,7 @@ function byTable(program: Program, pixels: Uint8Array, table: Int32Array): Codes
 /** A tensor's name, NHWC shape, type and hash. */
 export function tensorFacts(tensor: CodeTensor): TensorFacts {
   const { name, dtype, height, width, channels } = tensor;
-  return { name, dtype, shape: [1, height, width, channels], sha256: sha256(bytesOf(tensor.data)) };
+  return { name, dtype, shape: [1, height, width, channels], sha256: hashOfNumbers(tensor.data) };
 }
 
 /** A trap for a document. */
@@ -101,6 +101,7 @@ export function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function bytesOf(codes: Codes): Uint8Array {
-  return new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength);
+/** Of an array's numbers, little-endian, in their order; hex. */
+export function hashOfNumbers({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
+  return sha256(new Uint8Array(buffer, byteOffset, byteLength));
 }

@@ -39,11 +39,11 @@ import type { Op, Program } from '../program/program.js';
 import type { GoldenDocument } from '../report/index.js';
 import { toJson } from '../report/index.js';
 import { notesOf, presetOf, programOf } from './choose-program.js';
-import { inputEncoder, sha256 } from './executor.js';
+import { hashOfNumbers, inputEncoder, sha256 } from './executor.js';
 import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import { loadQuantizedModel } from './load-model.js';
-import { requireFreeFolder } from './output-folder.js';
+import { numberedName, requireFreeFolder } from './output-folder.js';
 import type { ProgressListener } from './progress.js';
 import { evidenceOf } from './target-choice.js';
 import { openVectorRun, type LayerArray, type VectorRun } from './vector-run.js';
@@ -222,7 +222,7 @@ class VectorWriter {
     const { dtype, height, width, channels } = this.program.tensors[this.program.input]!;
     const path = `images/${imageFolder(this.images.length)}.npy`;
     this.save(path, writeNpy({ dtype, shape: [1, height, width, channels], data: codes }));
-    this.images.push({ name, path, sha256: hashOf(codes) });
+    this.images.push({ name, path, sha256: hashOfNumbers(codes) });
   }
 
   private addAll(op: Op, arrays: readonly LayerArray[], folder: string): void {
@@ -230,7 +230,7 @@ class VectorWriter {
       const files = filesOf(array, this.settings, `${op.name}, ${array.name}`);
       const { role, name, tensor, dtype, axes, scale, zeroPoint } = array;
       return {
-        ...{ role, name, dtype, axes, shape: [...array.shape], sha256: hashOf(array.data) },
+        ...{ role, name, dtype, axes, shape: [...array.shape], sha256: hashOfNumbers(array.data) },
         ...(tensor === undefined ? {} : { tensor }),
         ...(image === undefined ? {} : { image }),
         ...(scale === undefined ? {} : { scale }),
@@ -291,7 +291,7 @@ class VectorWriter {
 
   private folderOf(op: Op): string {
     const index = this.program.ops.indexOf(op);
-    return `layers/${folderName(index, op.name)}`;
+    return `layers/${numberedName(index, op.name.split(';')[0]!)}`;
   }
 
   private save(path: string, content: Uint8Array | string): void {
@@ -299,22 +299,8 @@ class VectorWriter {
   }
 }
 
-/** A number keeps the order and makes names unique; the rest is for people. */
-function folderName(index: number, name: string): string {
-  const [first = ''] = name.split(';');
-  const readable = first
-    .replace(/[^A-Za-z0-9._-]+/g, '_')
-    .replace(/^_+|_+$/g, '')
-    .slice(-60);
-  return `${String(index).padStart(3, '0')}-${readable}`;
-}
-
 function imageFolder(index: number): string {
   return `image-${String(index).padStart(3, '0')}`;
-}
-
-function hashOf(data: LayerArray['array']['data']): string {
-  return sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
 function documentOf(manifest: Manifest, options: GoldenOptions, seconds: number): GoldenDocument {

@@ -20,3 +20,12 @@ export function requireFreeFolder(folder: string, overwrite: boolean): void {
     'the folder is not empty; choose another --out or add --overwrite',
   );
 }
+
+/** A name for a file or folder: the number keeps the order and makes it unique, the rest is for people. */
+export function numberedName(index: number, name: string): string {
+  const readable = name
+    .replace(/[^A-Za-z0-9._-]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+    .slice(-80);
+  return `${String(index).padStart(3, '0')}-${readable}`;
+}

@@ -23,7 +23,7 @@ import { openExecutor, sha256, tensorFacts, trapFacts } from './executor.js';
 import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import { loadQuantizedModel } from './load-model.js';
-import { requireFreeFolder } from './output-folder.js';
+import { numberedName, requireFreeFolder } from './output-folder.js';
 import type { ProgressListener } from './progress.js';
 import { evidenceOf } from './target-choice.js';
 
@@ -79,7 +79,8 @@ export async function runModel(options: RunModelOptions): Promise<RunDocument> {
       images.push({ ...imageResult(sample, result, latencyMs, options.top ?? 5, names), ...trap });
       if (images.length === 1) tapped = [...result.taps.values()].map(tensorFacts);
       if (out !== undefined) {
-        const folder = inputs.source.count === 1 ? '' : fileName(images.length - 1, sample.name);
+        const folder =
+          inputs.source.count === 1 ? '' : numberedName(images.length - 1, sample.name);
         const given = { ...program.tensors[program.input]!, data: executor.codesOf(sample) };
         entries.push(...writeTensors(out, folder, sample, given, result));
       }
@@ -168,7 +169,7 @@ function writeTensors(
   for (const tensor of result.taps.values()) tensors.set(tensor.name, [tensor, 'tap']);
   for (const tensor of result.outputs) tensors.set(tensor.name, [tensor, 'output']);
   return [...tensors.values()].map(([tensor, role], i) => {
-    const file = join(folder, `${fileName(i, tensor.name)}.npy`);
+    const file = join(folder, `${numberedName(i, tensor.name)}.npy`);
     const facts = tensorFacts(tensor);
     writeFileAtomic(
       join(out, file),
@@ -196,13 +197,4 @@ function writeManifest(
   const programSha256 = sha256(encode(program));
   const manifest = { model, target: program.target, programSha256, layout: 'NHWC', files };
   writeFileAtomic(join(out, 'manifest.json'), toJson(manifest));
-}
-
-/** A number keeps the order and makes names unique; the rest is for people. */
-function fileName(index: number, name: string): string {
-  const readable = name
-    .replace(/[^A-Za-z0-9._-]+/g, '_')
-    .replace(/^_+|_+$/g, '')
-    .slice(-80);
-  return `${String(index).padStart(3, '0')}-${readable}`;
 }

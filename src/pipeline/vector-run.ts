@@ -102,23 +102,24 @@ function trapped(layer: string): ModelError {
   );
 }
 
+/** By name of the layer or of what it writes; else by the number that its folder begins with. */
 function chosenOps(program: Program, names: readonly string[] | undefined): readonly Op[] {
-  if (names === undefined || names.join() === 'all') return program.ops;
-  // A layer's number is the one that its folder begins with.
-  const numbers = new Map(program.ops.map((op, index) => [op, String(index)]));
-  const namesOf = (op: Op): string[] => [
-    op.name,
-    program.tensors[op.output]!.name,
-    numbers.get(op)!,
-  ];
-  const known = new Set(program.ops.flatMap(namesOf));
-  const missing = names.find((name) => !known.has(name));
-  if (missing === undefined)
-    return program.ops.filter((op) => namesOf(op).some((name) => names.includes(name)));
+  const { ops, tensors } = program;
+  if (names === undefined || names.join() === 'all') return ops;
+  const byName = new Map<string, Op>([
+    ...ops.map((op, index) => [String(index), op] as const),
+    ...ops.map((op) => [tensors[op.output]!.name, op] as const),
+    ...ops.map((op) => [op.name, op] as const),
+  ]);
+  const chosen = new Set(names.map((name) => byName.get(name) ?? unknownLayer(name, ops)));
+  return ops.filter((op) => chosen.has(op));
+}
+
+function unknownLayer(name: string, ops: readonly Op[]): never {
   throw new UsageError(
     'unknown-layer',
-    `--layers "${missing}"`,
-    `expected the name of a layer, such as "${program.ops[0]!.name.slice(0, 200)}" or its number from 0 to ${program.ops.length - 1}; lastbit prove lists them`,
+    `--layers "${name}"`,
+    `expected the name of a layer, such as "${ops[0]!.name.slice(0, 200)}" or its number from 0 to ${ops.length - 1}; lastbit prove lists them`,
   );
 }
 

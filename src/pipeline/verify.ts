@@ -13,7 +13,7 @@ import { encode } from '../program/encode.js';
 import type { Program } from '../program/program.js';
 import type { VerifyDifference, VerifyDocument } from '../report/index.js';
 import { programOf } from './choose-program.js';
-import { sha256 } from './executor.js';
+import { hashOfNumbers, sha256 } from './executor.js';
 import { loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { openVectorRun, type LayerArray, type VectorRun } from './vector-run.js';
@@ -38,6 +38,7 @@ export async function verifyVectors(options: VerifyOptions): Promise<VerifyDocum
   const folder = dirname(file);
   const manifest = parseManifest(readText(file), file);
   const program = decode(readListed(folder, manifest.program.path), new Budget(options));
+  requireLayers(manifest, program, file);
   const differences = new Differences(folder);
   await checkProgram(manifest, program, options, differences);
   checkFiles(manifest, differences);
@@ -46,7 +47,7 @@ export async function verifyVectors(options: VerifyOptions): Promise<VerifyDocum
     checkRegisters(manifest, run, differences);
     for (const [index, image] of manifest.images.entries()) {
       const codes = readCodes(folder, image.path, program);
-      if (hashOf(codes) !== image.sha256) differences.add('image', image.path);
+      if (hashOfNumbers(codes) !== image.sha256) differences.add('image', image.path);
       const arrays = await run.image(codes);
       for (const layer of manifest.layers)
         differences.compare(layer, arrays.get(layer.name)!.arrays, index);
@@ -93,6 +94,18 @@ function missing(file: string, reason: string): ModelError {
     'missing-file',
     file,
     `${reason}; give the manifest.json of a whole folder that lastbit golden made`,
+  );
+}
+
+/** Each layer of the manifest is one of the program's. */
+function requireLayers({ layers }: Manifest, { ops }: Program, file: string): void {
+  const known = new Set(ops.map(({ name }) => name));
+  const strange = layers.find(({ name }) => !known.has(name));
+  if (strange === undefined) return;
+  throw new ModelError(
+    'bad-manifest',
+    file,
+    `its layer "${strange.name.slice(0, 200)}" is none of the program's; write the vectors again with lastbit golden`,
   );
 }
 
@@ -144,10 +157,6 @@ function checkRegisters({ layers }: Manifest, run: VectorRun, differences: Diffe
   }
 }
 
-function hashOf(data: LayerArray['array']['data']): string {
-  return sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-}
-
 /** Counts what was compared and keeps the first difference. */
 class Differences {
   count = 0;
@@ -185,7 +194,7 @@ class Differences {
       const again = byName.get(array.name);
       this.arrays++;
       this.values += again?.data.length ?? 0;
-      if (again !== undefined && hashOf(again.data) === array.sha256) continue;
+      if (again !== undefined && hashOfNumbers(again.data) === array.sha256) continue;
       this.add('array', `${layer.folder}/${array.name}`, this.explained(layer, array, again));
     }
   }

@@ -135,6 +135,12 @@ test('verify: what is damaged or missing', async () => {
     writeFileSync(join(at, 'manifest.json'), JSON.stringify(manifest));
   };
   expect(await error('outside', outside)).toMatch(/^3 error.*inside of the folder/);
+  const strange = (at: string) => {
+    const manifest = manifestOf(at);
+    manifest.layers[0]!.name = '2';
+    writeFileSync(join(at, 'manifest.json'), JSON.stringify(manifest));
+  };
+  expect(await error('strange', strange)).toMatch(/^3 error \[bad-manifest\].*"2" is none of/);
   const without = (at: string) => {
     rmSync(join(at, 'program.lbp'));
   };
