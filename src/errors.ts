@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { distance } from 'fastest-levenshtein';
 
 /** Exit codes of the command line; every error class below carries the one it leads to. */
 export const exitCodes = { ok: 0, checkFailed: 1, usage: 2, model: 3, limit: 4, bug: 70 } as const;
@@ -63,4 +64,18 @@ export class UsageError extends LastbitError {
 /** The work would need more memory, time or space than is allowed. */
 export class LimitError extends LastbitError {
   readonly exitCode = exitCodes.limit;
+}
+
+/**
+ * ` (did you mean "tflm"?)` where one of the known names is nearly the given one, else nothing. Near is at
+ * most three edits, and at most half of its letters (Levenshtein's distance); of equally near ones the first.
+ */
+export function didYouMean(given: string, known: readonly string[]): string {
+  const measured = known.map((name) => ({
+    name,
+    edits: distance(name.toLowerCase(), given.toLowerCase()),
+  }));
+  const [best] = measured.sort((a, b) => a.edits - b.edits);
+  const isNear = best !== undefined && best.edits <= Math.min(3, given.length / 2);
+  return isNear ? ` (did you mean "${best.name}"?)` : '';
 }

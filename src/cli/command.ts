@@ -24,6 +24,8 @@ export interface CommandSpec<Specs extends OptionSpecs = OptionSpecs> {
   readonly positionals: readonly (keyof Specs & string)[];
   /** Name of the option that takes all further arguments. */
   readonly rest?: keyof Specs & string;
+  /** Whole command lines, as `--help` shows them. */
+  readonly examples: readonly string[];
   readonly options: Specs;
   readonly run: (
     options: OptionValues<Specs & typeof everywhere>,

@@ -4,7 +4,7 @@
 
 import { z } from 'zod';
 
-import { UsageError } from '../errors.js';
+import { didYouMean, UsageError } from '../errors.js';
 import { readTextFile } from '../limits/read-file.js';
 import type { CommandSpec } from './command.js';
 import { everywhere } from './options.js';
@@ -113,8 +113,12 @@ function keysOf(
 }
 
 function unknownKey(where: string, key: string, known: readonly string[]): UsageError {
-  const names = [...new Set(known)].sort().join(', ');
-  return new UsageError('unknown-key', where, `"${key}" is not an option; known are ${names}`);
+  const names = [...new Set(known)].sort();
+  return new UsageError(
+    'unknown-key',
+    where,
+    `"${key}" is not an option${didYouMean(key, names)}; known are ${names.join(', ')}`,
+  );
 }
 
 function parseObject(file: string): Record<string, unknown> {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command, CommanderError, Option } from 'commander';
 
-import { exitCodes, LastbitError, UsageError } from '../errors.js';
+import { escapeControls, exitCodes, type ExitCode, LastbitError, UsageError } from '../errors.js';
 import { version } from '../index.js';
+import { schemaVersion } from '../report/index.js';
 import type { CommandContext, CommandSpec } from './command.js';
 import { commands } from './commands/index.js';
 import type { RawValues } from './config.js';
@@ -46,7 +47,15 @@ export async function runCli(args: readonly string[], given: Terminal): Promise<
     await root.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
-    return report(error, terminal, args.includes('-v') || args.includes('--verbose'));
+    const failure = failureOf(error);
+    if (failure !== undefined) {
+      terminal.err(wantsJson(args) ? failureJson(failure) : failureText(failure));
+      const verbose = args.includes('-v') || args.includes('--verbose');
+      if (verbose && error instanceof Error && !(error instanceof CommanderError)) {
+        terminal.err(`${error.stack ?? ''}\n`);
+      }
+    }
+    return failure?.exitCode ?? exitCodes.ok;
   }
 }
 
@@ -68,6 +77,7 @@ function commanderOf(
     const long = /--([a-z-]+)/.exec(flags)![1]!;
     if (isSwitch) built.addOption(new Option(`--no-${long}`).hideHelp());
   }
+  built.addHelpText('after', helpTail(command));
   built.action(async () => {
     const positionals = argumentsOf(command, built.args);
     const named = built.opts<RawValues>();
@@ -83,6 +93,14 @@ function commanderOf(
     await run(Object.fromEntries([...known, ...explicit]));
   });
   return built;
+}
+
+const exitCodeWords =
+  '0 done, 1 a check failed, 2 usage, 3 bad model or data, 4 over a limit, 70 a bug in lastbit';
+
+function helpTail({ examples }: CommandSpec): string {
+  const lines = examples.map((example) => `  ${example}\n`);
+  return `\nExamples:\n${lines.join('')}\nExit codes: ${exitCodeWords}`;
 }
 
 /** Arguments by the name of their option; those of `rest` as a list. */
@@ -141,27 +159,48 @@ function resolvedConfig(command: CommandSpec, options: RawValues): string {
   return JSON.stringify({ [command.name]: repeatable(options) }, undefined, 2) + '\n';
 }
 
-function report(error: unknown, terminal: Terminal, verbose: boolean): number {
+/** An error as it is printed. */
+interface Failure {
+  readonly code: string;
+  readonly where: string;
+  readonly detail: string;
+  readonly exitCode: ExitCode;
+}
+
+/** Nothing where commander only ends the command line, as behind `--help`. */
+function failureOf(error: unknown): Failure | undefined {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return exitCodes.ok;
+    if (error.exitCode === 0) return undefined;
     const code = error.code
       .replace('commander.', '')
       .replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-    const detail = error.message.replace(/^error: /, '');
-    terminal.err(`error [${code}] command line: ${oneLine(detail)}\n`);
-    return exitCodes.usage;
+    const detail = oneLine(error.message.replace(/^error: /, ''));
+    return { code, where: 'command line', detail, exitCode: exitCodes.usage };
   }
   if (error instanceof LastbitError) {
-    terminal.err(`error ${oneLine(error.message)}\n`);
-    if (verbose && error.stack !== undefined) terminal.err(`${error.stack}\n`);
-    return error.exitCode;
+    const { code, where, detail, exitCode } = error;
+    return { code, where, detail, exitCode };
   }
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  terminal.err(
-    `error [internal] lastbit: ${oneLine(reason)}; this is a bug in lastbit, -v shows where\n`,
+  const detail = `${oneLine(reason)}; this is a bug in lastbit, -v shows where`;
+  return { code: 'internal', where: 'lastbit', detail, exitCode: exitCodes.bug };
+}
+
+function failureText({ code, where, detail }: Failure): string {
+  return `error [${code}] ${escapeControls(where === '' ? detail : `${where}: ${detail}`)}\n`;
+}
+
+/** One line, so that a script can take the last one of standard error. */
+function failureJson({ code, where, detail, exitCode }: Failure): string {
+  const origin = { schemaVersion, kind: 'error', version };
+  return `${JSON.stringify({ ...origin, code, where, detail, exitCode })}\n`;
+}
+
+/** Asked for on the command line itself: what is wrong may be the rest of it. */
+function wantsJson(args: readonly string[]): boolean {
+  return args.some(
+    (arg, i) => arg === '--format=json' || (arg === '--format' && args[i + 1] === 'json'),
   );
-  if (verbose && error instanceof Error) terminal.err(`${error.stack ?? ''}\n`);
-  return exitCodes.bug;
 }
 
 function oneLine(message: string): string {

@@ -2,7 +2,7 @@
 // A preset says how a pixel becomes the network's real input, and which part of an image is taken
 // at which size. The float32 operations are written out in order: a quantized input can turn on
 // the last bit of them.
-import { ModelError, UsageError } from '../errors.js';
+import { didYouMean, ModelError, UsageError } from '../errors.js';
 
 type PresetName = 'tf' | 'torchvision' | 'unit' | 'none';
 
@@ -74,7 +74,7 @@ export function findPreset(name: string): Preset {
   throw new UsageError(
     'unknown-preset',
     '--preprocess',
-    `"${name}" is not a preprocessing; choose ${describePresets()}`,
+    `"${name}" is not a preprocessing${didYouMean(name, Object.keys(presets))}; choose ${describePresets()}`,
   );
 }
 

@@ -17,7 +17,7 @@ import { randomCodes, realsOf } from '../bench/random-codes.js';
 import { summarizePeers } from '../bench/summary.js';
 import { Engine, type EngineOptions } from '../engine/engine.js';
 import type { Isa } from '../engine/native.js';
-import { UsageError } from '../errors.js';
+import { didYouMean, UsageError } from '../errors.js';
 import type { Codes } from '../numeric/code-types.js';
 import { encode } from '../program/encode.js';
 import { interpret } from '../program/interpret.js';
@@ -147,7 +147,11 @@ function checkedPeers(names: readonly string[]): readonly PeerName[] {
   return names.map((name) => {
     const known = peerNames.find((peer) => peer === name);
     if (known !== undefined) return known;
-    throw new UsageError('unknown-peer', '--vs', `expected ${peerNames.join(', ')}, got "${name}"`);
+    throw new UsageError(
+      'unknown-peer',
+      '--vs',
+      `expected ${peerNames.join(', ')}, got "${name}"${didYouMean(name, peerNames)}`,
+    );
   });
 }
 

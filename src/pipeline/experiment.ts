@@ -5,7 +5,7 @@ import { basename, join, relative } from 'node:path';
 
 import type { GeometryChoice } from '../data/index.js';
 import { writeFileAtomic } from '../data/index.js';
-import { ModelError, UsageError } from '../errors.js';
+import { didYouMean, ModelError, UsageError } from '../errors.js';
 import type { ImageOutcome } from '../evaluate/index.js';
 import {
   csvOf,
@@ -92,8 +92,12 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
 function experimentOf(name: string): Experiment {
   const found = experiments.find((one) => one.name === name);
   if (found !== undefined) return found;
-  const known = experiments.map((one) => one.name).join(', ');
-  throw new UsageError('unknown-experiment', name, `expected one of ${known}`);
+  const known = experiments.map((one) => one.name);
+  throw new UsageError(
+    'unknown-experiment',
+    name,
+    `expected one of ${known.join(', ')}${didYouMean(name, known)}`,
+  );
 }
 
 const netFolder = join(packageFolder, 'models', 'cifar10');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { manifestJsonSchema } from '../golden/index.js';
-import { UsageError } from '../errors.js';
+import { didYouMean, UsageError } from '../errors.js';
 import { recipeJsonSchema } from '../quantize/recipe.js';
 import { targetJsonSchema } from '../targets/user-target.js';
 
@@ -19,5 +19,9 @@ export const schemaNames: readonly string[] = Object.keys(schemas);
  */
 export function schemaOf(name: string): object {
   if (Object.hasOwn(schemas, name)) return schemas[name]!();
-  throw new UsageError('unknown-schema', name, `expected one of ${schemaNames.join(', ')}`);
+  throw new UsageError(
+    'unknown-schema',
+    name,
+    `expected one of ${schemaNames.join(', ')}${didYouMean(name, schemaNames)}`,
+  );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Golden vectors of a program, layer by layer: the arrays that `golden` writes and `verify` makes again.
-import { ModelError, UsageError } from '../errors.js';
+import { didYouMean, ModelError, UsageError } from '../errors.js';
 import { Engine } from '../engine/engine.js';
 import type { GoldenArray, LayerCheck, Layouts, SummingProgram, Taps } from '../golden/index.js';
 import { imageArrays, layerCheck, registersOf, withSums } from '../golden/index.js';
@@ -119,7 +119,10 @@ function unknownLayer(name: string, ops: readonly Op[]): never {
   throw new UsageError(
     'unknown-layer',
     `--layers "${name}"`,
-    `expected the name of a layer, such as "${ops[0]!.name.slice(0, 200)}" or its number from 0 to ${ops.length - 1}; lastbit prove lists them`,
+    `expected the name of a layer, such as "${ops[0]!.name.slice(0, 200)}" or its number from 0 to ${ops.length - 1}${didYouMean(
+      name,
+      ops.map((op) => op.name),
+    )}; lastbit prove lists them`,
   );
 }
 

@@ -2,7 +2,7 @@
 // What follows from the list of steps: the schema of recipes, the recipe `best`, and the options
 // that change single keys.
 import { z } from 'zod';
-import { UsageError } from '../errors.js';
+import { didYouMean, UsageError } from '../errors.js';
 import { readTextFile } from '../limits/read-file.js';
 import { kebab, type AnyEntry } from './schedule/recipe-entry.js';
 import { steps } from './steps.js';
@@ -96,7 +96,7 @@ export function findRecipe(nameOrFile: string): Recipe {
     throw new UsageError(
       'unknown-recipe',
       `--recipe ${nameOrFile}`,
-      `expected ${recipeNames.join(', ')} or a .json file`,
+      `expected ${recipeNames.join(', ')} or a .json file${didYouMean(nameOrFile, recipeNames)}`,
     );
   }
   return parseRecipe(readText(nameOrFile), nameOrFile);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { UsageError } from '../errors.js';
+import { didYouMean, UsageError } from '../errors.js';
 import { dpu } from './dpu.js';
 import { espDlP4, espDlS3 } from './esp-dl.js';
 import { ethosU } from './ethos-u.js';
@@ -68,10 +68,11 @@ export const allTargets: readonly TargetSpec[] = [
 export function findTarget(name: string): TargetSpec {
   const found = allTargets.find(({ id, aliases }) => id === name || aliases.includes(name));
   if (found !== undefined) return found;
-  const known = allTargets.map(({ id, aliases }) => [...aliases, id][0]).join(', ');
+  const known = allTargets.map(({ id, aliases }) => [...aliases, id][0]!);
+  const names = allTargets.flatMap(({ id, aliases }) => [...aliases, id]);
   throw new UsageError(
     'unknown-target',
     `target "${name}"`,
-    `expected one of ${known}, or a full id; lastbit targets describes them`,
+    `expected one of ${known.join(', ')}, or a full id${didYouMean(name, names)}; lastbit targets describes them`,
   );
 }

@@ -56,14 +56,37 @@ describe('mistakes on the command line', () => {
     [['run', 'm.onnx', '--geometry', 'zoom'], 'bad-value', '--geometry'],
     [['targets', 'tpu'], 'unknown-target', 'tflm'],
   ])('%j: one line on standard error, exit 2', async (args, code, part) => {
-    for (const format of [[], ['--format', 'json']]) {
-      if (args.includes('--format') && format.length > 0) continue;
-      const result = await lastbit(...args, ...format);
+    const asJson = args.includes('json');
+    if (!asJson) {
+      const result = await lastbit(...args);
       expect(result).toMatchObject({ code: 2, out: '' });
       expect(result.err).toMatch(/^error \[[a-z-]+\] [^\n]+\n$/);
       expect(result.err).toContain(`[${code}]`);
       expect(result.err).toContain(part);
     }
+    if (asJson || !args.includes('--format')) {
+      const result = await lastbit(...args, ...(asJson ? [] : ['--format=json']));
+      expect(result).toMatchObject({ code: 2, out: '' });
+      expect(result.err).toMatch(/^[^\n]+\n$/);
+      const error = JSON.parse(result.err) as Record<string, string>;
+      expect(error).toMatchObject({ kind: 'error', code, exitCode: 2 });
+      expect(`${error.where}: ${error.detail}`).toContain(part);
+    }
+  });
+
+  test.each([
+    [['targets', 'tfml'], 'did you mean "tflm"?'],
+    [['targets', 'tflite_u8'], 'did you mean "tflite-u8"?'],
+    [['schema', 'targets'], 'did you mean "target"?'],
+    [['experiment', 'shen', '--data', 'd'], 'did you mean "sheng"?'],
+    [['bench', 'net.onnx', '--vs', 'onnxruntme'], 'did you mean "onnxruntime"?'],
+  ])('%j: a name that is nearly known is suggested', async (args, words) => {
+    const { code, err } = await lastbit(...args);
+    expect([code, err]).toEqual([2, expect.stringContaining(words)]);
+  });
+
+  test('a name that is like none is not', async () => {
+    expect((await lastbit('targets', 'accelerator')).err).not.toContain('did you mean');
   });
 
   test('a bug in lastbit ends with exit 70 and no stack, unless -v', async () => {
@@ -74,6 +97,23 @@ describe('mistakes on the command line', () => {
     expect(err).toMatch(/^error \[internal\] lastbit: TypeError: x is not; a function; .*\n$/);
     expect((await lastbit('targets', '-v')).err).toContain('command-line.test');
     run.mockRestore();
+  });
+});
+
+describe('examples of --help', () => {
+  const examples = commands.flatMap((one) => one.examples.map((line) => [line, one] as const));
+
+  test('every command has one', () => {
+    expect(commands.filter(({ examples: own }) => own.length === 0)).toEqual([]);
+  });
+
+  test.each(examples)('%s: its options pass', async (line, one) => {
+    const run = jest.spyOn(one, 'run').mockResolvedValue(0);
+    const [program, ...args] = line.replace(/ > .*/, '').split(' ');
+    expect([program, await lastbit(...args)]).toEqual(['lastbit', { code: 0, out: '', err: '' }]);
+    expect(run).toHaveBeenCalledTimes(1);
+    run.mockRestore();
+    expect((await lastbit(one.name, '--help')).out).toContain(`\n  ${line}\n`);
   });
 });
 

@@ -112,8 +112,8 @@ describe('diff', () => {
     });
     const two = await diff('tflm', 'tflite-u8');
     expect(two.code).toBe(3);
-    expect(two.err).toMatch(/^error \[too-few-targets\] .*activations must be u8/);
-    expect((await diff('tflm')).err).toMatch(/^error \[too-few-targets\] --target: /);
+    expect(two.err).toMatch(/"code":"too-few-targets".*activations must be u8/);
+    expect((await diff('tflm')).err).toMatch(/"code":"too-few-targets","where":"--target"/);
     expect((await diff('tflm', 'tpu')).code).toBe(2);
   });
 
@@ -382,7 +382,7 @@ describe('compare-dump', () => {
 
   test('mistakes', async () => {
     renameSync(join(dumps, 'a.npy'), join(dumps, '001-b.npy'));
-    expect((await compare()).err).toMatch(/^error \[two-dumps\]/);
+    expect((await compare()).err).toMatch(/"code":"two-dumps"/);
     rmSync(join(dumps, '001-b.npy'));
     writeFileSync(
       join(dumps, 'b.npy'),
@@ -391,7 +391,7 @@ describe('compare-dump', () => {
     const size = await compare();
     expect([size.code, size.err]).toEqual([
       3,
-      expect.stringMatching(/^error \[dump-size\].*expected 72 numbers/),
+      expect.stringMatching(/"code":"dump-size".*expected 72 numbers/),
     ]);
     const empty = at('empty');
     mkdirSync(empty);

@@ -410,8 +410,11 @@ describe('wrong inputs: exit code, one line, nothing written', () => {
     const before = readdirSync(folder);
     const { code: got, out, err } = await lastbit(...words, '--format', 'json');
     expect([got, out]).toEqual([exit, '']);
-    expect(err).toMatch(/^error \[[a-z0-9-]+\] [^\n]+\n$/);
-    expect(err).toContain(`[${code}`);
+    expect(err).toMatch(/^[^\n]+\n$/);
+    expect(JSON.parse(err)).toMatchObject({
+      kind: 'error',
+      code: expect.stringContaining(code) as string,
+    });
     expect(readdirSync(folder)).toEqual(before);
   });
 });

@@ -10,6 +10,10 @@ export const analyzeCommand = defineCommand({
   name: 'analyze',
   summary: 'why a float model will quantize well or badly, layer by layer',
   positionals: ['model'],
+  examples: [
+    'lastbit analyze mobilenet.onnx --images photos',
+    'lastbit analyze mobilenet.onnx --images photos --format json > analyze.json',
+  ],
   options: {
     model,
     images,

@@ -21,6 +21,10 @@ export const benchCommand = defineCommand({
   name: 'bench',
   summary: 'time a quantized model and compare every value; --vs times others in turns with it',
   positionals: ['model'],
+  examples: [
+    'lastbit bench net.onnx',
+    'lastbit bench net.onnx --float mobilenet.onnx --vs onnxruntime --threads 1',
+  ],
   options: {
     model,
     target,

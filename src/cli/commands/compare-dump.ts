@@ -17,6 +17,7 @@ export const compareDumpCommand = defineCommand({
   name: 'compare-dump',
   summary: 'dumps of a device or simulation against a target, layer by layer',
   positionals: ['model', 'dumps'],
+  examples: ['lastbit compare-dump net.onnx device-dumps --target pow2 --input frame.npy'],
   options: {
     model,
     dumps: option(

@@ -18,6 +18,7 @@ export const compareCommand = defineCommand({
   name: 'compare',
   summary: 'float reference against integers, layer by layer, alone and behind the others',
   positionals: ['float', 'quant'],
+  examples: ['lastbit compare mobilenet.onnx net.onnx --images photos --limit 50'],
   options: {
     float: option('--float <file>', 'the float model', text),
     quant: option('--quant <file>', 'the quantized model', text),

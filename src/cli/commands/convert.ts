@@ -10,6 +10,11 @@ export const convertCommand = defineCommand({
   summary:
     'write a quantized model as ONNX (QDQ, QOperator or integer), .tflite or .lbp; join a backbone and a head',
   positionals: ['model', 'head'],
+  examples: [
+    'lastbit convert net.onnx -o net.tflite --target tflm',
+    'lastbit convert net.tflite -o net.lbp',
+    'lastbit convert net.onnx -o exact.onnx --form integer',
+  ],
   options: {
     model,
     head: option('--head <file>', 'a model that continues the first', text.optional()),

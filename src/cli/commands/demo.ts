@@ -8,6 +8,7 @@ export const demoCommand = defineCommand({
   name: 'demo',
   summary: 'the main job on the networks and images that come with lastbit',
   positionals: [],
+  examples: ['lastbit demo'],
   options: { target, threads },
   run: async (options, { print, progress }) => {
     print(await runDemo({ ...options, onProgress: progress }), demoText);

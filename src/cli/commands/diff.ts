@@ -19,6 +19,7 @@ export const diffCommand = defineCommand({
   name: 'diff',
   summary: 'where and why targets part: first layer, codes, LSB, cause',
   positionals: ['model'],
+  examples: ['lastbit diff net.tflite --target tflite-u8,xnnpack --input photo.jpg'],
   options: {
     model,
     target: option(

@@ -23,6 +23,10 @@ export const evaluateCommand = defineCommand({
   name: 'evaluate',
   summary: 'top-1 and top-5 on labelled images, paired with the float model',
   positionals: ['model'],
+  examples: [
+    'lastbit evaluate net.onnx --float mobilenet.onnx --images photos --labels labels.csv --out run1',
+    'lastbit evaluate net.onnx --float mobilenet.onnx --images photos --labels labels.csv --expect sheng2018',
+  ],
   options: {
     model,
     target,

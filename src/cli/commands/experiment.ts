@@ -8,6 +8,7 @@ export const experimentCommand = defineCommand({
   name: 'experiment',
   summary: 'a paper tested claim by claim: yun-wong, sheng or bae',
   positionals: ['name'],
+  examples: ['lastbit experiment sheng --data cifar10 --out sheng'],
   options: {
     name: option('--name <name>', 'yun-wong, sheng or bae', text),
     data: option(

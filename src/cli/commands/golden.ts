@@ -46,6 +46,7 @@ export const goldenCommand = defineCommand({
   name: 'golden',
   summary: 'vectors for RTL: inputs, registers, accumulators and outputs of every layer',
   positionals: ['model'],
+  examples: ['lastbit golden net.onnx --target tflm --input frame.npy -o vectors'],
   options: {
     model,
     target,

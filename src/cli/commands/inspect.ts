@@ -8,6 +8,7 @@ export const inspectCommand = defineCommand({
   name: 'inspect',
   summary: 'what is in a model, and every node that is not supported',
   positionals: ['model'],
+  examples: ['lastbit inspect mobilenet.onnx', 'lastbit inspect net.tflite --format json'],
   options: { model, ...limits },
   run: async (options, { print }) => {
     const document = await inspectModel(options);

@@ -8,6 +8,7 @@ export const proveCommand = defineCommand({
   name: 'prove',
   summary: 'range certificate: no accumulator can overflow, or a counterexample',
   positionals: ['model'],
+  examples: ['lastbit prove net.onnx', 'lastbit prove net.onnx --target mynpu.json'],
   options: { model, target, ...limits },
   run: async (options, { print }) => {
     const document = await proveModel(options);

@@ -24,6 +24,11 @@ export const quantizeCommand = defineCommand({
   name: 'quantize',
   summary: 'turn a float model (ONNX, TFLite) into an integer one (ONNX, TFLite), after training',
   positionals: ['model'],
+  examples: [
+    'lastbit quantize mobilenet.onnx --calib photos -o net.onnx',
+    'lastbit quantize mobilenet.onnx --calib photos --target tflm -o net.tflite',
+    'lastbit quantize mobilenet.onnx --calib photos --target pow2 --weight-bits 4 -o net.onnx',
+  ],
   options: {
     model,
     output: option('-o, --output <file>', 'the quantized model, .onnx or .tflite', text),

@@ -11,6 +11,7 @@ export const reportCommand = defineCommand({
   summary: 'one self-contained page from the JSON documents of other commands',
   positionals: [],
   rest: 'results',
+  examples: ['lastbit report analyze.json compare.json -o report.html'],
   options: {
     results: option('--results <files>', 'documents that --format json printed', list),
     output: option('-o, --output <file>', 'the page, .html', text),

@@ -23,6 +23,10 @@ export const runCommand = defineCommand({
   name: 'run',
   summary: 'run a quantized model in exact integers',
   positionals: ['model'],
+  examples: [
+    'lastbit run net.onnx --images photos',
+    'lastbit run net.onnx --input frame.npy --taps all --out taps',
+  ],
   options: {
     model,
     target,

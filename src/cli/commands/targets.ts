@@ -10,6 +10,7 @@ export const targetsCommand = defineCommand({
   name: 'targets',
   summary: 'the arithmetic profiles and what proves them',
   positionals: ['target'],
+  examples: ['lastbit targets', 'lastbit targets tflm --format json'],
   options: {
     target,
     evidence: option(

@@ -8,6 +8,7 @@ export const verifyCommand = defineCommand({
   name: 'verify',
   summary: 'run golden vectors again and compare every hash',
   positionals: ['manifest'],
+  examples: ['lastbit verify vectors/manifest.json'],
   options: {
     manifest: option('--manifest <file>', 'manifest.json of `golden`, or its folder', text),
     model: option(
