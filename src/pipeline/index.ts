@@ -35,7 +35,7 @@ export type { ReportOptions } from './report.js';
 export { runModel } from './run.js';
 export type { RunModelOptions } from './run.js';
 export { evidenceOf, resolveTarget } from './target-choice.js';
-export { listTargets, targetEvidence } from './targets.js';
+export { initTarget, listTargets, targetEvidence } from './targets.js';
 export { verifyVectors } from './verify.js';
 export type { VerifyOptions } from './verify.js';
 export { version } from './version.js';

@@ -20,8 +20,8 @@ import { importFloatTflite } from '../tflite/float/import.js';
 import { importTflite } from '../tflite/import.js';
 import { isFloatTflite } from '../tflite/is-float.js';
 import { readTflite } from '../tflite/reader.js';
-import { chooseTarget, defaultFloatTarget } from './choose-program.js';
-import { readModelFile, type OnnxState } from './load-model.js';
+import { chooseTarget, defaultFloatTarget, programOf } from './choose-program.js';
+import { loadModel, readModelFile, type OnnxState } from './load-model.js';
 import { resolveTarget } from './target-choice.js';
 import { refusalOf } from './target-refusal.js';
 
@@ -32,11 +32,42 @@ const unknownSize: NetworkSize = { layers: 0, macs: 0, params: 0 };
 
 /**
  * What is in a model file. Nodes that lastbit does not support are listed, not thrown.
+ * @param options.target whether it takes the model, and if not, why
  * @throws ModelError where the file is no model at all
  */
 export async function inspectModel(
-  options: { readonly model: string } & Limits,
+  options: { readonly model: string; readonly target?: string | undefined } & Limits,
 ): Promise<InspectDocument> {
+  const document = await contentOf(options);
+  const { model, target } = options;
+  if (target === undefined) return document;
+  return { ...document, accepted: await acceptance(model, target, options) };
+}
+
+/** Whether a target takes a model, and where not, its reason. */
+async function acceptance(
+  file: string,
+  name: string,
+  limits: Limits,
+): Promise<NonNullable<InspectDocument['accepted']>> {
+  const target = resolveTarget(name);
+  const accepted = (refusal?: LastbitError) => ({
+    target: target.id,
+    ok: refusal === undefined,
+    ...(refusal === undefined ? {} : { reason: `${refusal.where}: ${refusal.detail}` }),
+  });
+  try {
+    const model = await loadModel(file, limits);
+    if (model.kind === 'float') return accepted(await refusalOf(model.graph, target));
+    programOf(model, name);
+    return accepted();
+  } catch (error) {
+    if (error instanceof LastbitError) return accepted(error);
+    throw error;
+  }
+}
+
+async function contentOf(options: { readonly model: string } & Limits): Promise<InspectDocument> {
   const { model } = options;
   const budget = new Budget(options);
   const content = await readModelFile(model, budget);

@@ -17,7 +17,7 @@ import type { Claim, ExperimentTable } from '../experiment/index.js';
 import type { Certificate } from '../prove/index.js';
 import type { SchemeChoice } from '../quantize/mixed/choose-schemes.js';
 import type { AcceptedTolerance, EvidenceRow } from '../targets/evidence-row.js';
-import type { TargetConstraints } from '../targets/target.js';
+import type { Inherited, TargetConstraints } from '../targets/target.js';
 
 /** Version of the documents' fields. */
 export const schemaVersion = 1;
@@ -63,6 +63,8 @@ export interface InspectDocument extends NetworkSize {
   readonly notes: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly unsupported: readonly UnsupportedEntry[];
+  /** Whether the target that was asked about takes the model. */
+  readonly accepted?: { readonly target: string; readonly ok: boolean; readonly reason?: string };
 }
 
 /** How images became inputs. */
@@ -289,8 +291,20 @@ export interface TargetFacts {
   readonly source: string;
   readonly evidence: 'verified' | 'source' | 'unverified';
   readonly provenBy: readonly string[];
+  /** Of a user's own target that extends another. */
+  readonly inherited?: Inherited | undefined;
   readonly constraints: TargetConstraints;
   readonly arithmetic: unknown;
+}
+
+/** A file that a target of one's own begins with. */
+export interface TargetInitDocument {
+  readonly output: string;
+  /** JSON Schema beside it. */
+  readonly schema: string;
+  readonly target: string;
+  /** The profile that was copied. */
+  readonly from: string;
 }
 
 export interface TargetsDocument {

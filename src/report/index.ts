@@ -24,6 +24,7 @@ export {
   preprocessText,
   quantizeText,
   runText,
+  targetInitText,
   targetsText,
 } from './text.js';
 export { factList, textTable } from './text-table.js';

@@ -13,6 +13,7 @@ import type {
   QuantizeDocument,
   RunDocument,
   TargetFacts,
+  TargetInitDocument,
   TargetsDocument,
   TrapFacts,
   ValueFacts,
@@ -35,6 +36,7 @@ export function inspectText(document: InspectDocument): string {
     ['preprocess', document.preprocess ?? 'not stated in the file'],
     ['operators', countList(document.ops)],
     ...document.notes.map((note) => ['note', note] as const),
+    ...acceptedFacts(document),
   ]);
   if (document.unsupported.length === 0) return facts;
   const table = textTable(document.unsupported, [
@@ -43,6 +45,12 @@ export function inspectText(document: InspectDocument): string {
     { title: 'reason', value: ({ reason }) => reason },
   ]);
   return `${facts}\n${table}`;
+}
+
+function acceptedFacts({ accepted }: InspectDocument): readonly (readonly [string, string])[] {
+  if (accepted === undefined) return [];
+  const { target, reason } = accepted;
+  return [[target, reason === undefined ? 'takes it' : `refuses it: ${reason}`]];
 }
 
 export function quantizeText(document: QuantizeDocument): string {
@@ -221,6 +229,7 @@ function targetText(target: TargetFacts): string {
       ['source', target.source],
       ['evidence', target.evidence],
       ['proven by', target.provenBy.join('; ') || undefined],
+      ...inheritedFacts(target),
     ]) +
     '\nconstraints\n' +
     indent(factList(Object.entries(constraints).map(([key, value]) => [key, String(value)]))) +
@@ -234,6 +243,22 @@ function targetText(target: TargetFacts): string {
       ),
     )
   );
+}
+
+function inheritedFacts({ inherited }: TargetFacts): readonly (readonly [string, string])[] {
+  if (inherited === undefined) return [];
+  const { from, keys, otherRounding } = inherited;
+  const taken = [[`from ${from}`, keys.join(', ')] as const];
+  const parts = otherRounding.map(({ step, rules }) => `${step} ${rules.join(' and ')}`);
+  if (parts.length === 0) return taken;
+  const note = `rounding there is still that of ${from}: ${parts.join(', ')}; give these keys, too, if your chip rounds alike everywhere`;
+  return [...taken, ['note', note]];
+}
+
+export function targetInitText({ output, schema, target, from }: TargetInitDocument): string {
+  return `${output}: target ${target}, begun as a copy of ${from}; ${schema} lets an editor complete it
+next: lastbit targets ${output}, then --target ${output} wherever a target is named
+`;
 }
 
 function layerTable(layers: readonly LayerComparison[]): string {

@@ -308,6 +308,16 @@ export interface TableSoftmax {
   readonly u8: TableRule;
 }
 
+/** What a user's own target takes over from the profile that it extends. */
+export interface Inherited {
+  /** Id of that profile. */
+  readonly from: string;
+  /** `constraints`, `arithmetic.add`. */
+  readonly keys: readonly string[];
+  /** Inherited steps that round otherwise than the target's own rule for convolutions. */
+  readonly otherRounding: readonly { readonly step: string; readonly rules: readonly string[] }[];
+}
+
 export interface TargetSpec {
   /** `name@version`, kebab-case; any change of bits is a new id. */
   readonly id: string;
@@ -325,6 +335,8 @@ export interface TargetSpec {
   readonly readsTflite?: boolean | undefined;
   /** Whether a convolution with a clamp per channel runs all the same, in float. */
   readonly perChannelClampInFloat?: boolean | undefined;
+  /** Of a user's own target that extends another. */
+  readonly inherited?: Inherited | undefined;
   readonly constraints: TargetConstraints;
   /** What layers the device takes, where that is published. */
   readonly limits?: DeviceLimits | undefined;

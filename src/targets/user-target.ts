@@ -14,30 +14,49 @@ import {
   tableRules,
 } from '../numeric/round.js';
 import { allTargets, findTarget } from './index.js';
+import { inheritedFrom } from './inherited.js';
 import { object, whole } from './schema.js';
 import type { StepForm, TargetSpec } from './target.js';
 import { deviceLimits } from './user-limits.js';
 
-const plain = z.enum(roundRules);
-const rule = z.enum(fixedRules);
+/** One of a few names, which editors and starting points show. */
+const oneOf = <const Names extends readonly string[]>(what: string, names: Names) =>
+  z.enum(names).describe(`${what}: ${names.join(', ')}`);
+
+const plain = oneOf('rounding of the shift', roundRules);
+const rule = oneOf('rounding of the shift', fixedRules);
 const divide = z.enum(divideRules);
-const nearest = z.enum(nearestRules);
-const product = z.enum(scaleProducts);
-const floatRule = z.enum(floatRules);
+const nearest = oneOf('rounding', nearestRules);
+const product = oneOf('how the scales of input, weight and output are multiplied', scaleProducts);
+const floatRule = oneOf('rounding', floatRules);
 
 const constraints = object({
-  activations: z.array(z.enum(['u8', 's8', 's16'])).min(1),
-  weights: z.array(z.enum(['s8', 'u8', 's16'])).min(1),
-  weightBits: z.array(whole(2, 16)).min(1),
-  activationZeroPoint: z.boolean(),
-  weightZeroPoint: z.boolean(),
-  perChannelWeights: z.boolean(),
-  narrowWeights: z.boolean(),
-  scales: z.enum(['real', 'powerOfTwo']),
-  perChannelClamp: z.boolean(),
+  activations: z
+    .array(z.enum(['u8', 's8', 's16']))
+    .min(1)
+    .describe('types of codes between layers, the first is chosen'),
+  weights: z
+    .array(z.enum(['s8', 'u8', 's16']))
+    .min(1)
+    .describe('types of weights, the first is chosen'),
+  weightBits: z.array(whole(2, 16)).min(1).describe('widths that weights may have, 2 to 16'),
+  activationZeroPoint: z.boolean().describe('whether activations may have a zero point'),
+  weightZeroPoint: z.boolean().describe('whether weights may have one'),
+  perChannelWeights: z
+    .boolean()
+    .describe('whether each output channel may have a scale of its own'),
+  narrowWeights: z
+    .boolean()
+    .describe('whether the lowest code of weights is left out (-127 to 127)'),
+  scales: z.enum(['real', 'powerOfTwo']).describe('real or powerOfTwo'),
+  perChannelClamp: z
+    .boolean()
+    .describe('whether the channels of a layer may have clamps of their own'),
   oddWeightAxes: z.literal('refused').optional(),
   retyped: z.literal('u8').optional(),
-  wideOutputs: z.array(z.enum(['s16', 's32'])),
+  wideOutputs: z
+    .array(z.enum(['s16', 's32']))
+    .describe('wider types that the last layer may write, s16 or s32'),
   biasLimit: whole(1, 2 ** 30).optional(),
   biasStep: whole(1, 2 ** 24).optional(),
 });
@@ -118,12 +137,16 @@ const requantize = z.discriminatedUnion('kind', [
 ]);
 
 const accumulator = object({
-  bits: whole(16, 64),
-  overflow: z.enum(['wrap', 'saturate', 'saturateSymmetric', 'trap']),
-  when: z.enum(['each', 'end']),
-  products: z.enum(['exact', 'satPairs16']),
+  bits: whole(16, 64).describe('width of the sum of products, 16 to 64'),
+  overflow: z
+    .enum(['wrap', 'saturate', 'saturateSymmetric', 'trap'])
+    .describe('what a sum beyond it does: wrap, saturate, saturateSymmetric or trap'),
+  when: z.enum(['each', 'end']).describe('whether it happens at each product or at the end'),
+  products: z
+    .enum(['exact', 'satPairs16'])
+    .describe('exact, or pairs of products saturated to 16 bits (satPairs16)'),
   pairsInDepthwise: z.boolean().optional(),
-  biasFirst: z.boolean(),
+  biasFirst: z.boolean().describe('whether the sum starts from the bias'),
 });
 
 const tableRounding = z.enum(tableRules);
@@ -150,7 +173,7 @@ const add = z.discriminatedUnion('kind', [
 
 const arithmetic = object({
   product,
-  code,
+  code: code.describe('how the sum of a convolution becomes a code of the output'),
   kinds,
   u8: object({ product: product.optional(), code: code.optional(), kinds }).optional(),
   s16: object({
@@ -163,17 +186,17 @@ const arithmetic = object({
     requantize: requantize.optional(),
     softmax: object({ rule, tables: z.enum(['f32', 'f64']) }).optional(),
   }).optional(),
-  accumulator,
+  accumulator: accumulator.describe('where products are summed'),
   bias: object({
     bits: whole(8, 32),
     overflow: z.enum(['refuse', 'saturate']),
     shift: z.union([whole(0, 24), z.literal('least')]).optional(),
     rule: plain.optional(),
   }).optional(),
-  clampRounding: nearest,
-  add,
-  averagePool: mean.optional(),
-  globalPool: mean,
+  clampRounding: nearest.describe('rounding of a clamp such as ReLU6 to a code'),
+  add: add.describe('sum of two layers'),
+  averagePool: mean.optional().describe('mean over a window'),
+  globalPool: mean.describe('mean over a whole image'),
   softmax: z
     .discriminatedUnion('kind', [
       object({ kind: z.literal('gemmlowp') }),
@@ -181,14 +204,17 @@ const arithmetic = object({
     ])
     .optional(),
   unary: object({
-    hardSwish: z.enum(['tflite16', 'f32HalfAway', 'f32HalfEven']),
-    sigmoid: z.enum(['f32HalfAway', 'f32HalfEven']),
-    requantize,
+    hardSwish: oneOf('how it is computed', ['tflite16', 'f32HalfAway', 'f32HalfEven']),
+    sigmoid: oneOf('how it is computed', ['f32HalfAway', 'f32HalfEven']),
+    requantize: requantize.describe('a change of scale alone'),
     rectify: requantize.optional(),
     retype: requantize.optional(),
     concat: requantize.optional(),
   }),
-  inputQuantization: object({ form: z.enum(['divide', 'multiplyInverse']), rule: nearest }),
+  inputQuantization: object({
+    form: oneOf('x / scale, or x times 1 / scale', ['divide', 'multiplyInverse']),
+    rule: nearest,
+  }).describe('how real inputs become codes'),
 });
 
 const idForm = /^[a-z0-9]+(-[a-z0-9]+)*@[A-Za-z0-9.-]+$/;
@@ -213,7 +239,7 @@ const profile = object({
  * one. What fits together only in parts is checked when the file is read.
  */
 export function targetJsonSchema(): object {
-  const whole = z.toJSONSchema(profile, { io: 'input' }) as JsonSchema;
+  const whole = wholeTargetJsonSchema();
   const part = withoutRequired(whole);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -223,6 +249,11 @@ export function targetJsonSchema(): object {
       { ...whole, $schema: undefined },
     ],
   };
+}
+
+/** The same of a file without `extends`. */
+export function wholeTargetJsonSchema(): JsonSchema {
+  return z.toJSONSchema(profile, { io: 'input' });
 }
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -249,9 +280,10 @@ function partial(value: unknown): unknown {
  * @throws UsageError `bad-target` naming file, key, what came and what is possible
  */
 export function parseUserTarget(text: string, file: string): TargetSpec {
-  const given = parseObject(text, file);
+  const given = withoutDescriptions(parseObject(text, file)) as Record<string, unknown>;
   const { extends: parent, ...own } = given;
-  const base = parent === undefined ? {} : baseOf(parent, own, file);
+  const extended = parent === undefined ? undefined : extendedBy(parent, file);
+  const base = extended === undefined ? {} : takenFrom(extended, own);
   const merged = merge(base, own) as Record<string, unknown>;
   const result = profile.safeParse(merged);
   if (!result.success) throw bad(file, describe(result.error.issues, merged, parent));
@@ -264,6 +296,7 @@ export function parseUserTarget(text: string, file: string): TargetSpec {
     source: data.source ?? file,
     evidence: 'unverified',
     provenBy: [],
+    ...(extended === undefined ? {} : { inherited: inheritedFrom(extended, own) }),
     constraints: data.constraints,
     ...(data.limits === undefined ? {} : { limits: data.limits }),
     arithmetic: {
@@ -285,21 +318,33 @@ function parseObject(text: string, file: string): Record<string, unknown> {
   throw bad(file, 'expected a JSON object; start with {"id": "npu@1", "extends": "tflm"}');
 }
 
-/** What a user's target takes over from a built-in one: constraints, limits and arithmetic. */
-function baseOf(
-  parent: unknown,
-  own: Record<string, unknown>,
-  file: string,
-): Record<string, unknown> {
+/** Descriptions are for people; what is no text stays and is refused. */
+function withoutDescriptions(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutDescriptions);
+  if (!isObject(value)) return value;
+  const kept = Object.entries(value).filter(
+    ([key, part]) => key !== 'description' || typeof part !== 'string',
+  );
+  return Object.fromEntries(kept.map(([key, part]) => [key, withoutDescriptions(part)]));
+}
+
+function extendedBy(parent: unknown, file: string): TargetSpec {
   if (typeof parent !== 'string') throw bad(file, '"extends": expected the name of a profile');
   try {
-    const { constraints, limits, arithmetic } = findTarget(parent);
-    const taken = { constraints, arithmetic: withoutReplaced(arithmetic, own) };
-    return limits === undefined ? taken : { ...taken, limits };
+    return findTarget(parent);
   } catch (error) {
     if (error instanceof LastbitError) throw bad(file, `"extends": ${error.detail}`);
     throw error;
   }
+}
+
+/** What a user's target takes over from a built-in one: constraints, limits and arithmetic. */
+function takenFrom(
+  { constraints, limits, arithmetic }: TargetSpec,
+  own: Record<string, unknown>,
+): Record<string, unknown> {
+  const taken = { constraints, arithmetic: withoutReplaced(arithmetic, own) };
+  return limits === undefined ? taken : { ...taken, limits };
 }
 
 /**

@@ -92,3 +92,43 @@ test('outcomes: one line an image, in the order of the labels', async () => {
   await lastbitJson(...args, '--overwrite');
   expect(readFileSync(file, 'utf8').split('\r\n')[1]).toMatch(/,,$/);
 });
+
+describe('a target to begin with', () => {
+  const file = (): string => join(folder, 'my-npu.json');
+  const schema = (): string => join(folder, 'my-npu.schema.json');
+
+  test('is written with its schema, and is taken wherever a target is named', async () => {
+    const begun = await lastbitJson('targets', '--init', file(), '--target', 'tflm');
+    expect(begun).toMatchObject({ output: file(), schema: schema(), target: 'my-npu@1' });
+    expect(JSON.parse(readFileSync(schema(), 'utf8'))).toMatchObject({ title: 'lastbit target' });
+    const shown = await lastbit('targets', file());
+    expect([shown.code, shown.out]).toEqual([0, expect.stringContaining('my-npu@1')]);
+    const { accepted } = await lastbitJson<{ accepted: object }>(
+      'inspect',
+      model,
+      '--target',
+      file(),
+    );
+    expect(accepted).toEqual({ target: 'my-npu@1', ok: true });
+  });
+
+  test('replaces nothing', async () => {
+    const before = readFileSync(file(), 'utf8');
+    const { code, err } = await lastbit('targets', '--init', file());
+    expect([code, err]).toEqual([2, expect.stringContaining('[file-exists]')]);
+    expect(readFileSync(file(), 'utf8')).toBe(before);
+  });
+
+  test.each(['npu', 'My NPU.json', '.json'])('%s is no name for it', async (name) => {
+    const { code, err } = await lastbit('targets', '--init', join(folder, name));
+    expect([code, err]).toEqual([2, expect.stringContaining('expected a file such as npu.json')]);
+  });
+});
+
+test('inspect --target: what a target refuses, and why; exit 1', async () => {
+  const refused = await lastbit('inspect', model, '--target', 'tflite-u8');
+  expect(refused.code).toBe(1);
+  expect(refused.out).toMatch(/litert-u8@\S+ +refuses it: .*activations must be u8/);
+  const float = join(fashion, 'mobilenet_v1_fashion.onnx');
+  expect((await lastbit('inspect', float, '--target', 'dpu')).out).toMatch(/dpu\S* +takes it/);
+});

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 
-import { exitCodes, listTargets, targetEvidence } from '../../index.js';
-import { evidenceText, targetsText } from '../../report/index.js';
+import { exitCodes, initTarget, listTargets, targetEvidence } from '../../index.js';
+import { evidenceText, targetInitText, targetsText } from '../../report/index.js';
 import { defineCommand } from '../command.js';
-import { option, target } from '../options.js';
+import { option, overwrite, target, text } from '../options.js';
 
 export const targetsCommand = defineCommand({
   name: 'targets',
   summary: 'the arithmetic profiles and what proves them',
   positionals: ['target'],
-  examples: ['lastbit targets', 'lastbit targets tflm --format json'],
+  examples: [
+    'lastbit targets',
+    'lastbit targets tflm --format json',
+    'lastbit targets --init npu.json --target pow2',
+  ],
   options: {
     target,
     evidence: option(
@@ -18,8 +22,18 @@ export const targetsCommand = defineCommand({
       'which runtimes were executed beside the profiles, and how many values were compared',
       z.boolean().default(false),
     ),
+    init: option(
+      '--init <file>',
+      "write a target of one's own to begin with (FILE.json), a copy of --target (default pow2)",
+      text.optional(),
+    ),
+    overwrite,
   },
   run: (options, { print }) => {
+    if (options.init !== undefined) {
+      print(initTarget({ ...options, file: options.init }), targetInitText);
+      return Promise.resolve(exitCodes.ok);
+    }
     if (options.evidence) {
       print(targetEvidence(options), evidenceText);
       return Promise.resolve(exitCodes.ok);
