@@ -19,6 +19,7 @@ import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import { loadFloatModel, loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
+import { meterSums, type SumMeter, unprovenLayers } from './reached-sums.js';
 import { evidenceOf } from './target-choice.js';
 
 export interface CompareModelsOptions extends InputOptions {
@@ -71,6 +72,7 @@ type Trap = NonNullable<CompareDocument['trap']>;
 
 interface Sides {
   readonly comparer: LayerComparer;
+  readonly meter: SumMeter;
   readonly notes: readonly string[];
   add(sample: LoadedSample): Promise<{ agrees: boolean; trap?: Trap }>;
   close(): Promise<void>;
@@ -94,11 +96,13 @@ async function openSides(
   const [output] = graph.outputs;
   const taps = comparer.needs.filter((name) => name !== input!.name && name !== output!.name);
   const runner = await openFloatRunner(graph, taps, { threads: options.threads ?? 1 });
-  const executor = openExecutor(renamed, preprocessing, { threads: options.threads });
+  const meter = meterSums(renamed, unprovenLayers(renamed));
+  const executor = openExecutor(meter.program, preprocessing, { threads: options.threads });
   return {
     comparer,
+    meter,
     notes: coverage(comparer, program),
-    add: (sample) => addSample(sample, { graph, runner, executor, comparer }),
+    add: (sample) => addSample(sample, { graph, runner, executor, comparer, meter }),
     close: async () => {
       comparer.close();
       executor.close();
@@ -114,9 +118,10 @@ async function addSample(
     readonly runner: FloatRunner;
     readonly executor: SampleExecutor;
     readonly comparer: LayerComparer;
+    readonly meter: SumMeter;
   },
 ): Promise<{ agrees: boolean; trap?: Trap }> {
-  const { graph, runner, executor, comparer } = sides;
+  const { graph, runner, executor, comparer, meter } = sides;
   const [float, result] = await Promise.all([
     runner.run(sample.input),
     executor.run(sample, 'all'),
@@ -125,6 +130,7 @@ async function addSample(
   if (trap) return { agrees: false, trap: { ...trap, input: sample.name } };
   const values = new Map(float).set(graph.inputs[0]!.name, sample.input);
   await comparer.add(values, result.taps);
+  meter.add(result);
   const best = (scores: ArrayLike<number>): number => topClasses(scores, 1)[0]!.index;
   const reference = float.get(graph.outputs[0]!.name)!;
   return { agrees: best(reference) === best(inFloatOrder(result.outputs[0]!)) };
@@ -146,7 +152,7 @@ function document(
   agreeing: number,
   trap?: Trap,
 ): CompareDocument {
-  const layers = sides.comparer.result();
+  const layers = withChangedSums(sides);
   return {
     models,
     target: program.target,
@@ -160,6 +166,18 @@ function document(
     notes: sides.notes,
     ...(trap ? { trap } : {}),
   };
+}
+
+/** Layers that are proven change none of their sums. */
+function withChangedSums({ comparer, meter }: Sides): CompareDocument['layers'] {
+  const layers = comparer.result();
+  const reached = meter.result();
+  if (reached.size === 0) return layers;
+  return layers.map((layer) =>
+    layer.op === 'conv'
+      ? { ...layer, accumulatorChangedPercent: reached.get(layer.name)?.changedPercent ?? 0 }
+      : layer,
+  );
 }
 
 async function openEngine(program: Program): Promise<OpenedProgram> {

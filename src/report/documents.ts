@@ -14,7 +14,7 @@ import type {
 import type { ModelFiles } from '../data/index.js';
 import type { Accuracy, ExpectResult } from '../evaluate/index.js';
 import type { Claim, ExperimentTable } from '../experiment/index.js';
-import type { Certificate } from '../prove/index.js';
+import type { Certificate, LayerProof } from '../prove/index.js';
 import type { SchemeChoice } from '../quantize/mixed/choose-schemes.js';
 import type { AcceptedTolerance, EvidenceRow } from '../targets/evidence-row.js';
 import type { Inherited, TargetConstraints } from '../targets/target.js';
@@ -166,8 +166,11 @@ export interface CompareDocument extends AboutModels, PreprocessFacts {
   readonly target: string;
   /** How well the target's profile is known. */
   readonly evidence: 'verified' | 'source' | 'unverified';
-  /** In program order. */
-  readonly layers: readonly LayerComparison[];
+  /**
+   * In program order. `accumulatorChangedPercent`: share of a convolution's sums that the accumulator changed
+   * (saturated, wrapped), apart from clamps of its output; absent where no layer's accumulator can.
+   */
+  readonly layers: readonly (LayerComparison & { readonly accumulatorChangedPercent?: number })[];
   /** Every operation, with what feeds it. */
   readonly network: readonly NetworkLayer[];
   /** The network's output. */
@@ -272,7 +275,22 @@ export interface EvaluateDocument extends AboutModels, PreprocessFacts, Accuracy
   readonly notes: readonly string[];
 }
 
-export interface ProveDocument extends AboutModels, Certificate {
+/** What the sums of a convolution were on real images. */
+export interface ReachedSums {
+  /** Smallest and largest exact sum. */
+  readonly min: number;
+  readonly max: number;
+  /** Width of two's complement that holds both. */
+  readonly bits: number;
+  /** Share of the sums that the accumulator changed: saturated, wrapped, or would have trapped at. */
+  readonly changedPercent: number;
+}
+
+export interface ProveDocument extends AboutModels, Omit<Certificate, 'layers'> {
+  /** `reached`: on the images, where some were given. */
+  readonly layers: readonly (LayerProof & { readonly reached?: ReachedSums })[];
+  /** The images that were run; absent where none were given. */
+  readonly measured?: PreprocessFacts & { readonly images: number };
   readonly model: string;
   readonly target: string;
   /** How well the target's profile is known. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LayerProof } from '../prove/index.js';
 import type { ProveDocument } from './documents.js';
-import { factList, shortName, textTable } from './text-table.js';
+import { type Column, factList, rarePercent, shortName, textTable } from './text-table.js';
 
 export function proveText(document: ProveDocument): string {
   const { layers, ok } = document;
@@ -15,6 +15,7 @@ export function proveText(document: ProveDocument): string {
         ? `no accumulator can overflow, whatever the image (${layers.length} operations)`
         : `${failing.length} of ${layers.length} operations can leave their accumulator's range`,
     ],
+    ...reachedFacts(document),
     ...document.notes.map((note) => ['note', note] as const),
   ]);
   const table = textTable(layers, [
@@ -24,9 +25,44 @@ export function proveText(document: ProveDocument): string {
     { title: 'max', value: ({ accMax }) => String(accMax), align: 'right' },
     { title: 'bits needed', value: ({ bitsNeeded }) => String(bitsNeeded), align: 'right' },
     { title: 'have', value: ({ bitsHave }) => String(bitsHave), align: 'right' },
+    ...(document.measured === undefined ? [] : reachedColumns),
     { title: '', value: verdict },
   ]);
   return [facts, table, ...failing.flatMap(explained)].join('\n');
+}
+
+type Layer = ProveDocument['layers'][number];
+
+/** What images reach, beside what all images could. */
+const reachedColumns: readonly Column<Layer>[] = [
+  {
+    title: 'bits reached',
+    value: ({ reached }) => (reached === undefined ? '' : String(reached.bits)),
+    align: 'right',
+  },
+  {
+    title: 'sums changed',
+    value: ({ reached }) => rarePercent(reached?.changedPercent),
+    align: 'right',
+  },
+];
+
+function reachedFacts({
+  measured: run,
+  layers,
+}: ProveDocument): readonly (readonly [string, string])[] {
+  if (run === undefined) return [];
+  const { images } = run;
+  const measured = layers.flatMap(({ reached }) => reached ?? []);
+  const changed = measured.filter(({ changedPercent }) => changedPercent > 0).length;
+  const bits = Math.max(0, ...measured.map((one) => one.bits));
+  const word = images === 1 ? 'image' : 'images';
+  return [
+    [
+      'on images',
+      `${images} ${word}: sums reach ${bits} bits; accumulators change sums in ${changed} of ${measured.length} convolutions`,
+    ],
+  ];
 }
 
 function verdict({ ok, pairs, bitsNeeded, bitsHave, overflow }: LayerProof): string {

@@ -36,3 +36,9 @@ export function shortName(name: string): string {
   const [first = ''] = name.split(';');
   return first.length <= 50 ? first : `...${first.slice(-47)}`;
 }
+
+/** Percent with two decimals; what is rare is not rounded to nothing. */
+export function rarePercent(value: number | undefined): string {
+  if (value === undefined) return '';
+  return value > 0 && value < 0.005 ? '<0.01 %' : `${value.toFixed(2)} %`;
+}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The documents for people. Nothing is computed here; figures are only formatted.
 import type { LayerChoice, SchemeChoice } from '../quantize/mixed/choose-schemes.js';
-import type { LayerComparison } from '../analyze/index.js';
 import type {
   CompareDocument,
   ConvertDocument,
@@ -20,7 +19,7 @@ import type {
 } from './documents.js';
 import type { ExpectResult } from '../evaluate/index.js';
 import type { Column } from './text-table.js';
-import { factList, shortName, textTable } from './text-table.js';
+import { factList, rarePercent, shortName, textTable } from './text-table.js';
 
 export function inspectText(document: InspectDocument): string {
   const { quantization, opset } = document;
@@ -261,8 +260,19 @@ next: lastbit targets ${output}, then --target ${output} wherever a target is na
 `;
 }
 
-function layerTable(layers: readonly LayerComparison[]): string {
-  const columns: Column<LayerComparison>[] = [
+type ComparedLayer = CompareDocument['layers'][number];
+
+const changedSums = ({ accumulatorChangedPercent }: ComparedLayer) => accumulatorChangedPercent;
+
+/** Where an accumulator is narrow: what it does, apart from clamps of the output. */
+const sumsChanged: Column<ComparedLayer> = {
+  title: 'sums changed',
+  value: (layer) => rarePercent(changedSums(layer)),
+  align: 'right',
+};
+
+function layerTable(layers: readonly ComparedLayer[]): string {
+  const columns: Column<ComparedLayer>[] = [
     { title: 'layer', value: ({ name }) => shortName(name) },
     { title: 'kind', value: ({ kind }) => kind },
     { title: 'SQNR dB', value: ({ sqnrDb }) => decibels(sqnrDb), align: 'right' },
@@ -274,6 +284,7 @@ function layerTable(layers: readonly LayerComparison[]): string {
       align: 'right',
     },
     { title: 'saturated', value: (layer) => percent(layer.saturatedPercent), align: 'right' },
+    ...(layers.some((layer) => changedSums(layer) !== undefined) ? [sumsChanged] : []),
   ];
   return textTable(layers, columns);
 }
