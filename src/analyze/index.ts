@@ -21,8 +21,8 @@ export type {
 } from './distributions/index.js';
 export { explainTrap } from './explain-trap.js';
 export type { TrapOperands } from './explain-trap.js';
-export { matchDump } from './match-dump.js';
-export type { Dump, DumpMatch } from './match-dump.js';
+export { dumpLengths, matchDump } from './match-dump.js';
+export type { Dump, DumpMatch, MatchedDump } from './match-dump.js';
 export { networkOf } from './network.js';
 export type { NetworkLayer } from './network.js';
 export { ErrorSums, cosine, errorOf, sqnrDb } from './error-sums.js';

@@ -10,7 +10,11 @@ export interface Dump {
   readonly values: ArrayLike<number>;
 }
 
-type DumpLayout = 'NHWC' | 'NCHW';
+/** `NCHW16c`: channels in tiles of 16, the last one filled up. */
+type DumpLayout = 'NHWC' | 'NCHW' | `NCHW${number}c`;
+
+/** Tiles of channels that accelerators use. */
+const tiles = [4, 8, 16, 32, 64] as const;
 
 interface DumpPosition {
   readonly y: number;
@@ -36,15 +40,60 @@ export interface DumpMatch {
 
 const shownPositions = 5;
 
-/** @returns undefined where the dump has another number of elements than the tensor */
-export function matchDump(dump: Dump, tensor: CodeTensor): DumpMatch | undefined {
-  if (dump.values.length !== tensor.data.length) return undefined;
+/** A dump beside the target's codes, and its own codes in their order, NHWC. */
+export interface MatchedDump {
+  readonly match: DumpMatch;
+  readonly codes: ArrayLike<number>;
+}
+
+/**
+ * @returns undefined where the dump has another number of elements than the tensor, with or without tiles of
+ *   channels that are filled up
+ */
+export function matchDump(dump: Dump, tensor: CodeTensor): MatchedDump | undefined {
+  const plain = dump.values.length === tensor.data.length ? matchWhole(dump, tensor) : undefined;
+  const tiled = tiles
+    .filter((tile) => dump.values.length === tiledLength(tensor, tile))
+    .map((tile) => matchTiled(dump, tensor, tile));
+  const all = [...(plain === undefined ? [] : [plain]), ...tiled];
+  // Of equally good readings the plainest.
+  return all.sort((a, b) => a.match.differing - b.match.differing)[0];
+}
+
+/** How many numbers a dump of the tensor may hold: its own, or those with filled tiles of channels. */
+export function dumpLengths(tensor: CodeTensor): readonly number[] {
+  const tiled = tiles.map((tile) => tiledLength(tensor, tile)).filter((length) => length > 0);
+  return [...new Set([tensor.data.length, ...tiled])];
+}
+
+function tiledLength({ height, width, channels }: CodeTensor, tile: number): number {
+  // One tile, or tiles of one channel, is no tiling.
+  return channels === tile ? -1 : Math.ceil(channels / tile) * tile * height * width;
+}
+
+/** As if the tiles were put together to NHWC before. */
+function matchTiled(dump: Dump, tensor: CodeTensor, tile: number): MatchedDump {
+  const { height, width, channels, data } = tensor;
+  const pixels = height * width;
+  const values = new Float64Array(data.length);
+  for (let pixel = 0, at = 0; pixel < pixels; pixel++) {
+    for (let c = 0; c < channels; c++, at++) {
+      const from = (Math.floor(c / tile) * pixels + pixel) * tile + (c % tile);
+      values[at] = dump.values[from]!;
+    }
+  }
+  const shape = [height, width, channels];
+  const { match, codes } = matchWhole({ ...dump, shape, values }, tensor);
+  return { match: { ...match, layout: `NCHW${tile}c`, layoutFrom: 'values' }, codes };
+}
+
+function matchWhole(dump: Dump, tensor: CodeTensor): MatchedDump {
   const read = readingOf(dump, tensor);
   const codes = read === 'reals' ? toCodes(dump.values, tensor) : dump.values;
   const { layout, from } = layoutOf(dump, tensor, codes);
   const ordered = layout === 'NHWC' ? codes : fromNchw(codes, tensor);
   const differing = countDifferent(ordered, tensor.data);
-  return {
+  const match: DumpMatch = {
     elements: tensor.data.length,
     differing,
     maxLsb: largest(ordered, tensor.data),
@@ -54,6 +103,7 @@ export function matchDump(dump: Dump, tensor: CodeTensor): DumpMatch | undefined
     positions: positionsOf(ordered, tensor),
     hints: differing === 0 ? [] : hintsOf(ordered, tensor),
   };
+  return { match, codes: ordered };
 }
 
 /**
@@ -88,7 +138,7 @@ function layoutOf(
   { shape }: Dump,
   tensor: CodeTensor,
   codes: ArrayLike<number>,
-): { layout: DumpLayout; from: DumpMatch['layoutFrom'] } {
+): { layout: 'NHWC' | 'NCHW'; from: DumpMatch['layoutFrom'] } {
   const { height, width, channels, data } = tensor;
   if (channels === 1 || height * width === 1) return { layout: 'NHWC', from: 'either' };
   const sides = String(shape);

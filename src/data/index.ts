@@ -5,6 +5,7 @@ export { classFolders, readLabels, readNames, resolveLabelOffset } from './label
 export { loadSample, toNchw } from './load-sample.js';
 export type { InputKind, LoadOptions, LoadedSample } from './load-sample.js';
 export { makeFolder } from './make-folder.js';
+export { laneOrders, numbersOf, readMemory } from './memory-file.js';
 export { modelFiles } from './model-files.js';
 export type { ModelFiles } from './model-files.js';
 export { readNpy, writeNpy } from './npy.js';

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 export type { GoldenArray } from './array.js';
 export { roles } from './array.js';
-export { checkerKinds, checkerMemories, layerCheck } from './checker/checker.js';
+export {
+  checkerKinds,
+  checkerMemories,
+  layerCheck,
+  requantizationInWords,
+} from './checker/checker.js';
 export type { CheckerKind, LayerCheck } from './checker/checker.js';
+export { faultsOf } from './checker/faults.js';
+export { layerNumbers } from './checker/layer-numbers.js';
 export { cocotbFacts, cocotbTest } from './checker/cocotb.js';
 export { systemVerilogChecker } from './checker/systemverilog.js';
 export { checkSettings, filesOf, vectorFormats } from './encode.js';

@@ -2,9 +2,9 @@
 import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
-import type { Dump } from '../analyze/index.js';
-import { matchDump } from '../analyze/index.js';
-import { readNpy, modelFiles } from '../data/index.js';
+import type { Dump, MatchedDump } from '../analyze/index.js';
+import { dumpLengths, matchDump } from '../analyze/index.js';
+import { laneOrders, modelFiles, numbersOf, readMemory, readNpy } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
 import { Budget } from '../limits/budget.js';
 import { kindOf, readPlainFile } from '../limits/read-file.js';
@@ -13,6 +13,7 @@ import type { Program } from '../program/program.js';
 import type { CompareDumpDocument, DumpLayer } from '../report/index.js';
 import { notesOf, presetOf, programOf } from './choose-program.js';
 import { openExecutor, trapFacts } from './executor.js';
+import { explainDump } from './explain-dump.js';
 import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import { loadQuantizedModel } from './load-model.js';
@@ -21,7 +22,7 @@ import { evidenceOf } from './target-choice.js';
 export interface CompareDumpOptions extends Omit<InputOptions, 'images' | 'limit'> {
   /** Any quantized model. */
   readonly model: string;
-  /** Folder of .npy or .bin files named after layers or tensors. */
+  /** Folder of .npy, .bin, .mem or .hex files named after layers or tensors. */
   readonly dumps: string;
   readonly target?: string | undefined;
   readonly threads?: number | undefined;
@@ -41,7 +42,7 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
     throw new ModelError(
       'no-dumps',
       options.dumps,
-      `none of its ${files.length} files (.npy, .bin) is named after a layer; expected names such as "${plainName(first!.name)}.npy" or "${plainName(program.tensors[first!.output]!.name)}.npy"`,
+      `none of its ${files.length} files (${endings.join(', ')}) is named after a layer; expected names such as "${plainName(first!.name)}.npy" or "${plainName(program.tensors[first!.output]!.name)}.npy"`,
     );
   }
   const inputs = openInputs(programInput(program), presetOf(model), options);
@@ -53,7 +54,9 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
       const taps = new Map(result.taps);
       const given = program.tensors[program.input]!;
       taps.set(given.name, { ...given, data: executor.codesOf(sample) });
-      const layers = compareAll(program, taps, byTensor, options.dumps);
+      const compared = compareAll(program, taps, byTensor, options.dumps);
+      const layers = compared.map(({ layer }) => layer);
+      const first = compared.find(({ layer }) => layer.differing > 0);
       const named = program.ops.map((op) => program.tensors[op.output]!.name);
       return {
         model: options.model,
@@ -61,7 +64,7 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
         target: program.target,
         evidence: evidenceOf(program.target, program.metadata),
         input: sample.name,
-        first: layers.find(({ differing }) => differing > 0) ?? null,
+        first: first === undefined ? null : await explainedLayer(program, first, taps),
         layers,
         unmatched,
         missing: named.filter((name) => !byTensor.has(name)),
@@ -76,25 +79,49 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
   }
 }
 
+/** A layer's result, and the codes that the dump holds, NHWC. */
+interface ComparedLayer extends Pick<MatchedDump, 'codes'> {
+  readonly layer: DumpLayer;
+}
+
+async function explainedLayer(
+  program: Program,
+  { layer, codes }: ComparedLayer,
+  taps: ReadonlyMap<string, CodeTensor>,
+): Promise<NonNullable<CompareDumpDocument['first']>> {
+  const input = taps.get(program.tensors[program.input]!.name)!.data;
+  const explanation = await explainDump(program, layer.name, input, taps, codes);
+  return explanation === undefined ? layer : { ...layer, explanation };
+}
+
 function compareAll(
   program: Program,
   taps: ReadonlyMap<string, CodeTensor>,
   byTensor: ReadonlyMap<string, string>,
   folder: string,
-): DumpLayer[] {
+): ComparedLayer[] {
   const places = [
     { name: program.tensors[program.input]!.name, op: 'input' as const, tensor: program.input },
     ...program.ops.map(({ name, op, output }) => ({ name, op, tensor: output })),
   ];
-  return places.flatMap(({ name, op, tensor: index }): DumpLayer[] => {
+  return places.flatMap(({ name, op, tensor: index }): ComparedLayer[] => {
     const tensor = program.tensors[index]!;
     const file = byTensor.get(tensor.name);
     const own = taps.get(tensor.name);
     if (file === undefined || own === undefined) return [];
     const path = join(folder, file);
-    const dump = readDump(path, own);
-    const match = matchDump(dump, own);
-    if (match) return [{ name, op, file, dtype: dump.dtype, ...match }];
+    const dumps = readDump(path, own);
+    const [matched] = dumps
+      .flatMap((dump) => {
+        const found = matchDump(dump, own);
+        return found === undefined ? [] : [{ ...found, dtype: dump.dtype }];
+      })
+      .sort((a, b) => a.match.differing - b.match.differing);
+    if (matched) {
+      const { match, codes, dtype } = matched;
+      return [{ layer: { name, op, file, dtype, ...match }, codes }];
+    }
+    const dump = dumps[0]!;
     const { height, width, channels } = own;
     throw new ModelError(
       'dump-size',
@@ -144,19 +171,59 @@ function plainName(name: string): string {
     .slice(-80);
 }
 
+/** Files that are read: NumPy arrays, raw numbers, memories as $readmemh reads them. */
+const endings: readonly string[] = ['.npy', '.bin', '.mem', '.hex'];
+
 function listFiles(folder: string): string[] {
   if (kindOf(folder) !== 'folder') {
-    throw new UsageError('no-such-folder', folder, 'expected a folder of .npy or .bin dumps');
+    throw new UsageError(
+      'no-such-folder',
+      folder,
+      'expected a folder of dumps (.npy, .bin, .mem, .hex)',
+    );
   }
   return readdirSync(folder)
-    .filter((name) => ['.npy', '.bin'].includes(extname(name).toLowerCase()))
+    .filter((name) => endings.includes(extname(name).toLowerCase()))
     .sort();
 }
 
-function readDump(path: string, tensor: CodeTensor): Dump {
+/** A file's numbers in each way in which it may be meant. */
+function readDump(path: string, tensor: CodeTensor): readonly Dump[] {
   const refuse = (reason: string) => new ModelError('no-such-file', path, reason);
   const bytes = new Uint8Array(readPlainFile(path, new Budget(), refuse));
-  if (extname(path).toLowerCase() === '.bin') return fromBytes(bytes, path, tensor);
+  switch (extname(path).toLowerCase()) {
+    case '.bin':
+      return fromBytes(bytes, path, tensor);
+    case '.npy':
+      return [fromNpy(bytes, path)];
+    default:
+      return fromMemory(bytes, path, tensor);
+  }
+}
+
+/** A number a word where there are so many words, else as many of the tensor's width as a word holds. */
+function fromMemory(bytes: Uint8Array, path: string, tensor: CodeTensor): readonly Dump[] {
+  const memory = readMemory(new TextDecoder().decode(bytes), path);
+  const { dtype, data } = tensor;
+  const signed = dtype !== 'u8';
+  const of = (width: number, order: (typeof laneOrders)[number]): Dump => ({
+    dtype: `${signed ? 's' : 'u'}${width}`,
+    shape: undefined,
+    values: numbersOf(memory, width, signed, order),
+  });
+  if (memory.words.length === data.length) return [of(memory.bits, 'low-first')];
+  const width = 8 * data.BYTES_PER_ELEMENT;
+  const cut = (dump: Dump): readonly Dump[] => {
+    const spare = dump.values.length - data.length;
+    const isFilled = spare > 0 && spare < memory.bits / width;
+    return isFilled
+      ? [dump, { ...dump, values: Array.from(dump.values).slice(0, data.length) }]
+      : [dump];
+  };
+  return laneOrders.flatMap((order) => cut(of(width, order)));
+}
+
+function fromNpy(bytes: Uint8Array, path: string): Dump {
   const { dtype, shape, data } = readNpy(bytes, path);
   const values = data instanceof BigInt64Array ? Float64Array.from(data, Number) : data;
   const sides = shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
@@ -164,30 +231,38 @@ function readDump(path: string, tensor: CodeTensor): Dump {
 }
 
 /** A .bin says nothing of its type: the size of a number tells, and for 4 bytes what they hold. */
-function fromBytes(bytes: Uint8Array, path: string, tensor: CodeTensor): Dump {
-  const count = tensor.data.length;
+function fromBytes(bytes: Uint8Array, path: string, tensor: CodeTensor): readonly Dump[] {
   const { buffer } = Uint8Array.from(bytes);
-  const as = (dtype: string, values: ArrayLike<number>): Dump => {
-    return { dtype, shape: undefined, values };
-  };
-  switch (bytes.length / count) {
+  const dumps = dumpLengths(tensor).flatMap((count) => {
+    const [dtype, values] = numbersIn(buffer, bytes.length / count, tensor);
+    return values === undefined ? [] : [{ dtype, shape: undefined, values }];
+  });
+  if (dumps.length > 0) return dumps;
+  throw new ModelError(
+    'dump-size',
+    path,
+    `expected 1, 2 or 4 bytes for each of the ${tensor.data.length} codes of "${tensor.name}", got ${bytes.length} bytes; dump one image of this layer`,
+  );
+}
+
+function numbersIn(
+  buffer: ArrayBuffer,
+  size: number,
+  tensor: CodeTensor,
+): readonly [dtype: string, values?: ArrayLike<number>] {
+  switch (size) {
     case 1:
-      return tensor.dtype === 'u8'
-        ? as('u8', new Uint8Array(buffer))
-        : as('s8', new Int8Array(buffer));
+      return tensor.dtype === 'u8' ? ['u8', new Uint8Array(buffer)] : ['s8', new Int8Array(buffer)];
     case 2:
-      return as('s16', new Int16Array(buffer));
+      return ['s16', new Int16Array(buffer)];
     case 4: {
       const reals = new Float32Array(buffer);
       const limit = 2 ** 16 * Math.max(tensor.scale, 1);
       // Small integers read as float32 are denormal or NaN; reals of a layer are neither.
       const real = reals.every((x) => x === 0 || (Math.abs(x) > 1e-30 && Math.abs(x) < limit));
-      return real ? as('f32', reals) : as('s32', new Int32Array(buffer));
+      return real ? ['f32', reals] : ['s32', new Int32Array(buffer)];
     }
+    default:
+      return [''];
   }
-  throw new ModelError(
-    'dump-size',
-    path,
-    `expected 1, 2 or 4 bytes for each of the ${count} codes of "${tensor.name}", got ${bytes.length} bytes; dump one image of this layer`,
-  );
 }

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Comparisons of targets for people. Nothing is computed here; figures are only formatted.
-import type { CompareDumpDocument, DiffDocument, DiffLayer, FirstDifference } from './documents.js';
+import type {
+  DumpExplanation,
+  CompareDumpDocument,
+  DiffDocument,
+  DiffLayer,
+  FirstDifference,
+} from './documents.js';
 import { factList, shortName, textTable } from './text-table.js';
 
 export function diffText(document: DiffDocument): string {
@@ -40,6 +46,7 @@ export function compareDumpText(document: CompareDumpDocument): string {
         ['  at', `y ${y}, x ${x}, channel ${channel}: expected ${expected}, got ${got}`] as const,
     ),
     ...(first?.hints ?? []).map((hint) => ['  hint', hint] as const),
+    ...explanationFacts(first?.explanation, first?.differing ?? 0),
     ['trap', trap && `"${trap.layer}", output element ${trap.element}: ${trap.value}`],
     ...document.unmatched.map((file) => ['no layer for', file] as const),
     [
@@ -60,6 +67,30 @@ export function compareDumpText(document: CompareDumpDocument): string {
     { title: 'hints', value: ({ hints }) => hints.join('; ') },
   ]);
   return `${facts}\n${table}`;
+}
+
+/** What the target computes at the first code that differs, and the mistakes that would make the dump. */
+function explanationFacts(
+  explanation: DumpExplanation | undefined,
+  differing: number,
+): readonly (readonly [string, string])[] {
+  if (explanation === undefined) return [];
+  const { accumulator, multiplier, shift, requantization, faults } = explanation;
+  const parts = [
+    `sum ${accumulator}`,
+    ...(multiplier === undefined ? [] : [`multiplier ${multiplier}`]),
+    ...(shift === undefined ? [] : [`shift ${shift}`]),
+  ];
+  const named = faults.map(({ name, unexplained }) => {
+    const rest =
+      unexplained === 0 ? 'explains every code' : `leaves ${unexplained} of ${differing}`;
+    return ['  the dump', `${name}: ${rest}`] as const;
+  });
+  const unknown = ['  the dump', 'no usual mistake explains it'] as const;
+  return [
+    ['  there', `${parts.join(', ')}; ${requantization}`],
+    ...(named.length > 0 ? named : [unknown]),
+  ];
 }
 
 function firstText(first: FirstDifference): string {

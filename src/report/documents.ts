@@ -230,6 +230,22 @@ export type DiffEntry = Omit<LayerDifference['others'][number], 'trap'> & {
 };
 
 /** A layer of which there is a dump. */
+/** What would explain a dump that differs from a convolution of the target. */
+export interface DumpExplanation {
+  /** The sum of products and bias at the first code that differs. */
+  readonly accumulator: number;
+  /** What it is multiplied by there; absent where the target only shifts. */
+  readonly multiplier?: number;
+  readonly shift?: number;
+  /** In words, how the target makes a code of it. */
+  readonly requantization: string;
+  /**
+   * Usual mistakes of a design, by how many codes of the dump each leaves unexplained, fewest first: only such
+   * that explain nine tenths of the difference.
+   */
+  readonly faults: readonly { readonly name: string; readonly unexplained: number }[];
+}
+
 export interface DumpLayer extends DumpMatch {
   readonly name: string;
   readonly op: string;
@@ -244,7 +260,7 @@ export interface CompareDumpDocument extends AboutModels, PreprocessFacts {
   readonly evidence: 'verified' | 'source' | 'unverified';
   readonly input: string;
   /** The first layer that differs. */
-  readonly first: DumpLayer | null;
+  readonly first: (DumpLayer & { readonly explanation?: DumpExplanation }) | null;
   /** In program order. */
   readonly layers: readonly DumpLayer[];
   /** Files that belong to no layer. */

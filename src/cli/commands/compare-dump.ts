@@ -22,7 +22,7 @@ export const compareDumpCommand = defineCommand({
     model,
     dumps: option(
       '--dumps <dir>',
-      'folder of .npy or .bin files named after layers or tensors',
+      'folder of .npy, .bin, .mem or .hex files named after layers or tensors',
       text,
     ),
     target,

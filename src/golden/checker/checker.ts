@@ -6,7 +6,7 @@ import type { ConvOp, Op, Program } from '../../program/program.js';
 import type { Layouts } from '../layout.js';
 import { hexWords } from '../words.js';
 import { causesOf, type Cause } from './causes.js';
-import { otherSums } from './other-sums.js';
+import { layerNumbers } from './layer-numbers.js';
 import { streamOf, type Stream } from './stream.js';
 
 /** Languages in which checkers are written. */
@@ -50,31 +50,18 @@ export function layerCheck(
     });
   return {
     ...{ layer: op.name, target: program.target, dtype, bits: bitsOf[dtype], stream },
-    requant: op.op === 'conv' ? describe(op) : '',
+    requant: op.op === 'conv' ? requantizationInWords(op) : '',
     expected: ordered(data, zeroPoint),
     accumulators: sums && ordered(sums, 0),
-    causes: op.op === 'conv' && sums ? faults(program, op, inputs[0]!, output, sums, stream) : [],
+    causes:
+      op.op === 'conv' && sums
+        ? causesOf(layerNumbers(program, op, inputs[0]!, output, sums), stream)
+        : [],
   };
 }
 
-function faults(
-  program: Program,
-  op: ConvOp,
-  input: CodeTensor,
-  output: CodeTensor,
-  sums: Codes,
-  stream: Stream,
-): readonly Cause[] {
-  const [from, to] = [program.tensors[op.inputs[0]!]!, program.tensors[op.output]!];
-  const { height, width, channels, dtype, zeroPoint, data } = output;
-  const layer = {
-    ...{ op, dtype, zeroPoint, height, width, channels, accumulators: sums, output: data },
-    otherSums: otherSums(op, from, to, input.data, sums),
-  };
-  return causesOf(layer, stream);
-}
-
-function describe({ requant, accumulator }: ConvOp): string {
+/** How the sums of a convolution become codes. */
+export function requantizationInWords({ requant, accumulator }: ConvOp): string {
   const sum = `${accumulator.bits}-bit accumulator`;
   const after = '+ zero point, clamped';
   if (requant.kind === 'none') return sum;
