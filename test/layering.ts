@@ -40,7 +40,7 @@ export const source: Layering = {
     ['prove', 'engine', 'export-integer'],
     ['analyze'],
     ['golden', 'evaluate', 'bench'],
-    ['experiment'],
+    ['experiment', 'queue'],
     ['report'],
     ['pipeline'],
     ['index'],

@@ -72,6 +72,12 @@ export const threads = option(
   integer(1, 1024).optional(),
 );
 
+export const queue = option(
+  '--queue <url>',
+  'Redis through which `lastbit worker` processes run the images: redis://HOST:PORT, rediss:// for TLS',
+  text.optional(),
+);
+
 export const form = option(
   '--form <form>',
   'of an .onnx file: qdq (default), qop, or (convert only) integer: exact in any runtime',

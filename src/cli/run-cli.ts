@@ -147,8 +147,11 @@ async function runCommand(
   }
 }
 
-/** What a repeated run must not carry along: where the options came from, and leave to replace files. */
-const neverKept: ReadonlySet<string> = new Set(['config', 'overwrite', 'resume']);
+/**
+ * What a repeated run must not carry along: where the options came from, leave to replace files, and an
+ * address that may hold a password.
+ */
+const neverKept: ReadonlySet<string> = new Set(['config', 'overwrite', 'resume', 'queue']);
 
 /** How this run can be repeated. */
 function repeatable(options: RawValues): RawValues {

@@ -11,7 +11,7 @@ export {
 export type { ExpectResult } from './expect.js';
 export { paired95, wilson95 } from './intervals.js';
 export { outcomesCsv } from './outcomes-csv.js';
-export { openProgress, unsavedProgress } from './progress.js';
+export { imageOutcomeSchema, openProgress, unsavedProgress } from './progress.js';
 export type { Progress, RunFacts } from './progress.js';
 export { energyOf, tally } from './tally.js';
 export type { Accuracy, ImageOutcome } from './tally.js';

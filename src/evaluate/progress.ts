@@ -23,19 +23,20 @@ const placement = z.strictObject({
 
 const fact = z.union([z.string(), z.number(), z.null()]);
 
+/** What is kept of an image: in a file, and on its way from a worker. */
+export const imageOutcomeSchema = z.strictObject({
+  name: z.string(),
+  label: z.int(),
+  sha256: z.string(),
+  quantized: placement,
+  float: placement.optional(),
+  energy: z.strictObject({ signal: z.number(), noise: z.number() }).optional(),
+});
+
 const progressFile = z.strictObject({
   schemaVersion: z.literal(2),
   facts: z.record(z.string(), fact),
-  outcomes: z.array(
-    z.strictObject({
-      name: z.string(),
-      label: z.int(),
-      sha256: z.string(),
-      quantized: placement,
-      float: placement.optional(),
-      energy: z.strictObject({ signal: z.number(), noise: z.number() }).optional(),
-    }),
-  ),
+  outcomes: z.array(imageOutcomeSchema),
 });
 
 /**

@@ -3,10 +3,13 @@ import { baeNets, baeResult, baeSchemes } from './bae.js';
 import type { Claim, ExperimentTable } from './document.js';
 import type { MeasuredNet } from './measured-net.js';
 import { shengNets, shengResult, shengSchemes } from './sheng.js';
+import type { TrainedRun } from './trained-net.js';
 import { yunWongNets, yunWongResult, yunWongSchemes } from './yun-wong.js';
 
 export { csvOf } from './document.js';
 export type { Claim, ExperimentTable } from './document.js';
+export { parseTrainingReport } from './trained-net.js';
+export type { TrainedRun, TrainingReport } from './trained-net.js';
 export type { LayerError, MeasuredNet, QuantizedRun } from './measured-net.js';
 
 /** One way of quantizing, all weights with one scale per tensor. */
@@ -28,7 +31,12 @@ export interface Experiment {
   readonly schemes: readonly Scheme[];
   /** Whether layers are compared one by one, which takes most of the time. */
   readonly comparesLayers: boolean;
-  readonly resultOf: (nets: readonly MeasuredNet[]) => {
+  /** Folder of models/cifar10 with nets whose quantizers were trained. */
+  readonly trained?: string;
+  readonly resultOf: (
+    nets: readonly MeasuredNet[],
+    trained?: readonly TrainedRun[],
+  ) => {
     readonly claims: readonly Claim[];
     readonly tables: readonly ExperimentTable[];
   };
@@ -51,6 +59,7 @@ export const experiments: readonly Experiment[] = [
     name: 'bae',
     paper: 'Bae et al. 2022, A Closer Look at Hardware-Friendly Weight Quantization',
     ...{ nets: baeNets, schemes: baeSchemes, comparesLayers: false },
+    trained: 'bae',
     resultOf: baeResult,
   },
 ];

@@ -39,22 +39,36 @@ export function classFolders(
   return { images, labels, calib };
 }
 
-/** One image of each class, then the next of each, and so on. */
-function inTurn(
-  folder: string,
-  count: number,
-): { readonly file: string; readonly label: number }[] {
+/** The place of each image among all, by class and file name: the order in which trainings test. */
+export function imageOrder(folder: string): ReadonlyMap<string, number> {
+  return new Map(
+    filesByClass(folder)
+      .flat()
+      .map((file, i) => [file, i]),
+  );
+}
+
+/** `class/file` of each class, both in alphabetical order. */
+function filesByClass(folder: string): readonly (readonly string[])[] {
   const classes = listed(folder)
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
     .sort();
-  const files = classes.map((name) =>
+  return classes.map((name) =>
     listed(join(folder, name))
       .map((entry) => entry.name)
       .filter((file) => endings.has(extname(file).toLowerCase()))
       .sort()
       .map((file) => `${name}/${file}`),
   );
+}
+
+/** One image of each class, then the next of each, and so on. */
+function inTurn(
+  folder: string,
+  count: number,
+): { readonly file: string; readonly label: number }[] {
+  const files = filesByClass(folder);
   const most = Math.max(0, ...files.map(({ length }) => length));
   const all = Array.from({ length: most }, (_, i) =>
     files.flatMap((list, label) => (list[i] === undefined ? [] : [{ file: list[i], label }])),

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 
@@ -13,8 +21,11 @@ import {
   type Experiment,
   type LayerError,
   type MeasuredNet,
+  parseTrainingReport,
   type QuantizedRun,
   type Scheme,
+  type TrainedRun,
+  type TrainingReport,
 } from '../experiment/index.js';
 import { writeQdq } from '../onnx/write/qdq.js';
 import type { ExperimentDocument } from '../report/index.js';
@@ -23,7 +34,7 @@ import { analyzeModel } from './analyze.js';
 import { compareModels } from './compare.js';
 import { evaluateModel } from './evaluate.js';
 import { sha256 } from './executor.js';
-import { classFolders, type ExperimentImages } from './experiment-data.js';
+import { classFolders, type ExperimentImages, imageOrder } from './experiment-data.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { quantizeInMemory } from './quantize.js';
@@ -70,6 +81,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
     const stage = new Measuring(experiment, images, scratch, options);
     const nets: MeasuredNet[] = [];
     for (const file of files) nets.push(await stage.net(file));
+    const trained = await trainedRuns(experiment, options, stage);
     const document: ExperimentDocument = {
       experiment: experiment.name,
       paper: experiment.paper,
@@ -78,7 +90,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
         file: options.nets === undefined ? relative(packageFolder, file) : file,
       })),
       images: nets[0]!.runs[0]!.accuracy.n,
-      ...experiment.resultOf(nets),
+      ...experiment.resultOf(nets, trained),
       notes: missingNets(experiment, options.nets, files),
       seconds: (performance.now() - started) / 1000,
     };
@@ -124,6 +136,27 @@ function missingNets(
   const missing = nets.filter((name) => !there.has(name));
   if (missing.length === 0) return [];
   return [`not trained yet, so left out: ${missing.join(', ')} (models/train/cifar)`];
+}
+
+/** Nets that were trained with their quantizers: only the images that they were tested on tell anything. */
+async function trainedRuns(
+  { trained }: Experiment,
+  { data, nets, onProgress }: ExperimentOptions,
+  stage: Measuring,
+): Promise<TrainedRun[]> {
+  if (trained === undefined || data === undefined || nets !== undefined) return [];
+  const folder = join(netFolder, trained);
+  if (!existsSync(folder)) return [];
+  const reports = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  const order = imageOrder(join(data, 'test'));
+  const runs: TrainedRun[] = [];
+  for (const name of reports) {
+    onProgress?.(`trained: ${name}`, runs.length, reports.length);
+    const file = join(folder, name);
+    const report = parseTrainingReport(readFileSync(file, 'utf8'), file);
+    runs.push(await stage.trained(join(folder, report.file), report, order));
+  }
+  return runs;
 }
 
 function imagesOf(options: ExperimentOptions, scratch: string): ExperimentImages {
@@ -196,6 +229,36 @@ class Measuring {
     return { name, file, sha256: hash, layers, runs };
   }
 
+  /** A net that is quantized already. */
+  async trained(
+    file: string,
+    report: TrainingReport,
+    order: ReadonlyMap<string, number>,
+  ): Promise<TrainedRun> {
+    const { net, method, weightBits, settings, flips, top1, answers } = report;
+    if (sha256(readFileSync(file)) !== report.sha256) {
+      throw new ModelError(
+        'bad-report',
+        file,
+        'it is not the net that the report beside it is about; train it again or take both from one commit',
+      );
+    }
+    const outcomes = await this.kept([report.sha256, 'trained', this.options.limit], async () =>
+      (await this.accuracy(file)).outcomes.map(({ name, label, quantized }) => ({
+        ...{ name, label },
+        answer: quantized.top,
+      })),
+    );
+    return {
+      ...{ net, weightBits, flips, method: method.name, seed: settings.seed },
+      ...{ untrainedTop1: top1.untrained, pytorchTop1: top1.all10000 },
+      hits: outcomes.map(({ label, answer }) => (answer === label ? 1 : 0)),
+      differing: outcomes.map(({ name, answer }) =>
+        String(answer) === answers[order.get(name) ?? -1] ? 0 : 1,
+      ),
+    };
+  }
+
   private async run(float: string, name: string, scheme: Scheme): Promise<QuantizedRun> {
     const { target, weightBits } = scheme;
     const file = join(this.scratch, `${name}.onnx`);
@@ -225,7 +288,7 @@ class Measuring {
     return file;
   }
 
-  private async accuracy(model: string, float: string) {
+  private async accuracy(model: string, float?: string) {
     const { images, labels } = this.images;
     const out = join(this.scratch, 'evaluation');
     const accuracy = await evaluateModel({

@@ -35,6 +35,8 @@ export type { ReportOptions } from './report.js';
 export { runModel } from './run.js';
 export type { RunModelOptions } from './run.js';
 export { evidenceOf, resolveTarget } from './target-choice.js';
+export { serveEvaluations } from './serve-evaluations.js';
+export type { ServeOptions } from './serve-evaluations.js';
 export { initTarget, listTargets, targetEvidence } from './targets.js';
 export { verifyVectors } from './verify.js';
 export type { VerifyOptions } from './verify.js';

@@ -47,8 +47,8 @@ export interface InputReader {
   readonly source: LoadedSource;
   /** Asked after the samples were taken. */
   facts(): PreprocessFacts;
-  /** Counts one sample. */
-  note(sample: LoadedSample): void;
+  /** Counts a sample, or several that became inputs in the same way. */
+  note(sample: Pick<LoadedSample, 'how'>, count?: number): void;
   /** The preprocessing of pixels. */
   readonly preprocessing: () => Preprocessing;
 }
@@ -136,8 +136,8 @@ function reader(
   return {
     preprocessing,
     source: open({ input: network, preprocessing, inputKind: options.inputKind, limits: options }),
-    note: ({ how }) => {
-      applied[how] = (applied[how] ?? 0) + 1;
+    note: ({ how }, count = 1) => {
+      applied[how] = (applied[how] ?? 0) + count;
     },
     facts: () => ({
       preprocess: resolved?.preset.name ?? null,

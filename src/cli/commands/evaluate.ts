@@ -11,6 +11,7 @@ import {
   option,
   overwrite,
   preprocessing,
+  queue,
   resume,
   target,
   text,
@@ -26,6 +27,7 @@ export const evaluateCommand = defineCommand({
   examples: [
     'lastbit evaluate net.onnx --float mobilenet.onnx --images photos --labels labels.csv --out run1',
     'lastbit evaluate net.onnx --float mobilenet.onnx --images photos --labels labels.csv --expect sheng2018',
+    'lastbit evaluate net.onnx --images photos --labels labels.csv --out run1 --queue redis://127.0.0.1:6379',
   ],
   options: {
     model,
@@ -55,6 +57,12 @@ export const evaluateCommand = defineCommand({
       '--outcomes <file>',
       'a CSV with one line an image: file, label, answers, ranks, ties',
       text.optional(),
+    ),
+    queue,
+    shard: option(
+      '--shard <n>',
+      'images that a worker takes from the queue at a time (default 50)',
+      integer(1).optional(),
     ),
     out: option('--out <dir>', 'keep progress and result there', text.optional()),
     resume,

@@ -18,6 +18,7 @@ import { runCommand } from './run.js';
 import { schemaCommand } from './schema.js';
 import { targetsCommand } from './targets.js';
 import { verifyCommand } from './verify.js';
+import { workerCommand } from './worker.js';
 
 /** Every command, in the order of the help text. A new one is its file and a line here. */
 export const commands: readonly CommandSpec[] = [
@@ -30,6 +31,7 @@ export const commands: readonly CommandSpec[] = [
   diffCommand,
   compareDumpCommand,
   evaluateCommand,
+  workerCommand,
   benchCommand,
   proveCommand,
   goldenCommand,
