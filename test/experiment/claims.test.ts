@@ -123,7 +123,58 @@ test('Bae: quantizers against each other, and what needs training stays open', (
     'msqe-rounding': 'shown',
     'weighting-gradient': 'shown',
     families: 'shown',
-    'training-gain': 'undecided',
-    stability: 'undecided',
+    'trained-gradient': 'undecided',
+    'trained-msqe': 'undecided',
+    'trained-families': 'undecided',
+    'trained-exact': 'undecided',
+    'trained-stability': 'undecided',
+    'imagenet-gain': 'undecided',
+  });
+});
+
+describe('Bae: trainings', () => {
+  /** Right on the first `hits` of 100 images; `other` answers are not PyTorch's. */
+  const trained = (method: string, seed: number, hits: number, other = 0, flips = 0) => ({
+    ...{ net: 'separable', method, weightBits: 3, seed, flips },
+    ...{ untrainedTop1: 10, pytorchTop1: hits },
+    hits: Array.from({ length: 100 }, (_, i) => (i < hits ? 1 : 0)),
+    differing: Array.from({ length: 100 }, (_, i) => (i < other ? 1 : 0)),
+  });
+  const bae = experiments.find(({ name }) => name === 'bae')!;
+  const verdicts = (runs: readonly ReturnType<typeof trained>[]) =>
+    new Map(bae.resultOf([], runs).claims.map((claim) => [claim.id, claim]));
+
+  test('pairs of seeds decide, one seed does not', () => {
+    const runs = [1, 2, 3].flatMap((seed) => [
+      trained('gradient', seed, 70 + seed),
+      trained('gradient_improved', seed, 75 + 2 * seed),
+      trained('msqe', seed, 90),
+      trained('msqe_improved', seed, 80 + seed),
+    ]);
+    const all = verdicts(runs);
+    expect(all.get('trained-gradient')).toMatchObject({ verdict: 'shown', value: 7 });
+    expect(all.get('trained-msqe')).toMatchObject({ verdict: 'refuted', value: -8 });
+    expect(all.get('trained-families')).toMatchObject({ verdict: 'refuted', value: -11 });
+    const one = verdicts(runs.filter(({ seed }) => seed === 1));
+    expect(one.get('trained-gradient')).toMatchObject({ verdict: 'undecided', value: null });
+  });
+
+  test('another width or net is no pair', () => {
+    const all = verdicts([
+      trained('gradient', 1, 70),
+      trained('gradient', 2, 71),
+      { ...trained('gradient_improved', 1, 75), weightBits: 4 },
+      { ...trained('gradient_improved', 2, 77), net: 'inverted' },
+    ]);
+    expect(all.get('trained-gradient')).toMatchObject({ verdict: 'undecided', value: null });
+  });
+
+  test("every answer that is not PyTorch's counts, and every change of an exponent", () => {
+    const exact = verdicts([trained('msqe', 1, 70)]);
+    expect(exact.get('trained-exact')).toMatchObject({ verdict: 'shown', value: 0 });
+    expect(exact.get('trained-stability')).toMatchObject({ verdict: 'refuted', value: 0 });
+    const other = verdicts([trained('msqe', 1, 70, 2, 5), trained('msqe', 2, 70, 1, 7)]);
+    expect(other.get('trained-exact')).toMatchObject({ verdict: 'refuted', value: 3 });
+    expect(other.get('trained-stability')).toMatchObject({ verdict: 'shown', value: 6 });
   });
 });
