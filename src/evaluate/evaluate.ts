@@ -82,7 +82,7 @@ async function outcomeOf(
 }
 
 /** The outcomes up to the first image still under way. */
-function unbroken(outcomes: readonly (ImageOutcome | undefined)[]): ImageOutcome[] {
+export function unbroken(outcomes: readonly (ImageOutcome | undefined)[]): ImageOutcome[] {
   const gap = outcomes.findIndex((outcome) => outcome === undefined);
   return (gap < 0 ? outcomes : outcomes.slice(0, gap)) as ImageOutcome[];
 }

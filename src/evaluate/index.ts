@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-export { evaluate } from './evaluate.js';
+export { evaluate, unbroken } from './evaluate.js';
 export type { Predict } from './evaluate.js';
 export {
   checkExpectation,
@@ -11,7 +11,7 @@ export {
 export type { ExpectResult } from './expect.js';
 export { paired95, wilson95 } from './intervals.js';
 export { outcomesCsv } from './outcomes-csv.js';
-export { imageOutcomeSchema, openProgress, unsavedProgress } from './progress.js';
+export { changedFacts, imageOutcomeSchema, openProgress, unsavedProgress } from './progress.js';
 export type { Progress, RunFacts } from './progress.js';
 export { energyOf, tally } from './tally.js';
 export type { Accuracy, ImageOutcome } from './tally.js';

@@ -116,7 +116,7 @@ function doneBefore(
 }
 
 /** Names of facts that differ, with both values where a reader can tell them apart. */
-function changedFacts(before: RunFacts, now: RunFacts): string[] {
+export function changedFacts(before: RunFacts, now: RunFacts): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
   return names
     .filter((name) => (before[name] ?? null) !== (now[name] ?? null))

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 
 import { classFolders, type LoadedSource } from '../data/index.js';
 import { ModelError } from '../errors.js';
-import type { ImageOutcome, Progress } from '../evaluate/index.js';
+import { type ImageOutcome, type Progress, unbroken } from '../evaluate/index.js';
 import { type FinishedShard, runShards, type Shard } from '../queue/index.js';
 import { type Evaluation, type EvaluationOptions, factsOf } from './evaluation.js';
 import type { ProgressListener } from './progress.js';
@@ -99,10 +99,4 @@ function requireSameImages({ shard, result }: FinishedShard, { items }: LoadedSo
     items[shard.start + other]!.name,
     `worker ${result.worker} saw another file there; all machines have to see the same images`,
   );
-}
-
-/** The outcomes up to the first image that is not back yet. */
-function unbroken(outcomes: readonly (ImageOutcome | undefined)[]): ImageOutcome[] {
-  const gap = outcomes.findIndex((outcome) => outcome === undefined);
-  return (gap < 0 ? outcomes : outcomes.slice(0, gap)) as ImageOutcome[];
 }

@@ -2,7 +2,7 @@
 // A worker: runs ranges of images for evaluations that other processes coordinate.
 import type { LoadedSource } from '../data/index.js';
 import { UsageError } from '../errors.js';
-import { evaluate, unsavedProgress } from '../evaluate/index.js';
+import { changedFacts, evaluate, unsavedProgress } from '../evaluate/index.js';
 import { serveShards, type Shard, type ShardResult } from '../queue/index.js';
 import {
   type Evaluation,
@@ -81,18 +81,13 @@ class OpenedEvaluation {
 }
 
 function requireSameFacts({ facts }: Shard, own: Shard['facts']): void {
-  const differing = Object.keys({ ...facts, ...own }).filter((name) => facts[name] !== own[name]);
-  if (differing.length === 0) return;
-  const changes = differing.map((name) => `${name}: ${said(facts[name])}, here ${said(own[name])}`);
+  const changes = changedFacts(facts, own);
+  if (changes.length === 0) return;
   throw new UsageError(
     'worker-differs',
     'worker',
     `it has other inputs than the evaluation (${changes.join('; ')}); give both the same files and versions`,
   );
-}
-
-function said(value: string | number | null | undefined): string {
-  return value === null || value === undefined ? 'none' : String(value).slice(0, 40);
 }
 
 async function runShard(

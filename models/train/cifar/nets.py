@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The nets of the experiments on CIFAR-10: MobileNetV1's block, its regular twin, and the block of Sheng
-et al. 2018 with each of its three changes alone and in the paper's order.
+The nets of the experiments on CIFAR-10: MobileNetV1's block, its regular twin, MobileNetV2's block, and
+the block of Sheng et al. 2018 with each of its three changes alone and in the paper's order.
 
 All have a stem and eight blocks, so a separable net and its twin are equally deep in blocks.
 """
@@ -34,11 +34,22 @@ REGULAR_BLOCKS = (
 )
 
 
+# MobileNetV2's blocks are narrow outside and wide inside.
+INVERTED_BLOCKS = (
+    *((16, 1), (24, 2), (24, 1), (32, 2)),
+    *((32, 1), (48, 1), (64, 2), (64, 1)),
+)
+EXPANSION = 4
+INVERTED_HEAD = 256
+
+
 @dataclasses.dataclass(frozen=True)
 class NetSpec:
     """What tells one net of the experiments from another."""
 
     separable: bool = True
+    # MobileNetV2's inverted residual in the place of MobileNetV1's block.
+    inverted: bool = False
     # Batch norm behind pointwise and regular convolutions.
     norm: bool = True
     # Batch norm and activation between the depthwise and the pointwise convolution.
@@ -99,6 +110,22 @@ class SeparableBlock(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
+class InvertedBlock(nn.Module):
+    """Sandler et al. 2018: 1x1 expansion, depthwise 3x3, 1x1 projection without activation, sum."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int, spec: NetSpec) -> None:
+        super().__init__()
+        inner = EXPANSION * channels_in
+        self.expansion = ConvNorm((channels_in, inner), 1, spec)
+        self.depthwise = ConvNorm((inner, inner), 3, spec, stride, groups=inner)
+        self.projection = ConvNorm((inner, channels_out), 1, spec, active=False)
+        self.residual = stride == 1 and channels_in == channels_out
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.projection(self.depthwise(self.expansion(x)))
+        return x + y if self.residual else y
+
+
 class RegularBlock(nn.Module):
     """One full 3x3 convolution in the place of a depthwise and a pointwise one."""
 
@@ -122,16 +149,25 @@ class Classifier(nn.Module):
         return self.linear(torch.flatten(self.pool(x), 1))
 
 
+def blocks_of(spec: NetSpec) -> "tuple[type[nn.Module], tuple[tuple[int, int], ...]]":
+    """The block and, for each, its output channels and stride."""
+    if spec.inverted:
+        return InvertedBlock, INVERTED_BLOCKS
+    return (SeparableBlock, SEPARABLE_BLOCKS) if spec.separable else (RegularBlock, REGULAR_BLOCKS)
+
+
 def build(spec: NetSpec) -> nn.Module:
     """Input f32 [N, 3, 32, 32], output logits f32 [N, 10]."""
-    block = SeparableBlock if spec.separable else RegularBlock
+    block, blocks = blocks_of(spec)
     net = nn.Sequential()
     net.add_module("stem", ConvNorm((3, STEM_CHANNELS), 3, spec, norm=spec.norm))
     channels = STEM_CHANNELS
-    blocks = SEPARABLE_BLOCKS if spec.separable else REGULAR_BLOCKS
     for index, (channels_out, stride) in enumerate(blocks, 1):
         net.add_module(f"block_{index}", block(channels, channels_out, stride, spec))
         channels = channels_out
+    if spec.inverted:
+        net.add_module("head", ConvNorm((channels, INVERTED_HEAD), 1, spec))
+        channels = INVERTED_HEAD
     net.add_module("classifier", Classifier(channels))
     _initialize(net, spec)
     return net.to(memory_format=torch.channels_last)
@@ -159,6 +195,8 @@ NETS = {
     "regular_plain": NetSpec(separable=False, norm=False),
     "separable_plain_relu": NetSpec(norm=False, relu6=False),
     "regular_plain_relu": NetSpec(separable=False, norm=False, relu6=False),
+    # MobileNetV2's block, for Bae et al. 2022.
+    "inverted": NetSpec(inverted=True),
     # Sheng et al. 2018. The change of ReLU6 alone is `separable_relu`; the other two alone:
     "sheng_inner": NetSpec(inner=False),
     "sheng_l2": NetSpec(decays_depthwise=True),

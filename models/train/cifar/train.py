@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 import dataset
+from loop import falling_rate, top1, train_epoch
 from nets import NETS, ConvNorm, NetSpec, build
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -59,9 +60,7 @@ class Training:
             momentum=0.9,
             eps=1.0,
         )
-        # Falls exponentially to 1 % of the first rate.
-        decay = 0.01 ** (1 / (options.epochs * steps))
-        self.schedule = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, decay)
+        self.schedule = falling_rate(self.optimizer, options.epochs * steps)
         self.generator = torch.Generator().manual_seed(options.seed)
         self.log: "list[dict]" = []
         self.seconds = 0.0
@@ -87,33 +86,10 @@ class Training:
         self.generator.set_state(state["generator"])
         self.log, self.seconds = state["log"], state["seconds"]
 
-    def epoch(self, pixels: torch.Tensor, labels: torch.Tensor, batch: int) -> float:
+    def epoch(self, images: "tuple[torch.Tensor, torch.Tensor]", batch: int) -> float:
         """One pass over the images in random order; returns the mean loss."""
-        self.net.train()
-        order = torch.randperm(len(pixels), generator=self.generator)
-        steps = len(pixels) // batch
-        total = 0.0
-        for step in range(steps):
-            chosen = order[step * batch : (step + 1) * batch]
-            x = dataset.normalize(dataset.augment(pixels[chosen], self.generator))
-            loss = nn.functional.cross_entropy(self.net(x), labels[chosen])
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.schedule.step()
-            total += loss.item()
-        self.net.eval()
-        return total / steps
-
-
-@torch.no_grad()
-def top1(net: nn.Module, pixels: torch.Tensor, labels: torch.Tensor) -> float:
-    """Percent; ties go to the lowest class."""
-    hits = sum(
-        int((net(dataset.normalize(x)).argmax(1) == y).sum())
-        for x, y in zip(pixels.split(500), labels.split(500))
-    )
-    return 100.0 * hits / len(labels)
+        parts = (self.net, self.optimizer, self.schedule, self.generator)
+        return train_epoch(*parts, images, batch)
 
 
 @torch.no_grad()
@@ -172,7 +148,7 @@ def main() -> None:
         training.restore(checkpoint)
     for epoch in range(len(training.log) + 1, options.epochs + 1):
         started = time.process_time()
-        loss = training.epoch(pixels, labels, options.batch)
+        loss = training.epoch((pixels, labels), options.batch)
         training.seconds += time.process_time() - started
         training.log.append({"epoch": epoch, "loss": round(loss, 4)})
         training.save(checkpoint)
