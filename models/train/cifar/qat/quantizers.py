@@ -86,8 +86,7 @@ class WeightQuantizer(nn.Module):
         deviation = float(w.std(unbiased=False))
         start = math.log2(max(START_DEVIATIONS * deviation / self.max_code, 1e-5))
         self.real = nn.Parameter(torch.tensor([start]), requires_grad=method.learned)
-        # Starts at 1, as the authors' does: clipped weights have no gradient, so from 0 their moments stay
-        # nothing, nothing then keeps the exponent from clipping more, and accuracy falls.
+        # Starts at 1, as the authors' does.
         self.register_buffer("moment", torch.ones_like(w))
         self.exponent = solvers.first_exponent(w, self.max_code)
         self.average: "float | None" = None
