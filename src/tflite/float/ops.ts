@@ -6,6 +6,7 @@ import { selectChannels } from '../../graph/select-channels.js';
 import { elementCount, transposeTensor } from '../../graph/tensors.js';
 import { samePadding } from '../../graph/window.js';
 import type { TfliteOperator } from '../reader.js';
+import { resizingOfOperator } from '../resizing.js';
 import { activationOf, axisOf, type FloatNet, Unsupported } from './net.js';
 
 type ReadFloat = (net: FloatNet, operator: TfliteOperator) => void;
@@ -168,6 +169,12 @@ const logistic: ReadFloat = (net, operator) => {
   net.finish(operator, { op: 'Sigmoid', inputs: [net.input(operator, 0)] }, undefined);
 };
 
+/** GeluOptions: approximate 0. */
+const gelu: ReadFloat = (net, operator) => {
+  const approximate = operator.options?.bool(0) ?? false;
+  net.finish(operator, { op: 'Gelu', inputs: [net.input(operator, 0)], approximate }, undefined);
+};
+
 const hardSwish: ReadFloat = (net, operator) => {
   const inputs = [net.input(operator, 0)];
   net.finish(operator, { op: 'HardSwish', inputs, alpha: 1 / 6, beta: 0.5 }, undefined);
@@ -225,6 +232,16 @@ const slice: ReadFloat = (net, operator) => {
   take(net, operator, input, axis, [begin[axis]!, count(axis), net.outputName(operator)]);
 };
 
+/** The new height and width are an input. */
+const resize: ReadFloat = (net, operator) => {
+  const image = net.image(operator, 0);
+  const [, , height, width] = net.shape(image) as [number, number, number, number];
+  const [rows = 0, columns = 0] = net.integers(operator, 1);
+  const how = resizingOfOperator(operator, [height, width], [rows, columns]);
+  if (typeof how === 'string') throw new Unsupported(how);
+  net.finishImage(operator, { op: 'Resize', inputs: [image], ...how });
+};
+
 /** By builtin name. */
 export const floatOperators: ReadonlyMap<string, ReadFloat> = new Map([
   ['CONV_2D', convolution(false)],
@@ -240,6 +257,8 @@ export const floatOperators: ReadonlyMap<string, ReadFloat> = new Map([
   ['RESHAPE', reshape],
   ['SQUEEZE', reshape],
   ['EXPAND_DIMS', reshape],
+  ['RESIZE_BILINEAR', resize],
+  ['RESIZE_NEAREST_NEIGHBOR', resize],
   ['TRANSPOSE', transpose],
   ['SPLIT', split],
   ['SPLIT_V', split],
@@ -251,6 +270,7 @@ export const floatOperators: ReadonlyMap<string, ReadFloat> = new Map([
   ['DEQUANTIZE', dequantize],
   ['HARD_SWISH', hardSwish],
   ['LOGISTIC', logistic],
+  ['GELU', gelu],
   ['RELU', bounds(scalarClamp(0, Infinity))],
   ['RELU6', bounds(scalarClamp(0, 6))],
   ['RELU_N1_TO_1', bounds(scalarClamp(-1, 1))],

@@ -6,7 +6,9 @@ import {
   averagePool,
   concatenation,
   dequantize,
+  gelu,
   hardSwish,
+  leakyRelu,
   logistic,
   maxPool,
   mean,
@@ -22,6 +24,7 @@ import {
   sub,
   transpose,
 } from './plain.js';
+import { resize } from './resize.js';
 import { slice, split, splitV, stridedSlice } from './selections.js';
 import type { ReadOperator } from './state.js';
 
@@ -38,6 +41,8 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['RESHAPE', reshape],
   ['SQUEEZE', reshape],
   ['EXPAND_DIMS', reshape],
+  ['RESIZE_BILINEAR', resize],
+  ['RESIZE_NEAREST_NEIGHBOR', resize],
   ['TRANSPOSE', transpose],
   ['SPLIT', split],
   ['SPLIT_V', splitV],
@@ -50,6 +55,8 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['DEQUANTIZE', dequantize],
   ['HARD_SWISH', hardSwish],
   ['LOGISTIC', logistic],
+  ['LEAKY_RELU', leakyRelu],
+  ['GELU', gelu],
   ['RELU', relu],
   ['RELU6', relu6],
   ['RELU_N1_TO_1', reluN1To1],

@@ -150,7 +150,7 @@ export const averagePool = pool('AveragePool');
 export const maxPool = pool('MaxPool');
 
 /** TFLite's pools and shape operators never rescale. */
-function requireSameCodes(
+export function requireSameCodes(
   state: TfliteState,
   operator: TfliteOperator,
   input: QuantValue,
@@ -165,7 +165,7 @@ function requireSameCodes(
   return false;
 }
 
-function badShapes(
+export function badShapes(
   state: TfliteState,
   operator: TfliteOperator,
   input: QuantValue,
@@ -362,7 +362,10 @@ export const concatenation: ReadOperator = (state, operator) => {
   });
 };
 
-function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
+/** What a function of one value reads from its options. */
+type Parameters = (options: TfliteOperator['options']) => Pick<QuantUnary, 'alpha' | 'approximate'>;
+
+function unary(op: QuantUnary['op'], clamp?: Clamp, parameters?: Parameters): ReadOperator {
   return (state, operator) => {
     if (op === 'Sigmoid' && leaveOutTail(state, operator)) return;
     const input = state.activation(operator, 0);
@@ -378,6 +381,7 @@ function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
       inputs: [input.name],
       output: output.name,
       ...(clamp === undefined ? {} : { clamp }),
+      ...parameters?.(operator.options),
     });
   };
 }
@@ -388,6 +392,14 @@ function between(lo: number, hi: number): Clamp {
 
 export const hardSwish = unary('HardSwish');
 export const logistic = unary('Sigmoid');
+/** LeakyReluOptions: alpha 0. */
+export const leakyRelu = unary('LeakyRelu', undefined, (options) => ({
+  alpha: options?.float32(0) ?? 0,
+}));
+/** GeluOptions: approximate 0. */
+export const gelu = unary('Gelu', undefined, (options) =>
+  (options?.bool(0) ?? false) ? { approximate: true } : {},
+);
 export const relu = unary('Requantize', between(0, Infinity));
 export const relu6 = unary('Requantize', between(0, 6));
 export const reluN1To1 = unary('Requantize', between(-1, 1));

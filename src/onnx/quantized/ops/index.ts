@@ -15,12 +15,14 @@ import {
   qLinearConcat,
   qLinearConv,
   qLinearGlobalAveragePool,
+  qLinearLeakyRelu,
   qLinearMatMul,
   qLinearMul,
   qLinearSigmoid,
   qLinearSoftmax,
 } from './qlinear.js';
 import { dequantizeLinear, quantizeLinear } from './quantize-linear.js';
+import { resize } from './resize.js';
 import { slice, split } from './selections.js';
 import {
   concat,
@@ -32,7 +34,16 @@ import {
   transpose,
   unsqueeze,
 } from './shapes.js';
-import { dynamicQuantize, hardSigmoid, hardSwish, sigmoid, softmax, tailOnly } from './unary.js';
+import {
+  dynamicQuantize,
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  sigmoid,
+  softmax,
+  tailOnly,
+} from './unary.js';
 
 /** Layers that work on integers: their presence makes a file a QOperator one. */
 export const integerOperators: ReadonlyMap<string, ReadOperator> = new Map([
@@ -45,6 +56,7 @@ export const integerOperators: ReadonlyMap<string, ReadOperator> = new Map([
   ['QLinearGlobalAveragePool', qLinearGlobalAveragePool],
   ['QLinearConcat', qLinearConcat],
   ['QLinearSigmoid', qLinearSigmoid],
+  ['QLinearLeakyRelu', qLinearLeakyRelu],
   ['QLinearSoftmax', qLinearSoftmax],
   ['ConvInteger', convInteger],
   ['MatMulInteger', matMulInteger],
@@ -78,6 +90,7 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['Slice', slice],
   ['Pad', pad],
   ['Reshape', reshape],
+  ['Resize', resize],
   ['Flatten', flatten],
   ['Squeeze', squeeze],
   ['Unsqueeze', unsqueeze],
@@ -88,6 +101,8 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['Sigmoid', sigmoid],
   ['HardSigmoid', hardSigmoid],
   ['HardSwish', hardSwish],
+  ['LeakyRelu', leakyRelu],
+  ['Gelu', gelu],
   ['LogSoftmax', tailOnly],
   ['ArgMax', tailOnly],
 ]);
