@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resize, LeakyRelu and Gelu between DequantizeLinear and QuantizeLinear, and QLinearLeakyRelu, of onnxruntime, as
+goldens.
+
+    python test/oracles/ort_operator_goldens.py test/golden/hardware/ort-operators.json
+
+u8 and s8; optimizations as onnxruntime has them by default. Codes are NHWC.
+"""
+import base64
+import json
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from ort_pool_goldens import text
+
+SIZES = ((4, 5, 8, 10), (7, 5, 13, 17), (9, 9, 5, 4), (1, 3, 4, 3), (6, 10, 9, 7))
+COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+NEAREST = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+
+
+def model(nodes, dtype, shape, constants, opset):
+    kind = TensorProto.UINT8 if dtype == np.uint8 else TensorProto.INT8
+    graph = helper.make_graph(
+        nodes, "operator",
+        [helper.make_tensor_value_info("x", kind, shape)],
+        [helper.make_tensor_value_info("y", kind, None)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9 if opset > 18 else 8)
+
+
+def quantization(dtype, scales, zeros):
+    return {
+        "sx": np.float32(scales[0]), "zx": np.array(zeros[0], dtype),
+        "sy": np.float32(scales[1]), "zy": np.array(zeros[1], dtype),
+    }
+
+
+def between(op, extra=(), **attributes):
+    """The operator between a pair."""
+    return [
+        helper.make_node("DequantizeLinear", ["x", "sx", "zx"], ["real"]),
+        helper.make_node(op, ["real", *extra], ["result"], **attributes),
+        helper.make_node("QuantizeLinear", ["result", "sy", "zy"], ["y"]),
+    ]
+
+
+def resize(dtype, sizes, zero, scales, **attributes):
+    height, width, rows, columns = sizes
+    nodes = between("Resize", ("", "", "sizes"), **attributes)
+    shape = (1, 3, height, width)
+    constants = {**quantization(dtype, scales, (zero, zero)), "sizes": np.array([1, 3, rows, columns])}
+    return model(nodes, dtype, shape, constants, 19), shape
+
+
+def function(dtype, scales, zeros, nodes, opset=20):
+    shape = (1, 1, 16, 16)
+    return model(nodes, dtype, shape, quantization(dtype, scales, zeros), opset), shape
+
+
+def models():
+    for dtype in (np.uint8, np.int8):
+        mid = 128 if dtype == np.uint8 else 0
+        for mode in COORDINATES:
+            for sizes in SIZES:
+                for scale in (0.125, 0.1):
+                    yield dtype, resize(dtype, sizes, mid + 3, (scale, scale), mode="linear",
+                                        coordinate_transformation_mode=mode)
+                for nearest in NEAREST:
+                    yield dtype, resize(dtype, sizes, mid + 3, (0.1, 0.1), mode="nearest",
+                                        coordinate_transformation_mode=mode, nearest_mode=nearest)
+        for scales in ((0.1, 0.07), (0.5, 0.5), (0.25, 1.0), (0.03, 0.021)):
+            zeros = (mid + 7, mid - 11)
+            for slope in (0.1, 0.25, 0.01):
+                yield dtype, function(dtype, scales, zeros, between("LeakyRelu", alpha=slope), 16)
+                lut = helper.make_node("QLinearLeakyRelu", ["x", "sx", "zx", "sy", "zy"], ["y"],
+                                       domain="com.microsoft", alpha=slope)
+                yield dtype, function(dtype, scales, zeros, [lut], 16)
+            for approximate in ("none", "tanh"):
+                yield dtype, function(dtype, (scales[0] / 2, scales[1] / 2), (mid + 7, mid - 100),
+                                      between("Gelu", approximate=approximate))
+
+
+def every_code(shape, dtype, rng):
+    """All 256 codes where they fit, else random ones."""
+    limits = np.iinfo(dtype)
+    if shape[1:] == (1, 16, 16):
+        return np.arange(limits.min, limits.max + 1).astype(dtype).reshape(shape)
+    return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
+
+
+def golden(rng, dtype, made):
+    file, shape = made
+    data = file.SerializeToString()
+    codes = every_code(shape, dtype, rng)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    result = session.run(None, {"x": codes})[0]
+    return {
+        "model": base64.b64encode(data).decode(),
+        "input": text(codes.transpose(0, 2, 3, 1)),
+        "expected": text(result.transpose(0, 2, 3, 1)),
+    }
+
+
+def main(out):
+    rng = np.random.default_rng(78)
+    provenance = {
+        "script": "test/oracles/ort_operator_goldens.py",
+        "onnxruntime": onnxruntime.__version__,
+        "onnx": onnx.__version__,
+    }
+    cases = [golden(rng, dtype, made) for dtype, made in models()]
+    with open(out, "w", encoding="utf-8") as file:
+        json.dump({"provenance": provenance, "cases": cases}, file, separators=(",", ":"))
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
