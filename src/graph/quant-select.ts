@@ -58,6 +58,19 @@ export function channelSelection(
   [first, count]: readonly [first: number, count: number],
   unsignedWeights: boolean,
 ): QuantConv {
-  const weightAt = (o: number, i: number): number => (i === first + o ? 1 : 0);
-  return pointwise(name, input, output, { outputs: count, group: 1 }, weightAt, unsignedWeights);
+  const picked = Array.from({ length: count }, (_, i) => first + i);
+  return channelsTaken(name, input, output, picked, unsignedWeights);
+}
+
+/** A convolution whose outputs are the channels of `input` at `picked`, code by code. */
+export function channelsTaken(
+  name: string,
+  input: QuantValue,
+  output: string,
+  picked: readonly number[],
+  unsignedWeights: boolean,
+): QuantConv {
+  const weightAt = (o: number, i: number): number => (i === picked[o] ? 1 : 0);
+  const size = { outputs: picked.length, group: 1 };
+  return pointwise(name, input, output, size, weightAt, unsignedWeights);
 }

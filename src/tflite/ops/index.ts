@@ -10,7 +10,9 @@ import {
   hardSwish,
   leakyRelu,
   logistic,
+  argMax,
   maxPool,
+  reduceMax,
   mean,
   mul,
   pad,
@@ -25,7 +27,7 @@ import {
   transpose,
 } from './plain.js';
 import { resize } from './resize.js';
-import { slice, split, splitV, stridedSlice } from './selections.js';
+import { gather, slice, split, splitV, stridedSlice } from './selections.js';
 import type { ReadOperator } from './state.js';
 
 export const operators: ReadonlyMap<string, ReadOperator> = new Map([
@@ -37,6 +39,8 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['MUL', mul],
   ['AVERAGE_POOL_2D', averagePool],
   ['MAX_POOL_2D', maxPool],
+  ['REDUCE_MAX', reduceMax],
+  ['ARG_MAX', argMax],
   ['MEAN', mean],
   ['RESHAPE', reshape],
   ['SQUEEZE', reshape],
@@ -44,12 +48,14 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['RESIZE_BILINEAR', resize],
   ['RESIZE_NEAREST_NEIGHBOR', resize],
   ['TRANSPOSE', transpose],
+  ['GATHER', gather],
   ['SPLIT', split],
   ['SPLIT_V', splitV],
   ['SLICE', slice],
   ['STRIDED_SLICE', stridedSlice],
   ['SOFTMAX', softmax],
   ['PAD', pad],
+  ['PADV2', pad],
   ['CONCATENATION', concatenation],
   ['QUANTIZE', quantize],
   ['DEQUANTIZE', dequantize],

@@ -5,7 +5,7 @@ import { add, cast, div, mul, round, sub } from './arithmetic.js';
 import { batchNorm } from './batch-norm.js';
 import { clip, max, min, relu } from './bounds.js';
 import { conv, gemm, matMul } from './linear.js';
-import { averagePool, globalAveragePool, maxPool, reduceMean } from './pools.js';
+import { averagePool, globalAveragePool, maxPool, reduceMean, wholeMaximum } from './pools.js';
 import {
   convInteger,
   matMulInteger,
@@ -23,7 +23,7 @@ import {
 } from './qlinear.js';
 import { dequantizeLinear, quantizeLinear } from './quantize-linear.js';
 import { resize } from './resize.js';
-import { slice, split } from './selections.js';
+import { gather, slice, split } from './selections.js';
 import {
   concat,
   flatten,
@@ -85,9 +85,12 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['GlobalAveragePool', globalAveragePool],
   ['ReduceMean', reduceMean],
   ['MaxPool', maxPool],
+  ['GlobalMaxPool', wholeMaximum],
+  ['ReduceMax', wholeMaximum],
   ['Concat', concat],
   ['Split', split],
   ['Slice', slice],
+  ['Gather', gather],
   ['Pad', pad],
   ['Reshape', reshape],
   ['Resize', resize],
