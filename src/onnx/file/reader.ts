@@ -4,6 +4,8 @@ import { basename, dirname } from 'node:path';
 import { ModelError } from '../../errors.js';
 import { Budget } from '../../limits/budget.js';
 import { readPlainFile } from '../../limits/read-file.js';
+import { inOrder } from './in-order.js';
+import { standardQuant } from './qonnx.js';
 import { requireSingleWriters } from './single-writers.js';
 import { dtypeOf } from './dtypes.js';
 import { readExternal } from './external-data.js';
@@ -63,7 +65,8 @@ export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxMode
   }
   const model = readModel(message, graph, { directory: options.directory, budget });
   requireSingleWriters(model.graph);
-  return model;
+  const sorted = { ...model.graph, nodes: inOrder(model.graph.nodes) };
+  return standardQuant({ ...model, graph: sorted });
 }
 
 /**
