@@ -37,7 +37,75 @@ def function(code, dtype, scales, zeros, chosen, version=2):
     return file.finish(x, y)
 
 
+def same_codes(dtype, shape, result, build):
+    """An operator that keeps scale and zero point; `build` adds what stands between x and y."""
+    file = File()
+    zero = middle(dtype) + 3
+    x = file.add_tensor('x', dtype, shape, 0.125, zero)
+    y = file.add_tensor('y', dtype, result, 0.125, zero)
+    build(file, x, y, zero)
+    return file.finish(x, y)
+
+
+def integers(file, name, values):
+    return file.add_tensor(name, 's32', [len(values)], None, 0, values)
+
+
+def reduce_max(keep):
+    def build(file, x, y, _):
+        axes = integers(file, 'axes', [1, 2])
+        file.add_operator(OPS.REDUCE_MAX, [x, axes], [y], options('ReducerOptions', keepDims=keep), 2)
+
+    return build
+
+
+def gather(picked):
+    def build(file, x, y, _):
+        indices = integers(file, 'indices', picked)
+        file.add_operator(OPS.GATHER, [x, indices], [y], options('GatherOptions', axis=3), 2)
+
+    return build
+
+
+def shuffle(dtype, image, groups):
+    """The channel shuffle of ShuffleNet, by five axes."""
+    height, width, channels = image
+
+    def build(file, x, y, zero):
+        split = [1, height, width, groups, channels // groups]
+        swapped = [*split[:3], channels // groups, groups]
+        a = file.add_tensor('split', dtype, split, 0.125, zero)
+        b = file.add_tensor('swapped', dtype, swapped, 0.125, zero)
+        shapes = [integers(file, 'shape0', split), integers(file, 'shape1', [1, *image])]
+        perm = integers(file, 'perm', [0, 1, 2, 4, 3])
+        file.add_operator(OPS.RESHAPE, [x, shapes[0]], [a], options('ReshapeOptions', newShape=split))
+        file.add_operator(OPS.TRANSPOSE, [a, perm], [b], options('TransposeOptions'), 4)
+        file.add_operator(OPS.RESHAPE, [b, shapes[1]], [y], options('ReshapeOptions', newShape=[1, *image]))
+
+    return same_codes(dtype, [1, *image], [1, *image], build)
+
+
+def pad_with_value(dtype):
+    def build(file, x, y, zero):
+        amounts = file.add_tensor('amounts', 's32', [4, 2], None, 0, [0, 0, 1, 2, 0, 3, 0, 0])
+        value = file.add_tensor('value', dtype, [1], 0.125, zero, [zero])
+        file.add_operator(OPS.PADV2, [x, amounts, value], [y], options('PadV2Options'), 2)
+
+    return same_codes(dtype, [1, 4, 5, 3], [1, 7, 8, 3], build)
+
+
+def moving(dtype):
+    """Operators that only move codes."""
+    yield f'max-{dtype}', same_codes(dtype, [1, 5, 4, 7], [1, 1, 1, 7], reduce_max(True))
+    yield f'max-{dtype}-row', same_codes(dtype, [1, 5, 4, 7], [1, 7], reduce_max(False))
+    yield f'gather-{dtype}', same_codes(dtype, [1, 3, 4, 6], [1, 3, 4, 5], gather([5, 0, 3, 3, 1]))
+    for groups in (2, 3):
+        yield f'shuffle-{dtype}-{groups}', shuffle(dtype, (3, 5, 12), groups)
+    yield f'pad-{dtype}', pad_with_value(dtype)
+
+
 def of_type(dtype):
+    yield from moving(dtype)
     mid = middle(dtype)
     for name, flags in COORDINATES.items():
         for sizes in SIZES:
