@@ -50,18 +50,6 @@ function unitWeight(
   return { ...common, dtype: 'u8', data, zeroPoints: Int32Array.of(1) };
 }
 
-/** A convolution whose outputs are `count` channels of `input`, from `first` on, code by code. */
-export function channelSelection(
-  name: string,
-  input: QuantValue,
-  output: string,
-  [first, count]: readonly [first: number, count: number],
-  unsignedWeights: boolean,
-): QuantConv {
-  const picked = Array.from({ length: count }, (_, i) => first + i);
-  return channelsTaken(name, input, output, picked, unsignedWeights);
-}
-
 /** A convolution whose outputs are the channels of `input` at `picked`, code by code. */
 export function channelsTaken(
   name: string,

@@ -59,7 +59,8 @@ function refused(error: LastbitError): string {
 
 /** What a person reads at once. */
 function expectBrief({ message }: LastbitError): void {
-  if (message.length > 600) throw new Error(`a refusal of ${message.length} characters: ${message}`);
+  if (message.length > 600)
+    throw new Error(`a refusal of ${message.length} characters: ${message}`);
 }
 
 async function analyzed(graph: Graph): Promise<void> {
