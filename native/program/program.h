@@ -286,8 +286,8 @@ enum class ResizeForm : uint8_t { integer, f32_codes, f32_reals, f32_shares };
 struct Resize {
   ResizeAxis rows, columns;
   ResizeForm form = ResizeForm::integer;
-  int32_t bits = 0;                  // integer: [0, 11]
-  Rule rule = Rule::floor;           // integer: a plain one
+  int32_t bits = 0;                   // integer: [0, 11]
+  Rule rule = Rule::floor;            // integer: a plain one
   float scale_in = 1, scale_out = 1;  // f32_reals: [2^-64, 2^64]
 };
 

@@ -125,25 +125,24 @@ void try_resize(Check& check, Noise& noise) {
                    : std::pair(double(axis.first_weight[i]), double(axis.second_weight[i]));
   };
   const auto kernel = make_resize_ref(resize, input, output);
-  compare_rows(check, kernel->name(), *kernel, {&in}, output, noise,
-               [&](int32_t y, int32_t x, int32_t c) {
-                 const auto [top, bottom] = weights(resize.rows, size_t(y));
-                 const auto [left, right] = weights(resize.columns, size_t(x));
-                 const auto at = [&](const std::vector<int32_t>& rows,
-                                     const std::vector<int32_t>& columns) {
-                   const int32_t code = in.at(rows[size_t(y)], columns[size_t(x)], c);
-                   return double(reals ? code - input.zero_point : code);
-                 };
-                 const program::ResizeAxis &r = resize.rows, &k = resize.columns;
-                 const double sum = top * (left * at(r.first, k.first) + right * at(r.first, k.second)) +
-                                    bottom * (left * at(r.second, k.first) + right * at(r.second, k.second));
-                 if (integer) return int32_t(rounded(sum, resize.rule));
-                 const double code =
-                     reals ? std::nearbyint(sum * resize.scale_in / resize.scale_out) + output.zero_point
-                           : std::trunc(sum + 0.5);
-                 return int32_t(std::clamp(code, double(program::least_code(output.type)),
-                                           double(program::greatest_code(output.type))));
-               });
+  compare_rows(
+      check, kernel->name(), *kernel, {&in}, output, noise, [&](int32_t y, int32_t x, int32_t c) {
+        const auto [top, bottom] = weights(resize.rows, size_t(y));
+        const auto [left, right] = weights(resize.columns, size_t(x));
+        const auto at = [&](const std::vector<int32_t>& rows, const std::vector<int32_t>& columns) {
+          const int32_t code = in.at(rows[size_t(y)], columns[size_t(x)], c);
+          return double(reals ? code - input.zero_point : code);
+        };
+        const program::ResizeAxis &r = resize.rows, &k = resize.columns;
+        const double sum = top * (left * at(r.first, k.first) + right * at(r.first, k.second)) +
+                           bottom * (left * at(r.second, k.first) + right * at(r.second, k.second));
+        if (integer) return int32_t(rounded(sum, resize.rule));
+        const double code =
+            reals ? std::nearbyint(sum * resize.scale_in / resize.scale_out) + output.zero_point
+                  : std::trunc(sum + 0.5);
+        return int32_t(std::clamp(code, double(program::least_code(output.type)),
+                                  double(program::greatest_code(output.type))));
+      });
 }
 
 void try_reshape(Check& check, Noise& noise) {
@@ -270,8 +269,9 @@ void try_softmax(Check& check, Noise& noise) {
 }  // namespace
 
 void check_rows(Check& check) {
-  constexpr void (*families[])(Check&, Noise&) = {
-      try_concat, try_pad, try_splice, try_resize, try_reshape, try_lut, try_max_pool, try_mul, try_softmax};
+  constexpr void (*families[])(Check&, Noise&) = {try_concat,   try_pad,     try_splice,
+                                                  try_resize,   try_reshape, try_lut,
+                                                  try_max_pool, try_mul,     try_softmax};
   if (!check.wanted("rows") && !check.options().only.empty()) return;
   for (int32_t n = 0; n < check.options().cases; ++n) {
     for (size_t f = 0; f < std::size(families); ++f) {
