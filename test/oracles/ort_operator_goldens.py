@@ -91,11 +91,35 @@ def moving(dtype):
     yield chain(dtype, shape, [("ReduceMax", ["axes"], {"keepdims": 0})], {"axes": np.array([-1, 2])})
 
 
+def with_functions(dtype):
+    """The file names a pair with a LeakyRelu in it, whose slope is the caller's, and a function that calls it twice."""
+    slope = onnx.AttributeProto(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT)
+    leaky = helper.make_node("LeakyRelu", ["real"], ["bent"])
+    leaky.attribute.append(slope)
+    opsets = [helper.make_opsetid("", 16), helper.make_opsetid("own", 1)]
+    bend = helper.make_function(
+        "own", "Bend", ["codes", "scale", "zero"], ["result"],
+        [helper.make_node("DequantizeLinear", ["codes", "scale", "zero"], ["real"]), leaky,
+         helper.make_node("QuantizeLinear", ["bent", "scale", "zero"], ["result"])],
+        opsets, ["slope"])
+    twice = helper.make_function(
+        "own", "Twice", ["x", "s", "z"], ["y"],
+        [helper.make_node("Bend", ["x", "s", "z"], ["inner"], domain="own", slope=0.25),
+         helper.make_node("Bend", ["inner", "s", "z"], ["y"], domain="own", slope=0.5)],
+        opsets)
+    made = model([helper.make_node("Twice", ["x", "sx", "zx"], ["y"], domain="own", name="both")], dtype,
+                 (1, 1, 16, 16), quantization(dtype, (0.1, 0.1), (3, 3)), 16)
+    made.functions.extend([bend, twice])
+    made.opset_import.append(helper.make_opsetid("own", 1))
+    return made, (1, 1, 16, 16)
+
+
 def models():
     for dtype in (np.uint8, np.int8):
         mid = 128 if dtype == np.uint8 else 0
         for made in moving(dtype):
             yield dtype, made
+        yield dtype, with_functions(dtype)
         for mode in COORDINATES:
             for sizes in SIZES:
                 for scale in (0.125, 0.1):
