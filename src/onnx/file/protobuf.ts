@@ -4,10 +4,10 @@
 // integers decode to Long objects, `raw_data` is a view into the file at any offset, enum numbers
 // newer than its schema (INT4 is 22) pass through as numbers, unknown fields are dropped, and an
 // empty buffer decodes to an empty model.
-import { onnx } from "onnx-proto";
-import { ModelError } from "../../errors.js";
-import type { Budget } from "../../limits/budget.js";
-import { prescan } from "./prescan.js";
+import { onnx } from 'onnx-proto';
+import { ModelError } from '../../errors.js';
+import type { Budget } from '../../limits/budget.js';
+import { prescan } from './prescan.js';
 
 /** A 64-bit integer as the library gives it. */
 export type Int64 = number | { toNumber(): number };
@@ -105,26 +105,16 @@ export interface FunctionMessage {
  * @param file named in errors
  * @throws ModelError for bytes that are no ONNX model; LimitError beyond the scan's bounds
  */
-export function decodeMessage(
-  bytes: Uint8Array,
-  file: string,
-  budget: Budget,
-): ModelMessage {
+export function decodeMessage(bytes: Uint8Array, file: string, budget: Budget): ModelMessage {
   prescan(bytes, file, budget);
   try {
     return onnx.ModelProto.decode(bytes);
   } catch (error) {
-    throw new ModelError(
-      "not-onnx",
-      file,
-      `expected an ONNX model: ${(error as Error).message}`,
-    );
+    throw new ModelError('not-onnx', file, `expected an ONNX model: ${(error as Error).message}`);
   }
 }
 
 /** Message -> bytes. */
 export function encodeMessage(message: ModelMessage): Uint8Array {
-  return onnx.ModelProto.encode(
-    message as unknown as onnx.IModelProto,
-  ).finish();
+  return onnx.ModelProto.encode(message as unknown as onnx.IModelProto).finish();
 }
