@@ -51,6 +51,35 @@ function asEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
+/** Characters that a refusal has at most: what a person reads at once. */
+const longestRefusal = 600;
+
+/**
+ * What is wrong, one sentence after the other, as many as fit a refusal beside its code and place; the first
+ * in any case, shortened in its middle where it is too long by itself.
+ *
+ * @param beside the code and the place
+ */
+export function listedIn(sentences: readonly string[], ...beside: readonly string[]): string {
+  const taken = beside.reduce((sum, text) => sum + text.length + 4, 0);
+  const more = (left: number): string => (left === 0 ? '' : `; and ${left} more`);
+  const room = longestRefusal - taken - more(sentences.length).length;
+  let text = shortened(sentences[0] ?? '', room);
+  let shown = 1;
+  while (shown < sentences.length && text.length + 2 + sentences[shown]!.length <= room) {
+    text = `${text}; ${sentences[shown]!}`;
+    shown += 1;
+  }
+  return `${text}${more(Math.max(sentences.length - shown, 0))}`;
+}
+
+/** With its middle left out where it is longer; the way out stands at the end. */
+function shortened(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const side = Math.floor((length - 3) / 2);
+  return `${text.slice(0, side)}...${text.slice(-side)}`;
+}
+
 /** The model or the data is bad or not supported. */
 export class ModelError extends LastbitError {
   readonly exitCode = exitCodes.model;

@@ -12,6 +12,7 @@
 #include "kernels/mul/mul_ref.h"
 #include "kernels/pool/global_pool.h"
 #include "kernels/pool/pool_ref.h"
+#include "kernels/resize/resize_ref.h"
 #include "kernels/softmax/softmax_ref.h"
 #include "threads/split.h"
 
@@ -193,6 +194,9 @@ struct StepMaker {
   }
   std::unique_ptr<Step> operator()(const program::Splice& splice) const {
     return by_rows(make_splice_ref(splice));
+  }
+  std::unique_ptr<Step> operator()(const program::Resize& resize) const {
+    return by_rows(make_resize_ref(resize, in(0), out()));
   }
 
  private:

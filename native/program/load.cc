@@ -190,9 +190,11 @@ Body Loader::read_body(Opcode opcode) {
     case Opcode::softmax:
       return read_softmax();
     case Opcode::splice:
+      return read_splice();
+    case Opcode::resize:
       break;
   }
-  return read_splice();
+  return read_resize();
 }
 
 void Loader::require_output(int64_t height, int64_t width, int64_t channels) const {

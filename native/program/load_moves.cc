@@ -90,6 +90,51 @@ Body Loader::read_splice() {
   return splice;
 }
 
+Body Loader::read_resize() {
+  require(in().channels == out_->channels, "its output has another number of channels");
+  Resize resize;
+  resize.form = r_.enumeration<ResizeForm>("a resize's form", 4);
+  if (resize.form == ResizeForm::integer) {
+    resize.bits = static_cast<int32_t>(r_.u32_in("the fractional bits", 0, 11));
+    resize.rule = r_.enumeration<Rule>("a rule", plain_rule_count);
+  } else {
+    require(is_8_bit(in().type) && is_8_bit(out_->type), "its input and output must have 8 bits");
+  }
+  if (resize.form == ResizeForm::f32_reals) {
+    resize.scale_in = moderate_scale("scaleIn");
+    resize.scale_out = moderate_scale("scaleOut");
+  } else {
+    require_same_codes();
+  }
+  resize.rows = read_resize_axis(resize, in().height, out_->height);
+  resize.columns = read_resize_axis(resize, in().width, out_->width);
+  return resize;
+}
+
+ResizeAxis Loader::read_resize_axis(const Resize& resize, int32_t from, int32_t to) {
+  const auto count = static_cast<size_t>(to);
+  ResizeAxis axis;
+  axis.first = r_.array<int32_t>("the first positions");
+  axis.second = r_.array<int32_t>("the second positions");
+  require(axis.first.size() == count && axis.second.size() == count,
+          "it needs two positions for each row and column of its output");
+  require_range(axis.first, 0, from - 1, "a position");
+  require_range(axis.second, 0, from - 1, "a position");
+  if (resize.form == ResizeForm::integer) {
+    axis.weight = r_.array<int32_t>("the weights");
+    require(axis.weight.size() == count, "it needs a weight for each row and column of its output");
+    require_range(axis.weight, 0, int64_t{1} << resize.bits, "a weight");
+    return axis;
+  }
+  axis.first_weight = r_.array<float>("the first weights");
+  axis.second_weight = r_.array<float>("the second weights");
+  for (const auto* weights : {&axis.first_weight, &axis.second_weight}) {
+    require(weights->size() == count, "it needs a weight for each row and column of its output");
+    for (const float w : *weights) require(w >= -2 && w <= 2, "a weight must be in [-2, 2]");
+  }
+  return axis;
+}
+
 SoftmaxGemmlowp Loader::read_softmax_gemmlowp() {
   SoftmaxGemmlowp f;
   f.multiplier = r_.i32_in("the multiplier", 0, INT32_MAX);

@@ -71,6 +71,7 @@ class Loader {
   Body read_lut();
   Body read_softmax();
   Body read_splice();
+  Body read_resize();
 
   // Parts of bodies
   Window read_window(bool with_dilations);
@@ -84,6 +85,7 @@ class Loader {
   AddRequant read_requant_add();
   AddTables read_table_add();
   Requant read_sum_requant(const Window& window);
+  ResizeAxis read_resize_axis(const Resize& resize, int32_t from, int32_t to);
   SoftmaxGemmlowp read_softmax_gemmlowp();
   SoftmaxTable read_softmax_table();
   SoftmaxWide read_softmax_wide();

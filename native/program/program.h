@@ -273,8 +273,26 @@ struct Splice {
   size_t period = 2, from = 1;  // 1 <= from < period <= codes
 };
 
-using Body =
-    std::variant<Conv, Add, Mul, AveragePool, MaxPool, Concat, Pad, Reshape, Lut, Softmax, Splice>;
+// Of each row (or column) of the output: the two of the input that it lies between, and the weight
+// of each.
+struct ResizeAxis {
+  std::vector<int32_t> first, second;
+  std::vector<int32_t> weight;                     // integer: of the second, [0, 2^bits]
+  std::vector<float> first_weight, second_weight;  // the other forms: [-2, 2]
+};
+
+enum class ResizeForm : uint8_t { integer, f32_codes, f32_reals, f32_shares };
+
+struct Resize {
+  ResizeAxis rows, columns;
+  ResizeForm form = ResizeForm::integer;
+  int32_t bits = 0;                   // integer: [0, 11]
+  Rule rule = Rule::floor;            // integer: a plain one
+  float scale_in = 1, scale_out = 1;  // f32_reals: [2^-64, 2^64]
+};
+
+using Body = std::variant<Conv, Add, Mul, AveragePool, MaxPool, Concat, Pad, Reshape, Lut, Softmax,
+                          Splice, Resize>;
 
 // Numbered as the alternatives of Body and as in the format.
 enum class Opcode : uint8_t {
@@ -289,6 +307,7 @@ enum class Opcode : uint8_t {
   lut,
   softmax,
   splice,
+  resize,
 };
 
 struct Op {

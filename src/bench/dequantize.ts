@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A quantized network as the float network it stands for: what a float runtime would run if nobody
 // had quantized it. Used where the float original is not at hand.
+import { ModelError } from '../errors.js';
+import { resizingOf } from '../graph/resizing.js';
 import type { Clamp, Graph, Node, Shape, Tensor } from '../graph/graph.js';
 import type { QuantConv, QuantGraph, QuantNode, QuantValue } from '../graph/quant-graph.js';
 import { f32Tensor } from '../graph/tensors.js';
@@ -78,6 +80,8 @@ function floatNode(
       const [top, left, bottom, right] = node.pads;
       return { op: 'Pad', ...base, begin: [0, 0, top, left], end: [0, 0, bottom, right], value: 0 };
     }
+    case 'Resize':
+      return { op: 'Resize', ...base, ...resizingOf(node) };
     case 'Reshape':
       return { op: 'Reshape', ...base, shape: graph.values.get(node.output)!.shape };
     case 'Softmax':
@@ -87,6 +91,14 @@ function floatNode(
       const alpha = node.alpha ?? (node.op === 'HardSwish' ? 1 / 6 : 0.2);
       return { op: node.op, ...base, alpha, beta: node.beta ?? 0.5 };
     }
+    case 'Gelu':
+      return { op: 'Gelu', ...base, approximate: node.approximate ?? false };
+    case 'LeakyRelu':
+      throw new ModelError(
+        'unsupported-op',
+        `node "${name}"`,
+        'LeakyRelu has no float form here; give the float original (--float), or leave the float peers out',
+      );
     case 'Requantize':
       return { op: 'Identity', ...base };
   }

@@ -45,15 +45,38 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Bars on standard error, one for each stage; silent where nobody watches. */
+/** Progress on standard error: a bar for each stage, or lines where no bar can be drawn. */
 export interface ProgressBars {
   readonly report: ProgressListener;
   /** Leaves the last bar as it stands, so that text can follow. */
   stop(): void;
 }
 
+/** Milliseconds between two lines where no bar can be drawn. */
+const lineEvery = 10_000;
+
+/**
+ * One line every 10 s, for logs: nothing of a command that ends before.
+ *
+ * @param now milliseconds, of a clock that only goes forward
+ */
+export function progressLines(
+  terminal: Terminal,
+  now: () => number = () => performance.now(),
+): ProgressBars {
+  let last = now();
+  return {
+    stop: () => undefined,
+    report: (stage, done, total) => {
+      if (now() - last < lineEvery) return;
+      last = now();
+      terminal.err(`progress ${escapeControls(stage)} ${done}/${total}\n`);
+    },
+  };
+}
+
 export function progressBars(terminal: Terminal): ProgressBars {
-  if (!terminal.interactive) return { report: () => undefined, stop: () => undefined };
+  if (!terminal.interactive) return progressLines(terminal);
   let bar: SingleBar | undefined;
   let current = '';
   const stop = (): void => {

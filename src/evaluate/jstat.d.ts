@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 declare module 'jstat' {
   export const jStat: {
+    erf(x: number): number;
     readonly binomial: { cdf(successes: number, trials: number, probability: number): number };
     readonly studentt: { inv(probability: number, freedom: number): number };
     readonly normal: {

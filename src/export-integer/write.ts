@@ -10,6 +10,7 @@ import { writeAdd, writeMul } from './elementwise.js';
 import { realShape, writeInput, writeReal } from './input.js';
 import { writeConcat, writeLut, writePad, writeReshape, writeSplice } from './move.js';
 import { writeAveragePool, writeMaxPool } from './pool.js';
+import { writeResize } from './resize.js';
 import { writeSoftmax } from './softmax.js';
 import { type CodesTensor, type Shared, Steps } from './steps.js';
 
@@ -141,5 +142,8 @@ function writeOp(steps: Steps, op: Op, codes: readonly CodesTensor[]): void {
       return;
     case 'splice':
       writeSplice(steps, op, [first, second], output);
+      return;
+    case 'resize':
+      writeResize(steps, op, first, output);
   }
 }

@@ -3,7 +3,16 @@
 // attributes. Names and meanings are those of program/NOTES.md.
 import type { NpyDType } from '../data/index.js';
 import { bitsOfType } from '../numeric/code-types.js';
-import type { CodeClamp, ConvOp, Op, Requant, Stage } from '../program/program.js';
+import type {
+  CodeClamp,
+  ConvOp,
+  Op,
+  Requant,
+  ResizeAxis,
+  ResizeOp,
+  ResizeWeights,
+  Stage,
+} from '../program/program.js';
 import type { GoldenArray, Role } from './array.js';
 
 /** JSON-able facts of a layer: geometry, rules, single numbers. */
@@ -29,12 +38,36 @@ export function registersOf(op: Op): LayerRegisters {
       return plain(op, clampArrays(op.clamp));
     case 'lut':
       return plain(op, [vector('table', 'table', 's32', op.table, 'K')]);
+    case 'resize':
+      return plain(op, resizeArrays(op));
     case 'concat':
     case 'pad':
     case 'reshape':
     case 'splice':
       return plain(op, []);
   }
+}
+
+function resizeArrays({ form, rows, columns }: ResizeOp): GoldenArray[] {
+  const table = (name: string, dtype: NpyDType, data: Vector): GoldenArray =>
+    vector('table', name, dtype, data, 'K');
+  const positions = (axis: string, { first, second }: ResizeAxis): GoldenArray[] => [
+    table(`${axis}-first`, 's32', first),
+    table(`${axis}-second`, 's32', second),
+  ];
+  const weights = (axis: string, held: Int32Array | ResizeWeights): GoldenArray[] =>
+    held instanceof Int32Array
+      ? [table(`${axis}-weights`, 's32', held)]
+      : [
+          table(`${axis}-first-weights`, 'f32', held.first),
+          table(`${axis}-second-weights`, 'f32', held.second),
+        ];
+  return [
+    ...positions('row', rows),
+    ...positions('column', columns),
+    ...weights('row', form.rows),
+    ...weights('column', form.columns),
+  ];
 }
 
 const dtypeOfWeights = { s8: 's8', u8: 'u8', s16: 's16' } as const;

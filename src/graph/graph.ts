@@ -2,6 +2,8 @@
 // The float network between import and quantization. Layout is ONNX's: activations NCHW with
 // N = 1, convolution weights OIHW. Everything here is read-only; passes return new graphs.
 
+import type { Resizing } from './resizing.js';
+
 /** Element types that a constant or a value may have. */
 export type DType = 'f32' | 'f64' | 's64' | 's32' | 's16' | 's8' | 'u8' | 'bool';
 
@@ -134,11 +136,22 @@ export interface HardSigmoidNode extends NodeBase {
   readonly beta: number;
 }
 
+/** x times the standard normal distribution function of x, or tanh's approximation of it. */
+export interface GeluNode extends NodeBase {
+  readonly op: 'Gelu';
+  readonly approximate: boolean;
+}
+
 /** ReduceMean over the given axes. */
 export interface ReduceMeanNode extends NodeBase {
   readonly op: 'ReduceMean';
   readonly axes: readonly number[];
   readonly keepDims: boolean;
+}
+
+/** [1,C,H,W] -> [1,C,...size]. */
+export interface ResizeNode extends NodeBase, Resizing {
+  readonly op: 'Resize';
 }
 
 /** Operators without attributes that passes fold away or that stay as they are. */
@@ -161,7 +174,9 @@ export type Node =
   | TransposeNode
   | SoftmaxNode
   | HardSigmoidNode
+  | GeluNode
   | ReduceMeanNode
+  | ResizeNode
   | PlainNode;
 
 export type OpName = Node['op'];

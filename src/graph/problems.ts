@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ModelError } from '../errors.js';
+import { listedIn, ModelError } from '../errors.js';
 
 interface Problem {
   readonly code: string;
@@ -30,15 +30,15 @@ export class Problems {
   throwIfAny(): void {
     const first = this.list[0];
     if (first === undefined) return;
-    if (this.list.length === 1) throw new ModelError(first.code, first.where, first.detail);
+    if (this.list.length === 1) {
+      const { code, where, detail } = first;
+      throw new ModelError(code, where, listedIn([detail], code, where));
+    }
     const same = this.list.every((problem) => problem.code === first.code);
     const lines = this.list.map(
       ({ code, where, detail }) => `${where}${same ? '' : ` [${code}]`}: ${detail}`,
     );
-    throw new ModelError(
-      same ? first.code : 'unsupported-model',
-      `${this.list.length} problems`,
-      lines.join('; '),
-    );
+    const [code, where] = [same ? first.code : 'unsupported-model', `${this.list.length} problems`];
+    throw new ModelError(code, where, listedIn(lines, code, where));
   }
 }

@@ -4,6 +4,7 @@
 // business and appear when the graph is lowered. Layout as in graph.ts (NCHW, OIHW).
 import type { CodeType } from '../numeric/code-types.js';
 import type { Clamp, Pads, Pair, Shape, Window } from './graph.js';
+import type { Resizing } from './resizing.js';
 
 /** The type of an activation's codes. */
 export type QuantDType = CodeType;
@@ -99,6 +100,11 @@ export interface QuantReshape extends QuantNodeBase {
   readonly op: 'Reshape';
 }
 
+/** Rows and columns; mode `nearest` keeps the quantization, and so may `linear`. */
+export interface QuantResize extends QuantNodeBase, Resizing {
+  readonly op: 'Resize';
+}
+
 /** beta scales the logits; along channels. */
 export interface QuantSoftmax extends QuantNodeBase {
   readonly op: 'Softmax';
@@ -110,11 +116,13 @@ export interface QuantSoftmax extends QuantNodeBase {
  * `Clamp` bounds as in a fused clamp.
  */
 export interface QuantUnary extends QuantNodeBase {
-  readonly op: 'HardSwish' | 'HardSigmoid' | 'Sigmoid' | 'Requantize';
+  readonly op: 'HardSwish' | 'HardSigmoid' | 'Sigmoid' | 'LeakyRelu' | 'Gelu' | 'Requantize';
   readonly clamp?: Clamp;
-  /** HardSigmoid and HardSwish: slope and offset of the inner ramp. */
+  /** HardSigmoid and HardSwish: slope and offset of the inner ramp. LeakyRelu: slope below 0. */
   readonly alpha?: number;
   readonly beta?: number;
+  /** Gelu: by tanh. */
+  readonly approximate?: true;
 }
 
 export type QuantNode =
@@ -125,6 +133,7 @@ export type QuantNode =
   | QuantConcat
   | QuantPad
   | QuantReshape
+  | QuantResize
   | QuantSoftmax
   | QuantUnary;
 

@@ -50,14 +50,15 @@ function unitWeight(
   return { ...common, dtype: 'u8', data, zeroPoints: Int32Array.of(1) };
 }
 
-/** A convolution whose outputs are `count` channels of `input`, from `first` on, code by code. */
-export function channelSelection(
+/** A convolution whose outputs are the channels of `input` at `picked`, code by code. */
+export function channelsTaken(
   name: string,
   input: QuantValue,
   output: string,
-  [first, count]: readonly [first: number, count: number],
+  picked: readonly number[],
   unsignedWeights: boolean,
 ): QuantConv {
-  const weightAt = (o: number, i: number): number => (i === first + o ? 1 : 0);
-  return pointwise(name, input, output, { outputs: count, group: 1 }, weightAt, unsignedWeights);
+  const weightAt = (o: number, i: number): number => (i === picked[o] ? 1 : 0);
+  const size = { outputs: picked.length, group: 1 };
+  return pointwise(name, input, output, size, weightAt, unsignedWeights);
 }

@@ -52,6 +52,8 @@ export function inferShape(node: Node, shapeOf: (value: string) => Shape): Shape
         node,
         x.map((size, i) => size + node.begin[i]! + node.end[i]!),
       );
+    case 'Resize':
+      return imageShape(node, x, x[1]!, node.size);
     case 'Reshape':
       if (elementCount(node.shape) !== elementCount(x)) {
         refuse(node, `cannot reshape ${text(x, node.shape)}`);
@@ -79,6 +81,7 @@ export function inferShape(node: Node, shapeOf: (value: string) => Shape): Shape
     case 'HardSigmoid':
     case 'HardSwish':
     case 'Sigmoid':
+    case 'Gelu':
     case 'Identity':
       return x;
   }

@@ -77,9 +77,11 @@ function reasonAgainst(graph: Graph, node: Node): string | undefined {
     case 'Clamp':
     case 'AveragePool':
     case 'GlobalAveragePool':
+    case 'Resize':
     case 'HardSwish':
     case 'HardSigmoid':
     case 'Sigmoid':
+    case 'Gelu':
       return undefined;
     case 'BatchNorm':
     case 'Gemm':

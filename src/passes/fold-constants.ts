@@ -4,6 +4,7 @@ import { outputOf, rebuild } from '../graph/edit.js';
 import type { Clamp, Node, Tensor } from '../graph/graph.js';
 import { combine, mapTensor, reshapeTensor, transposeTensor } from '../graph/tensors.js';
 import type { Pass } from './pass.js';
+import { gelu } from '../numeric/gelu.js';
 
 /**
  * Computes nodes whose inputs are all constant. Equal up to the rounding of float32 arithmetic,
@@ -49,6 +50,8 @@ function evaluate(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
       return isScalarClamp(node.clamp) ? clampTensor(a!, node.clamp) : undefined;
     case 'Sigmoid':
       return mapTensor(a!, (x) => 1 / (1 + Math.exp(-x)));
+    case 'Gelu':
+      return mapTensor(a!, (x) => gelu(x, node.approximate));
     case 'HardSigmoid':
       return mapTensor(a!, (x) => ramp(x, node.alpha, node.beta));
     case 'HardSwish':
@@ -61,6 +64,7 @@ function evaluate(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
     case 'GlobalAveragePool':
     case 'Concat':
     case 'Pad':
+    case 'Resize':
     case 'Softmax':
     case 'ReduceMean':
     case 'MatMul':

@@ -84,6 +84,7 @@ class Sinking {
           ? { ...node, inputs: [source] }
           : undefined;
       case 'Sigmoid':
+      case 'Gelu':
       case 'HardSigmoid':
       case 'HardSwish':
       case 'Identity':
@@ -105,6 +106,7 @@ class Sinking {
       case 'Concat':
       case 'Pad':
       case 'Reshape':
+      case 'Resize':
       case 'Transpose':
       case 'Softmax':
       case 'ReduceMean':

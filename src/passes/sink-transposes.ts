@@ -89,6 +89,7 @@ class Sinking {
       case 'Clamp':
         return isScalarClamp(node.clamp) ? { node: { ...node, inputs }, perm } : undefined;
       case 'Sigmoid':
+      case 'Gelu':
       case 'HardSigmoid':
       case 'HardSwish':
       case 'Identity':
@@ -127,6 +128,7 @@ class Sinking {
       case 'AveragePool':
       case 'MaxPool':
       case 'GlobalAveragePool':
+      case 'Resize':
       case 'Transpose':
       case 'MatMul':
         return undefined;

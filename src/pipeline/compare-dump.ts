@@ -137,11 +137,20 @@ function assign(
   program: Program,
 ): { byTensor: Map<string, string>; unmatched: string[] } {
   const tensors = new Map<string, string>();
+  // Ends of long names that several tensors share tell none of them.
+  const shared = new Set<string>();
   const claim = (name: string, tensor: string): void => {
-    for (const key of [name, plainName(name), plainName(name.split(';')[0]!)]) {
+    const first = name.split(';')[0]!;
+    for (const key of [name, wholeName(name), wholeName(first)]) {
       if (!tensors.has(key.toLowerCase())) tensors.set(key.toLowerCase(), tensor);
     }
+    for (const key of [plainName(name), plainName(first)].map((end) => end.toLowerCase())) {
+      if ((tensors.get(key) ?? tensor) !== tensor) shared.add(key);
+      else tensors.set(key, tensor);
+    }
   };
+  const find = (key: string): string | undefined =>
+    shared.has(key) && key.length >= mostNamed ? undefined : tensors.get(key);
   const outputs = [program.input, ...program.ops.map(({ output }) => output)];
   for (const index of outputs) claim(program.tensors[index]!.name, program.tensors[index]!.name);
   for (const op of program.ops) claim(op.name, program.tensors[op.output]!.name);
@@ -150,7 +159,8 @@ function assign(
   for (const file of files) {
     const base = file.slice(0, -extname(file).length).toLowerCase();
     // `lastbit run --out` puts a number before the name.
-    const tensor = tensors.get(base) ?? tensors.get(base.replace(/^\d{3}-/, ''));
+    const bare = base.replace(/^\d{3}-/, '');
+    const tensor = find(base) ?? find(bare) ?? find(plainName(bare));
     if (tensor === undefined) unmatched.push(file);
     else if (byTensor.has(tensor)) {
       throw new UsageError(
@@ -163,12 +173,17 @@ function assign(
   return { byTensor, unmatched };
 }
 
+/** Characters of a name in a file of `lastbit run --out`: its last ones. */
+const mostNamed = 80;
+
 /** As `lastbit run --out` names files. */
 function plainName(name: string): string {
-  return name
-    .replace(/[^A-Za-z0-9._-]+/g, '_')
-    .replace(/^_+|_+$/g, '')
-    .slice(-80);
+  return wholeName(name).slice(-mostNamed);
+}
+
+/** With what file systems may refuse replaced, at any length. */
+function wholeName(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]+/g, '_').replace(/^_+|_+$/g, '');
 }
 
 /** Files that are read: NumPy arrays, raw numbers, memories as $readmemh reads them. */

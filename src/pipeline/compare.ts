@@ -11,7 +11,7 @@ import type { FloatRunner, Graph, Node, Shape } from '../graph/graph.js';
 import { elementCount } from '../graph/tensors.js';
 import type { CodeTensor } from '../program/executor.js';
 import type { Op, Program, ProgramTensor } from '../program/program.js';
-import type { CompareDocument } from '../report/index.js';
+import type { CompareDocument, PreprocessFacts } from '../report/index.js';
 import { notesOf, presetOf, programOf } from './choose-program.js';
 import type { SampleExecutor } from './executor.js';
 import { openExecutor, trapFacts } from './executor.js';
@@ -144,10 +144,7 @@ function inFloatOrder({ data, channels }: CodeTensor): CodeTensor['data'] {
 function document(
   { program, models }: { readonly program: Program } & Pick<CompareDocument, 'models'>,
   sides: Sides,
-  facts: Pick<
-    CompareDocument,
-    'preprocess' | 'preprocessDecidedBy' | 'geometry' | 'geometryApplied'
-  >,
+  facts: PreprocessFacts,
   images: number,
   agreeing: number,
   trap?: Trap,

@@ -142,8 +142,18 @@ function reader(
     facts: () => ({
       preprocess: resolved?.preset.name ?? null,
       preprocessDecidedBy: resolved?.decidedBy ?? null,
+      ...contradictionTo(resolved, metadata),
       geometry: resolved?.geometry ?? null,
       geometryApplied: applied,
     }),
   };
+}
+
+/** What the file remembers, where a flag named another preset. */
+function contradictionTo(
+  chosen: Preprocessing | undefined,
+  remembered: string | undefined,
+): { readonly preprocessContradicts?: string } {
+  const isSame = remembered === undefined || remembered === chosen?.preset.name;
+  return isSame || chosen?.decidedBy !== 'flag' ? {} : { preprocessContradicts: remembered };
 }

@@ -16,6 +16,7 @@ import {
   type Range,
 } from './check/place.js';
 import { checkAveragePool, checkMaxPool } from './check/pool.js';
+import { checkResize } from './check/resize.js';
 import type {
   ConcatOp,
   Op,
@@ -156,6 +157,9 @@ export function checkOp(tensors: readonly ProgramTensor[], op: Op): void {
       break;
     case 'splice':
       checkSplice(op, context);
+      break;
+    case 'resize':
+      checkResize(op, context);
       break;
   }
 }

@@ -20,6 +20,7 @@ import {
   overflows,
   productKinds,
   requantKinds,
+  resizeKinds,
   softmaxKinds,
   stageKinds,
   weightTypes,
@@ -37,6 +38,7 @@ import {
   type Program,
   type ProgramTensor,
   type Requant,
+  type ResizeOp,
   type SoftmaxForm,
   type Stage,
 } from './program.js';
@@ -155,6 +157,8 @@ function readBody(reader: ByteReader, op: Op['op']): Body {
       return { op, form: readSoftmaxForm(reader) };
     case 'splice':
       return { op, period: reader.u32(), from: reader.u32() };
+    case 'resize':
+      return readResize(reader);
     case 'concat':
     case 'reshape':
       return { op };
@@ -334,6 +338,30 @@ function readAverageForm(reader: ByteReader): AverageForm {
     case 'f32Window':
       return { kind, scaleIn: reader.f32(), scaleOut: reader.f32() };
   }
+}
+
+function readResize(reader: ByteReader): Omit<ResizeOp, 'name' | 'inputs' | 'output'> {
+  const kind = word(reader, resizeKinds);
+  const axis = () => ({ first: reader.array(Int32Array), second: reader.array(Int32Array) });
+  const op = 'resize';
+  if (kind === 'integer') {
+    const [bits, rule] = [reader.u32(), word(reader, roundRules)];
+    const [rows, rowWeights] = [axis(), reader.array(Int32Array)];
+    const [columns, columnWeights] = [axis(), reader.array(Int32Array)];
+    const form = { kind, bits, rule, rows: rowWeights, columns: columnWeights };
+    return { op, rows, columns, form };
+  }
+  const scales = kind === 'f32Reals' ? [reader.f32(), reader.f32()] : [];
+  const weights = () => ({
+    first: reader.array(Float32Array),
+    second: reader.array(Float32Array),
+  });
+  const [rows, rowWeights] = [axis(), weights()];
+  const [columns, columnWeights] = [axis(), weights()];
+  const both = { rows: rowWeights, columns: columnWeights };
+  const [scaleIn = 1, scaleOut = 1] = scales;
+  const form = kind === 'f32Reals' ? { kind, scaleIn, scaleOut, ...both } : { kind, ...both };
+  return { op, rows, columns, form };
 }
 
 function readSoftmaxForm(reader: ByteReader): SoftmaxForm {

@@ -17,6 +17,7 @@ import {
   overflows,
   productKinds,
   requantKinds,
+  resizeKinds,
   softmaxKinds,
   stageKinds,
   weightTypes,
@@ -30,6 +31,7 @@ import {
   type Op,
   type Program,
   type Requant,
+  type ResizeOp,
   type SoftmaxForm,
   type Stage,
 } from './program.js';
@@ -129,9 +131,27 @@ function writeBody(writer: ByteWriter, op: Op): void {
     case 'splice':
       writer.u32(op.period, op.from);
       break;
+    case 'resize':
+      writeResize(writer, op);
+      break;
     case 'concat':
     case 'reshape':
       break;
+  }
+}
+
+function writeResize(writer: ByteWriter, { form, rows, columns }: ResizeOp): void {
+  writer.u32(number(resizeKinds, form.kind));
+  if (form.kind === 'integer') writer.u32(form.bits, number(roundRules, form.rule));
+  if (form.kind === 'f32Reals') writer.f32(form.scaleIn, form.scaleOut);
+  for (const [axis, weights] of [
+    [rows, form.rows],
+    [columns, form.columns],
+  ] as const) {
+    writer.array(axis.first);
+    writer.array(axis.second);
+    if (weights instanceof Int32Array) writer.array(weights);
+    else for (const array of [weights.first, weights.second]) writer.array(array);
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   InputQuantization,
   Op,
   Requant,
+  ResizeForm,
   SoftmaxForm,
   Stage,
 } from './program.js';
@@ -35,6 +36,7 @@ export const opcodes = [
   'lut',
   'softmax',
   'splice',
+  'resize',
 ] as const satisfies readonly Op['op'][];
 export const weightTypes = ['s8', 'u8', 's16'] as const satisfies readonly ConvOp['weightType'][];
 export const overflows = [
@@ -82,6 +84,12 @@ export const averageKinds = [
   'requant',
   'f32Window',
 ] as const satisfies readonly AverageForm['kind'][];
+export const resizeKinds = [
+  'integer',
+  'f32Codes',
+  'f32Reals',
+  'f32Shares',
+] as const satisfies readonly ResizeForm['kind'][];
 export const softmaxKinds = [
   'gemmlowp',
   'f32Table',

@@ -7,6 +7,7 @@ import { add, mul } from './interpret/add.js';
 import { conv, type TrapSite } from './interpret/conv.js';
 import { concat, lut, pad, splice } from './interpret/move.js';
 import { averagePool, maxPool } from './interpret/pool.js';
+import { resize } from './interpret/resize.js';
 import { softmax } from './interpret/softmax.js';
 import type { Op, Program, ProgramTensor } from './program.js';
 
@@ -83,6 +84,9 @@ function execute(
       break;
     case 'splice':
       splice(op, x, w, y);
+      break;
+    case 'resize':
+      resize(op, input, output, x, y);
       break;
   }
   return undefined;

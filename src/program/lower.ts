@@ -10,6 +10,7 @@ import { lowerElementwise } from './lower/elementwise.js';
 import { checkLimits, limitsNote } from './lower/limits.js';
 import { lowerConcat, lowerPad, lowerReshape } from './lower/move.js';
 import { lowerGlobalPool, lowerPool } from './lower/pool.js';
+import { lowerResize } from './lower/resize.js';
 import { lowerSoftmax } from './lower/softmax.js';
 import { LoweringState, type LowerOptions } from './lower/state.js';
 import { lowerUnary } from './lower/unary.js';
@@ -90,12 +91,17 @@ function lowerNode(state: LoweringState, node: QuantNode): void {
     case 'Reshape':
       lowerReshape(state, node);
       break;
+    case 'Resize':
+      lowerResize(state, node);
+      break;
     case 'Softmax':
       lowerSoftmax(state, node);
       break;
     case 'HardSwish':
     case 'HardSigmoid':
     case 'Sigmoid':
+    case 'LeakyRelu':
+    case 'Gelu':
     case 'Requantize':
       lowerUnary(state, node);
       break;

@@ -236,6 +236,50 @@ export interface SpliceOp extends OpBase {
   readonly from: number;
 }
 
+/** Of each row (or column) of a result, the two of the input that it lies between; they may be equal. */
+export interface ResizeAxis {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+}
+
+/** What each of the two counts for, in float32, -2 to 2. */
+export interface ResizeWeights {
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+}
+
+export type ResizeForm =
+  | {
+      /** Exact weights of `bits` fractional bits on both axes, and one rounding; 0 bits copy codes. */
+      readonly kind: 'integer';
+      /** 0 to 11. */
+      readonly bits: number;
+      readonly rule: RoundRule;
+      /** Of the second row and column, 0 to 2^bits; the first has the rest. */
+      readonly rows: Int32Array;
+      readonly columns: Int32Array;
+    }
+  /** Codes weighted in float32, half added and the fraction dropped. */
+  | { readonly kind: 'f32Codes'; readonly rows: ResizeWeights; readonly columns: ResizeWeights }
+  /** The same, where the two weights of a code are multiplied first. */
+  | { readonly kind: 'f32Shares'; readonly rows: ResizeWeights; readonly columns: ResizeWeights }
+  | {
+      /** Dequantized, weighted and quantized in float32. */
+      readonly kind: 'f32Reals';
+      readonly scaleIn: number;
+      readonly scaleOut: number;
+      readonly rows: ResizeWeights;
+      readonly columns: ResizeWeights;
+    };
+
+/** An image of another height and width; each code lies between four of the input's. */
+export interface ResizeOp extends OpBase {
+  readonly op: 'resize';
+  readonly rows: ResizeAxis;
+  readonly columns: ResizeAxis;
+  readonly form: ResizeForm;
+}
+
 /** One code in, one code out, by a table of all codes: every function of one value. */
 export interface LutOp extends OpBase {
   readonly op: 'lut';
@@ -285,7 +329,8 @@ export type Op =
   | ReshapeOp
   | LutOp
   | SoftmaxOp
-  | SpliceOp;
+  | SpliceOp
+  | ResizeOp;
 
 /** How a real input becomes codes; scale and zero point are the input tensor's. */
 export interface InputQuantization {

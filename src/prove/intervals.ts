@@ -55,6 +55,8 @@ function written(
       return hullOf(first!, intervals[op.inputs[1]!]!);
     case 'lut':
       return answered(op.table, tensors[op.inputs[0]!]!, first!);
+    case 'resize':
+      return op.form.kind === 'integer' ? first! : wholeType(output);
     case 'softmax':
       return wholeType(output);
   }

@@ -116,6 +116,7 @@ function sumsOf(
     case 'maxPool':
     case 'pad':
     case 'reshape':
+    case 'resize':
     case 'softmax':
     case 'splice':
       return undefined;

@@ -72,6 +72,8 @@ export interface PreprocessFacts {
   /** The preset; null where no pixels were involved. */
   readonly preprocess: string | null;
   readonly preprocessDecidedBy: string | null;
+  /** The preset that the file remembers, where `--preprocess` named another. */
+  readonly preprocessContradicts?: string;
   readonly geometry: string | null;
   /** In words, with the number of images. */
   readonly geometryApplied: Readonly<Record<string, number>>;

@@ -215,7 +215,12 @@ export function preprocessText(facts: PreprocessFacts): string {
   const applied = Object.entries(facts.geometryApplied).map(
     ([how, count]) => `input       ${how} (${count} image${count === 1 ? '' : 's'})\n`,
   );
-  return preset + applied.join('');
+  return preset + contradiction(facts) + applied.join('');
+}
+
+function contradiction({ preprocess, preprocessContradicts }: PreprocessFacts): string {
+  if (preprocess === null || preprocessContradicts === undefined) return '';
+  return `warning     --preprocess ${preprocess}, but the file remembers ${preprocessContradicts}, which its scores were made for; leave the flag out\n`;
 }
 
 function targetText(target: TargetFacts): string {

@@ -34,6 +34,8 @@ export const ethosU: TargetSpec = {
   },
   arithmetic: {
     ...tflm.arithmetic,
+    resize: undefined,
+    unary: { ...tflm.arithmetic.unary, leakyRelu: undefined, gelu: undefined },
     kinds: { fullyConnected: { product: 'f32ThenF64' }, mul: { product: 'f32' } },
     u8: { product: 'f32ThenF64', kinds: { mul: { product: 'f32' } } },
     add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },

@@ -23,6 +23,8 @@ export const fbgemm: TargetSpec = {
   },
   arithmetic: {
     ...onnxruntime.arithmetic,
+    resize: undefined,
+    unary: { ...onnxruntime.arithmetic.unary, leakyRelu: undefined, gelu: undefined },
     add: { kind: 'f32', form: 'direct', zeroPointOutside: true },
     averagePool: { kind: 'f32' },
     inputQuantization: { form: 'multiplyInverse', rule: 'halfEven' },

@@ -36,10 +36,13 @@ export const onnxruntime: TargetSpec = {
     add: { kind: 'f32', form: 'fused' },
     averagePool: { kind: 'f32Window', wholeImage: 'globalPool' },
     globalPool: { kind: 'f32' },
+    resize: { s8: { kind: 'f32Reals' }, u8: { kind: 'f32Reals' } },
     softmax: undefined,
     unary: {
       hardSwish: 'f32HalfEven',
       sigmoid: 'f32HalfEven',
+      leakyRelu: 'f32HalfEven',
+      gelu: 'f32HalfEven',
       requantize: { kind: 'f32', rule: 'halfEven' },
     },
     inputQuantization: { form: 'divide', rule: 'halfEven' },

@@ -21,6 +21,8 @@ export const qnnpack: TargetSpec = {
   },
   arithmetic: {
     ...onnxruntime.arithmetic,
+    resize: undefined,
+    unary: { ...onnxruntime.arithmetic.unary, leakyRelu: undefined, gelu: undefined },
     add: { kind: 'aligned', bits: 22, rule: 'halfAway' },
     averagePool: { kind: 'f32' },
     inputQuantization: { form: 'multiplyInverse', rule: 'halfEven' },

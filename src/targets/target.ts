@@ -191,6 +191,25 @@ export type RequantizeForm =
   /** TFLite's CONCATENATION: f32(f32(code * ratio) + bias), ratio = f32(si * f32(1 / so)). */
   | { readonly kind: 'f32Biased' };
 
+/** How bilinear interpolation is computed. */
+export type LinearResize =
+  /**
+   * Integer weights of `bits` fractional bits on each axis, one rounding. `steps`: TFLite's coordinates in
+   * integers of 10 fractional bits, or float32 ones, whose fractions are rounded half to even.
+   */
+  | {
+      readonly kind: 'integer';
+      readonly bits: number;
+      readonly rule: RoundRule;
+      readonly steps: 'fixed10' | 'f32';
+    }
+  /** TFLite, uint8: codes weighted in float32, half added and the fraction dropped. */
+  | { readonly kind: 'f32Codes' }
+  /** The same, where the two weights of a code are multiplied first. */
+  | { readonly kind: 'f32Shares' }
+  /** onnxruntime: dequantized, weighted and quantized in float32. */
+  | { readonly kind: 'f32Reals' };
+
 export interface TargetArithmetic extends Recipe {
   /** What kinds of layers do differently. */
   readonly kinds?: NonNullable<Recipes['kinds']>;
@@ -253,12 +272,20 @@ export interface TargetArithmetic extends Recipe {
    */
   readonly averagePool: MeanForm | undefined;
   readonly globalPool: MeanForm;
+  /** Bilinear interpolation of each type of codes; absent: there is none. Nearest ones are copies everywhere. */
+  readonly resize?: Readonly<Partial<Record<'s8' | 'u8', LinearResize>>> | undefined;
   /** `undefined`: logits are the output. */
   readonly softmax: { readonly kind: 'gemmlowp' } | TableSoftmax | undefined;
   /** How functions of one value are computed for their table. */
   readonly unary: {
     readonly hardSwish: 'tflite16' | 'f32HalfAway' | 'f32HalfEven';
     readonly sigmoid: 'f32HalfAway' | 'f32HalfEven';
+    /**
+     * `gemmlowp2`: LiteRT's, a Q31 multiplier for each side of 0. `xnnpack`: multipliers of 8 fractional bits
+     * where both slopes lie in [1/256, 128], else the same. Absent: there is none.
+     */
+    readonly leakyRelu?: 'gemmlowp2' | 'xnnpack' | 'f32HalfEven' | undefined;
+    readonly gelu?: 'f32HalfAway' | 'f32HalfEven' | undefined;
     readonly requantize: RequantizeForm;
     /** Of a clamp on its own (RELU, RELU6), where it differs from `requantize`. */
     readonly rectify?: RequantizeForm;

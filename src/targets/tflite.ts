@@ -50,6 +50,7 @@ export const tfliteRef: TargetSpec = {
   },
   arithmetic: {
     ...tflm.arithmetic,
+    resize: { ...tflm.arithmetic.resize, u8: { kind: 'f32Codes' } },
     kinds: {
       fullyConnected: { code: { kind: 'f64' } },
       mul: { product: 'f32' },
@@ -64,6 +65,7 @@ export const tfliteRef: TargetSpec = {
     s16: wide,
     unary: {
       ...tflm.arithmetic.unary,
+      gelu: 'f32HalfAway',
       rectify: { kind: 'code', product: 'f32', code: gemmlowp },
       concat: { kind: 'f32Biased' },
     },
@@ -130,6 +132,7 @@ export const tfliteBuiltinX86: TargetSpec = {
     'google/ruy ruy/kernel_avx512.cc for the double rounding',
   arithmetic: {
     ...tfliteRef.arithmetic,
+    resize: { ...tflm.arithmetic.resize, u8: { kind: 'f32Shares' } },
     code: ruy,
     kinds: {
       depthwise: { code: ruy, rest: { vector: 8, code: gemmlowp } },

@@ -48,10 +48,12 @@ export const tflm: TargetSpec = {
     add: { kind: 'rescaled', leftShift: 20, rule: 'gemmlowp2' },
     averagePool: { kind: 'divide', s8: 'halfAway', u8: 'halfUp' },
     globalPool: { kind: 'mean', rule: 'gemmlowp2' },
+    resize: { s8: { kind: 'integer', bits: 10, rule: 'halfAway', steps: 'fixed10' } },
     softmax: { kind: 'gemmlowp' },
     unary: {
       hardSwish: 'tflite16',
       sigmoid: 'f32HalfAway',
+      leakyRelu: 'gemmlowp2',
       requantize: { kind: 'code' },
     },
     inputQuantization: { form: 'divide', rule: 'halfAway' },

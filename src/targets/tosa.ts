@@ -17,6 +17,8 @@ export const tosaDouble: TargetSpec = {
   constraints: { ...tflm.constraints, activations: ['s8'] },
   arithmetic: {
     ...tflm.arithmetic,
+    resize: undefined,
+    unary: { ...tflm.arithmetic.unary, leakyRelu: undefined, gelu: undefined },
     add: { kind: 'rescaled', leftShift: 20, folded: true, rule: 'gemmlowp2' },
     averagePool: { kind: 'flooredReciprocal', bits: 30, rule: 'halfUp' },
     globalPool: { kind: 'code', code: { kind: 'q31', rule: 'gemmlowp2' } },

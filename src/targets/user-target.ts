@@ -171,6 +171,18 @@ const add = z.discriminatedUnion('kind', [
   object({ kind: z.literal('weighted'), bits: whole(4, 24), code }),
 ]);
 
+const interpolation = z.discriminatedUnion('kind', [
+  object({
+    kind: z.literal('integer'),
+    bits: whole(1, 11),
+    rule: plain,
+    steps: z.enum(['fixed10', 'f32']),
+  }),
+  object({ kind: z.literal('f32Codes') }),
+  object({ kind: z.literal('f32Shares') }),
+  object({ kind: z.literal('f32Reals') }),
+]);
+
 const arithmetic = object({
   product,
   code: code.describe('how the sum of a convolution becomes a code of the output'),
@@ -197,6 +209,9 @@ const arithmetic = object({
   add: add.describe('sum of two layers'),
   averagePool: mean.optional().describe('mean over a window'),
   globalPool: mean.describe('mean over a whole image'),
+  resize: object({ s8: interpolation.optional(), u8: interpolation.optional() })
+    .optional()
+    .describe('bilinear interpolation; absent: there is none'),
   softmax: z
     .discriminatedUnion('kind', [
       object({ kind: z.literal('gemmlowp') }),
@@ -206,6 +221,8 @@ const arithmetic = object({
   unary: object({
     hardSwish: oneOf('how it is computed', ['tflite16', 'f32HalfAway', 'f32HalfEven']),
     sigmoid: oneOf('how it is computed', ['f32HalfAway', 'f32HalfEven']),
+    leakyRelu: oneOf('how it is computed', ['gemmlowp2', 'xnnpack', 'f32HalfEven']).optional(),
+    gelu: oneOf('how it is computed', ['f32HalfAway', 'f32HalfEven']).optional(),
     requantize: requantize.describe('a change of scale alone'),
     rectify: requantize.optional(),
     retype: requantize.optional(),

@@ -2,6 +2,8 @@
 import type { TargetSpec } from './target.js';
 import { tfliteBuiltinX86 } from './tflite.js';
 
+const interpolation = { kind: 'integer', bits: 11, rule: 'halfUp', steps: 'f32' } as const;
+
 /** TFLite with XNNPACK, float32 requantization: x86, WebAssembly, and all per-channel int8. */
 export const xnnpack: TargetSpec = {
   id: 'litert-xnnpack@2.3.0',
@@ -35,11 +37,14 @@ export const xnnpack: TargetSpec = {
     add: { kind: 'aligned', bits: 21, rule: 'halfUp' },
     averagePool: { kind: 'divide', s8: 'halfAway', u8: 'halfUp' },
     globalPool: { kind: 'f32ZeroInside' },
+    resize: { s8: interpolation, u8: interpolation },
     softmax: { kind: 'f32Table', s8: 'halfAway', u8: 'truncHalf' },
     unary: {
       // Neither hard-swish nor a clamp on its own is delegated.
       hardSwish: 'tflite16',
       sigmoid: 'f32HalfAway',
+      leakyRelu: 'xnnpack',
+      gelu: 'f32HalfAway',
       requantize: { kind: 'fractional', bits: 8, rule: 'halfUp' },
       rectify: { kind: 'code', product: 'f32', code: { kind: 'q31', rule: 'gemmlowp2' } },
       // Only QUANTIZE between codes of one type is delegated.

@@ -10,9 +10,11 @@ import { inferShapes } from './infer-shapes.js';
 import { isFloatTflite } from './is-float.js';
 import { operators } from './ops/index.js';
 import { readShapeValue } from './ops/shape-values.js';
+import { takeChannels } from './ops/selections.js';
 import { TfliteState } from './ops/state.js';
 import { type TfliteModel, readTflite } from './reader.js';
 import { restoreFacts } from './restore-facts.js';
+import { findShuffles } from './shuffles.js';
 
 /**
  * Reads a .tflite file that is quantized to integers throughout: int8 with scales per channel,
@@ -45,8 +47,14 @@ function toQuantGraph(model: TfliteModel, file: string): QuantGraph {
   const state = new TfliteState(model);
   // A float input starts at its QUANTIZE.
   if (!state.isRealInput(input)) state.makeInput(input);
+  const shuffles = findShuffles(model);
   for (const operator of model.operators) {
-    if (readShapeValue(state, operator)) continue;
+    if (shuffles.inner.has(operator) || readShapeValue(state, operator)) continue;
+    const shuffle = shuffles.ends.get(operator);
+    if (shuffle !== undefined) {
+      takeChannels(state, operator, shuffle.input, shuffle.picked);
+      continue;
+    }
     const read = operators.get(operator.op);
     if (read === undefined) {
       state.fail(

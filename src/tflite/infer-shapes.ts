@@ -142,6 +142,11 @@ const concatenation: Rule = ({ operator, shapes }) => {
   );
 };
 
+const resize: Rule = ({ shapes: [input], constant }) => {
+  const size = constant(1);
+  return input?.length === 4 && size?.length === 2 ? [input[0]!, ...size, input[3]!] : undefined;
+};
+
 const rules: ReadonlyMap<string, Rule> = new Map([
   ['CONV_2D', conv],
   ['DEPTHWISE_CONV_2D', depthwise],
@@ -154,6 +159,8 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   ['RESHAPE', reshape],
   ['MEAN', mean],
   ['PAD', pad],
+  ['RESIZE_BILINEAR', resize],
+  ['RESIZE_NEAREST_NEIGHBOR', resize],
   ['CONCATENATION', concatenation],
   ['QUANTIZE', same],
   ['DEQUANTIZE', same],

@@ -253,6 +253,31 @@ describe('compare-dump', () => {
   const nchw = (codes: ArrayLike<number>): number[] =>
     Array.from({ length: 72 }, (_, i) => codes[(i % 24) * 3 + Math.floor(i / 24)]!);
 
+  test('a name of more than 80 characters is matched whole, and by its last 80', async () => {
+    const path = (start: string) => `${start}/${'block/'.repeat(20)}conv`;
+    const [first, second] = [path('stage_a'), path('stage_b')];
+    const shape = [1, 3, 4, 6];
+    const graph = graphOf(
+      [value('x', shape), value(first, shape), value(second, shape, { scale: 2 })],
+      [
+        convNode(3, 3, { name: 'a', output: first }),
+        convNode(3, 3, { name: 'b', inputs: [first], output: second }),
+      ],
+    );
+    writeFileSync(at('long.onnx'), writeQdq(graph));
+    const names = (name: string) => name.replaceAll('/', '_');
+    const dump = async (file: string) => {
+      const out = mkdtempSync(join(folder, 'long-'));
+      writeFileSync(join(out, `${file}.bin`), new Uint8Array(72));
+      const args = ['--target', 'tflm', '--input', at('x.npy'), '--format', 'json'];
+      const { out: text, err } = await lastbit('compare-dump', at('long.onnx'), out, ...args);
+      return `${text}${err}`;
+    };
+    expect(await dump(names(second))).toContain(`"file": "${names(second)}.bin"`);
+    // Both end alike, so that the end tells neither.
+    expect(await dump(names(second).slice(-80))).not.toContain('"layers": [\n    {');
+  });
+
   test('what run wrote equals the target', async () => {
     const { code, document, err } = await compare();
     expect(err).toBe('');

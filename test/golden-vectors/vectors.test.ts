@@ -61,7 +61,7 @@ test('registers hold every array of every operation, and attributes the rest', (
       expect(JSON.parse(JSON.stringify(attributes))).toMatchObject({ op: op.op });
     }
   }
-  expect(seen.size).toBe(11);
+  expect(seen.size).toBe(12);
 });
 
 /** All typed arrays below a value, in the order of its fields. */

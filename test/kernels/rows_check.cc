@@ -3,12 +3,14 @@
 // written here place by place.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "kernels/lut/lut_ref.h"
 #include "kernels/move/move_ref.h"
 #include "kernels/mul/mul_ref.h"
 #include "kernels/pool/pool_ref.h"
+#include "kernels/resize/resize_ref.h"
 #include "kernels/rows.h"
 #include "kernels/softmax/softmax_ref.h"
 
@@ -74,6 +76,73 @@ void try_splice(Check& check, Noise& noise) {
                      size_t(c);
                  return (i % splice.period < splice.from ? a : b).at(i);
                });
+}
+
+program::ResizeAxis random_axis(Noise& noise, program::ResizeForm form, int32_t bits, int32_t from,
+                                int32_t to) {
+  program::ResizeAxis axis;
+  for (int32_t i = 0; i < to; ++i) {
+    axis.first.push_back(noise.range(0, from - 1));
+    axis.second.push_back(noise.range(0, from - 1));
+    if (form == program::ResizeForm::integer) {
+      axis.weight.push_back(noise.range(0, 1 << bits));
+    } else {
+      // Few binary digits, so that the definition in doubles is exact.
+      axis.first_weight.push_back(float(noise.range(-16, 16)) / 16);
+      axis.second_weight.push_back(float(noise.range(-16, 16)) / 16);
+    }
+  }
+  return axis;
+}
+
+// With the tie rules that doubles spell by themselves: down, up, and to even.
+double rounded(double v, Rule rule) {
+  if (rule == Rule::floor) return std::floor(v);
+  return rule == Rule::half_up ? std::floor(v + 0.5) : std::nearbyint(v);
+}
+
+void try_resize(Check& check, Noise& noise) {
+  program::Resize resize;
+  resize.form = noise.pick({program::ResizeForm::integer, program::ResizeForm::f32_codes,
+                            program::ResizeForm::f32_reals, program::ResizeForm::f32_shares});
+  const bool integer = resize.form == program::ResizeForm::integer;
+  const bool reals = resize.form == program::ResizeForm::f32_reals;
+  resize.bits = noise.range(0, 11);
+  resize.rule = noise.pick({Rule::floor, Rule::half_up, Rule::half_even});
+  resize.scale_in = std::ldexp(1.0f, -noise.range(0, 8));
+  resize.scale_out = std::ldexp(1.0f, -noise.range(0, 8));
+  Tensor input = random_tensor(noise, noise.pick({CodeType::u8, CodeType::s8, CodeType::s16}));
+  if (!integer && input.type == CodeType::s16) input = random_tensor(noise, CodeType::s8);
+  Tensor output = input;
+  output.height = noise.range(1, 9), output.width = noise.range(1, 9);
+  if (reals) output.zero_point = noise.range(program::least_code(output.type), 20);
+  resize.rows = random_axis(noise, resize.form, resize.bits, input.height, output.height);
+  resize.columns = random_axis(noise, resize.form, resize.bits, input.width, output.width);
+  const TestImage in(noise, input);
+  const auto weights = [&](const program::ResizeAxis& axis, size_t i) {
+    const double unit = std::ldexp(1.0, resize.bits);
+    return integer ? std::pair(1 - axis.weight[i] / unit, axis.weight[i] / unit)
+                   : std::pair(double(axis.first_weight[i]), double(axis.second_weight[i]));
+  };
+  const auto kernel = make_resize_ref(resize, input, output);
+  compare_rows(
+      check, kernel->name(), *kernel, {&in}, output, noise, [&](int32_t y, int32_t x, int32_t c) {
+        const auto [top, bottom] = weights(resize.rows, size_t(y));
+        const auto [left, right] = weights(resize.columns, size_t(x));
+        const auto at = [&](const std::vector<int32_t>& rows, const std::vector<int32_t>& columns) {
+          const int32_t code = in.at(rows[size_t(y)], columns[size_t(x)], c);
+          return double(reals ? code - input.zero_point : code);
+        };
+        const program::ResizeAxis &r = resize.rows, &k = resize.columns;
+        const double sum = top * (left * at(r.first, k.first) + right * at(r.first, k.second)) +
+                           bottom * (left * at(r.second, k.first) + right * at(r.second, k.second));
+        if (integer) return int32_t(rounded(sum, resize.rule));
+        const double code =
+            reals ? std::nearbyint(sum * resize.scale_in / resize.scale_out) + output.zero_point
+                  : std::trunc(sum + 0.5);
+        return int32_t(std::clamp(code, double(program::least_code(output.type)),
+                                  double(program::greatest_code(output.type))));
+      });
 }
 
 void try_reshape(Check& check, Noise& noise) {
@@ -200,8 +269,9 @@ void try_softmax(Check& check, Noise& noise) {
 }  // namespace
 
 void check_rows(Check& check) {
-  constexpr void (*families[])(Check&, Noise&) = {
-      try_concat, try_pad, try_splice, try_reshape, try_lut, try_max_pool, try_mul, try_softmax};
+  constexpr void (*families[])(Check&, Noise&) = {try_concat,   try_pad,     try_splice,
+                                                  try_resize,   try_reshape, try_lut,
+                                                  try_max_pool, try_mul,     try_softmax};
   if (!check.wanted("rows") && !check.options().only.empty()) return;
   for (int32_t n = 0; n < check.options().cases; ++n) {
     for (size_t f = 0; f < std::size(families); ++f) {

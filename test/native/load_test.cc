@@ -103,7 +103,7 @@ TEST(Load, RefusesBadFrames) {
       {"rule must be", [](FrameSpec& f) { f.p.rule = 2; }},
       {"at least one output", [](FrameSpec& f) { f.p.outputs = {}; }},
       {"output tensor must be", [](FrameSpec& f) { f.p.outputs = {6}; }},
-      {"opcode must be", [](FrameSpec& f) { f.p.ops[0].opcode = 11; }},
+      {"opcode must be", [](FrameSpec& f) { f.p.ops[0].opcode = 12; }},
       {"name is taken", [](FrameSpec& f) { f.p.ops[1].name = "mul"; }},
       {"before it is written", [](FrameSpec& f) { f.p.ops[0].inputs = {0, 5}; }},
       {"input tensor must be", [](FrameSpec& f) { f.p.ops[0].inputs = {0, 6}; }},

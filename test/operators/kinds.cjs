@@ -27,7 +27,7 @@ const kinds = [
   ['padding', 'Pad', '', 'PAD PADV2 MIRROR_PAD'],
   ['shape', 'Reshape Flatten Squeeze Unsqueeze', '', 'RESHAPE SQUEEZE EXPAND_DIMS'],
   ['order of axes', 'Transpose', '', 'TRANSPOSE'],
-  ['resizing', 'Resize', '', 'RESIZE_NEAREST_NEIGHBOR RESIZE_BILINEAR'],
+  ['resizing', 'Resize Upsample', '', 'RESIZE_NEAREST_NEIGHBOR RESIZE_BILINEAR'],
   ['blocks', 'DepthToSpace SpaceToDepth', '', 'DEPTH_TO_SPACE SPACE_TO_DEPTH'],
   ['codes and reals', 'QuantizeLinear DequantizeLinear Round', '', 'QUANTIZE DEQUANTIZE'],
   ['scales at run time', 'DynamicQuantizeLinear', '', ''],

@@ -58,7 +58,13 @@ In ONNX files these are computed where all inputs are constants or shapes, as ev
 - Swish in a float graph is a sigmoid and a product, as exporters spell it; LeakyRelu and PRelu are two bounds, a product and
   an addition; GlobalMaxPool and ReduceMax are a pool as large as the image. Split, Slice and Gather of channels and channel
   shuffles are 1 x 1 convolutions with weights of one and zero, which are exact.
-- ArgMax at an output of a float ONNX file is left out, and the scores are the output.
+- Resizing is of rows and columns, nearest or linear, with ONNX's coordinates half_pixel, pytorch_half_pixel, asymmetric and
+  align_corners; cubic, crops and antialias are refused. Nearest runs on every target, linear on LiteRT's (int8, uint8), TFLite
+  Micro's (int8) and onnxruntime's.
+- LeakyRelu of quantized files is a table on LiteRT's, TFLite Micro's and onnxruntime's targets, GELU on LiteRT's and
+  onnxruntime's; other targets refuse them by name. In float graphs LeakyRelu and PRelu run everywhere, as said above.
+- Channel shuffles by five axes are read in all formats; QONNX's Quant is read as QuantizeLinear, Clip and DequantizeLinear.
+- ArgMax and ARG_MAX at an output are left out, and the scores are the output.
 - Softmax, Sigmoid, LogSoftmax, ArgMax and reorderings of axes at the end of a network are left out where no integer form is
   needed, and said.
 `;

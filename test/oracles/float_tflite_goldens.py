@@ -147,6 +147,26 @@ def pooled(stored):
     return net
 
 
+def curved(stored):
+    """Leaky ReLUs, GELU, images made larger and smaller, and their maxima."""
+    net = Net(f'curved {stored}', [1, 6, 5, 3], stored)
+    net.conv(8, 3)
+    net.then('LEAKY_RELU', net.shape, made=options('LeakyReluOptions', alpha=0.1))
+    halves = dict(alignCorners=False, halfPixelCenters=True)
+    size = net.integers([11, 13])
+    net.then('RESIZE_BILINEAR', [1, 11, 13, 8], [net.at, size], options('ResizeBilinearOptions', **halves), version=3)
+    net.depthwise(3)
+    slopes = net.constant(np.linspace(-0.2, 0.5, 8).reshape(1, 1, 8), 'bias')
+    net.then('PRELU', net.shape, [net.at, slopes])
+    made = options('ResizeNearestNeighborOptions', alignCorners=False, halfPixelCenters=False)
+    net.then('RESIZE_NEAREST_NEIGHBOR', [1, 4, 7, 8], [net.at, net.integers([4, 7])], made)
+    net.conv(8, 1)
+    net.then('GELU', net.shape, made=options('GeluOptions', approximate=stored == 'f32'))
+    net.then('REDUCE_MAX', [1, 8], [net.at, net.integers([1, 2])], options('ReducerOptions', keepDims=False))
+    net.dense(4)
+    return net
+
+
 def run(content, image):
     interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     interpreter.allocate_tensors()
@@ -164,7 +184,7 @@ def main(out):
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     goldens = []
-    for make in (residual, pooled):
+    for make in (residual, pooled, curved):
         for stored in ('f32', 'f16', 's8'):
             net = make(stored)
             content = net.finish(net.source, net.at)

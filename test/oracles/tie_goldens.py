@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the dyadic-tie suite under every TFLite runtime and writes files and outputs as goldens.
 
-    python tie_goldens.py OUT [--threads N] [--nets | --wide | --tails] [--written FOLDER]
+    python tie_goldens.py OUT [--threads N] [--nets | --wide | --tails | --operators] [--written FOLDER]
 
 OUT/models.bin holds the .tflite files one after the other, OUT/goldens.json where each lies, from
 which seeds its inputs follow, and what each runtime computed. Outputs are deflated base64 of all
 images; runtimes that agree share one entry. A runtime that refuses a file is listed with its words.
 --nets runs the networks of net_models.py instead, 20 images each, and keeps the SHA-256 of every
-activation; --wide runs the 16x8 operators and networks, --tails the operators over odd sizes, kept
-in the same way. --written takes the files of such a folder (written_goldens.cjs) instead of generating them.
+activation; --wide runs the 16x8 operators and networks, --tails the operators over odd sizes,
+--operators those of operator_models.py, kept in the same way. --written takes the files of such a folder (written_goldens.cjs) instead of generating them.
 """
 import argparse
 import base64
@@ -21,6 +21,7 @@ import zlib
 import numpy
 
 import net_models
+import operator_models
 import tail_models
 import tie_models
 import tflite_run
@@ -135,6 +136,7 @@ def main():
     parser.add_argument('--nets', action='store_true')
     parser.add_argument('--wide', action='store_true')
     parser.add_argument('--tails', action='store_true')
+    parser.add_argument('--operators', action='store_true')
     parser.add_argument('--written', type=pathlib.Path)
     options = parser.parse_args()
     if options.wide:
@@ -142,13 +144,15 @@ def main():
         makers = 'tie_models.py and net'
     elif options.tails:
         models, source, makers = tail_models.cases(), 'tails --tails', 'tail'
+    elif options.operators:
+        models, source, makers = operator_models.cases(), 'operators --operators', 'operator'
     elif options.nets:
         models, source, makers = net_models.cases(), 'nets --nets', 'net'
     else:
         models, source, makers = tie_models.cases(), 'ties', 'tie'
     if options.written is not None:
         models = stored(options.written)
-    run = one_net if options.nets or options.wide or options.tails else one_case
+    run = one_net if options.nets or options.wide or options.tails or options.operators else one_case
     offset = 0
     goldens = {}
     for case, model in models.items():

@@ -36,6 +36,8 @@ function features(op: Op): string[] {
     case 'reshape':
     case 'splice':
       return [];
+    case 'resize':
+      return [`resize ${op.form.kind}`];
     case 'lut':
       return [`lut ${op.table.length}`];
   }
@@ -67,6 +69,7 @@ const expectedFeatures = [
   ...['acc when each', 'acc when end', 'acc products satPairs16', 'acc biasFirst true'],
   ...floatRules.map((rule) => `requant f32Rule ${rule}`),
   ...['requant f64 ', 'add tables', 'lut 256', 'lut 65536', 'softmax wideTable ', 'splice'],
+  ...['resize integer', 'resize f32Codes', 'resize f32Reals', 'resize f32Shares'],
   ...roundRules.flatMap((rule) => [`stage shift ${rule}`, `stage segments ${rule}`]),
   ...['add', 'multiply', 'saturate', 'clamp', 'thresholds'].map((kind) => `stage ${kind} `),
   ...['strict true', 'strict false', 'stages 1', 'stages 4', 'add requant', 'pool f32Window'],

@@ -2,8 +2,17 @@
 // Small random programs that are valid by construction and reach every operation, type, rule and
 // form of the specification, with ties, saturation and extreme constants where they are likely.
 import { type Codes, codeLimits } from '../../src/numeric/code-types.js';
+import { roundRules } from '../../src/numeric/round.js';
 import { allocate } from '../../src/program/interpret.js';
-import type { Op, Pads, Program, ProgramTensor, SoftmaxForm } from '../../src/program/program.js';
+import type {
+  Op,
+  Pads,
+  Program,
+  ProgramTensor,
+  ResizeAxis,
+  ResizeWeights,
+  SoftmaxForm,
+} from '../../src/program/program.js';
 import { RandomSums } from './random-sums.js';
 import type { CodeSize, RandomProgramOptions } from './random-tensors.js';
 import { Random } from './random.js';
@@ -27,6 +36,7 @@ const allOps: readonly Op['op'][] = [
   'lut',
   'softmax',
   'splice',
+  'resize',
 ];
 
 /** A valid program; equal seeds and options give equal programs. */
@@ -98,13 +108,16 @@ class Builder extends RandomSums {
         this.reshape();
         break;
       case 'lut':
-        this.lut(this.random.chance(0.1) ? this.source() : this.eightBits());
+        this.lut(this.random.chance(0.25) ? this.source() : this.eightBits());
         break;
       case 'softmax':
         this.softmax();
         break;
       case 'splice':
         this.splice();
+        break;
+      case 'resize':
+        this.resize();
         break;
     }
   }
@@ -184,6 +197,60 @@ class Builder extends RandomSums {
       period,
       from: random.integer(1, period - 1),
     });
+  }
+
+  /** Between any two rows and columns, which real ones lie side by side. */
+  private resize(): void {
+    const { random } = this;
+    const kind = random.pick(['integer', 'integer', 'f32Codes', 'f32Reals', 'f32Shares'] as const);
+    const index = kind === 'integer' ? this.source() : this.eightBits();
+    const { height, width, channels, dtype, zeroPoint } = this.tensor(index);
+    const size = { height: random.integer(1, 7), width: random.integer(1, 7), channels };
+    const positions = (to: number, from: number): Int32Array =>
+      Int32Array.from({ length: to }, () => random.integer(0, from - 1));
+    const axis = (to: number, from: number): ResizeAxis => ({
+      first: positions(to, from),
+      second: positions(to, from),
+    });
+    const base = {
+      op: 'resize' as const,
+      name: this.name('resize'),
+      inputs: [index],
+      rows: axis(size.height, height),
+      columns: axis(size.width, width),
+    };
+    if (kind === 'integer') {
+      const bits = random.pick([0, 1, 10, 11]);
+      const weights = (count: number): Int32Array =>
+        Int32Array.from({ length: count }, () =>
+          random.pick([0, 2 ** bits, Math.floor(2 ** bits / 2), random.integer(0, 2 ** bits)]),
+        );
+      const [rows, columns] = [weights(size.height), weights(size.width)];
+      const output = this.append(dtype, size, zeroPoint);
+      this.push({
+        ...base,
+        output,
+        form: { kind, bits, rule: random.pick(roundRules), rows, columns },
+      });
+      return;
+    }
+    const weight = (): number =>
+      random.pick([0, 0.5, 1, Math.fround(random.integer(-2000, 2000) / 1000)]);
+    const weights = (count: number): ResizeWeights => ({
+      first: Float32Array.from({ length: count }, weight),
+      second: Float32Array.from({ length: count }, weight),
+    });
+    const [rows, columns] = [weights(size.height), weights(size.width)];
+    if (kind !== 'f32Reals') {
+      const output = this.append(dtype, size, zeroPoint);
+      this.push({ ...base, output, form: { kind, rows, columns } });
+      return;
+    }
+    const scale = (): number =>
+      random.pick([0.5, 0.25, Math.fround(random.magnitude(1e-3, 1)), Math.fround(0.1)]);
+    const output = this.append(this.eightBitType(), size);
+    const scales = { scaleIn: scale(), scaleOut: scale() };
+    this.push({ ...base, output, form: { kind, ...scales, rows, columns } });
   }
 
   private wideSoftmax(index: number): void {

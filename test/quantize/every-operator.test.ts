@@ -28,7 +28,7 @@ async function outcomeOf(graph: Graph, target: TargetSpec, recipe: string): Prom
   try {
     canonical = canonicalize(graph);
   } catch (error) {
-    if (error instanceof LastbitError) return `inspect: ${error.code}`;
+    if (error instanceof LastbitError) return refused(error);
     throw error;
   }
   const samples = randomSamples(canonical, 2);
@@ -45,9 +45,22 @@ async function outcomeOf(graph: Graph, target: TargetSpec, recipe: string): Prom
     return 'ran';
   } catch (error) {
     if (!(error instanceof LastbitError)) throw error;
+    expectBrief(error);
     const known = await refusalOf(canonical, target);
     return known === undefined ? `unknown to inspect: ${error.message}` : `inspect: ${known.code}`;
   }
+}
+
+/** Where `inspect` says so as well. */
+function refused(error: LastbitError): string {
+  expectBrief(error);
+  return `inspect: ${error.code}`;
+}
+
+/** What a person reads at once. */
+function expectBrief({ message }: LastbitError): void {
+  if (message.length > 600)
+    throw new Error(`a refusal of ${message.length} characters: ${message}`);
 }
 
 async function analyzed(graph: Graph): Promise<void> {

@@ -12,6 +12,7 @@ import type {
   Shape,
   Tensor,
 } from '../../src/graph/graph.js';
+import { resizeCoordinates, resizeNearest } from '../../src/graph/resizing.js';
 import { inferShape } from '../../src/graph/shapes.js';
 import { elementCount } from '../../src/graph/tensors.js';
 import { randomNumbers } from './small-graphs.js';
@@ -111,6 +112,17 @@ const growing: Readonly<Record<OpName, Grow>> = {
     options.push([n, c, w, h], [n, 1, elementCount(shape) / n, 1], [n, h, c * w], [n, h, w, c]);
     const fitting = options.filter((one) => elementCount(one) === elementCount(shape));
     net.push({ ...net.base([net.last]), op: 'Reshape', shape: net.pick(fitting) });
+  },
+  Gelu: (net) => {
+    net.push({ ...net.base([net.last]), op: 'Gelu', approximate: net.chance(0.5) });
+  },
+  Resize: (net) => {
+    net.imageShape();
+    const mode = net.pick(['nearest', 'linear'] as const);
+    const coordinates = net.pick(resizeCoordinates);
+    const nearest = mode === 'linear' ? 'preferFloor' : net.pick(resizeNearest);
+    const size: Pair = [net.between(1, 6), net.between(1, 6)];
+    net.push({ ...net.base([net.last]), op: 'Resize', mode, coordinates, nearest, size });
   },
   Transpose: (net) => {
     const axes = [...net.shape().keys()];

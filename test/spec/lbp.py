@@ -24,7 +24,7 @@ RULES = (
 FLOAT_RULES = ("halfEven", "halfAway", "halfUp", "addHalfFloor")
 OPCODES = (
     *("conv", "add", "mul", "averagePool", "maxPool", "concat", "pad", "reshape", "lut"),
-    *("softmax", "splice"),
+    *("softmax", "splice", "resize"),
 )
 
 
@@ -176,6 +176,20 @@ def read_softmax(r, op):
         op["exp"], op["reciprocal"] = r.integers(np.int16), r.integers(np.int16)
 
 
+def read_resize(r, op):
+    op["kind"] = r.word(("integer", "f32Codes", "f32Reals", "f32Shares"))
+    if op["kind"] == "integer":
+        op["bits"], op["rule"] = r.u32(), RULES[r.u32()]
+    elif op["kind"] == "f32Reals":
+        op["scale_in"], op["scale_out"] = r.f32(), r.f32()
+    for axis in ("rows", "columns"):
+        places = [r.integers(np.int32), r.integers(np.int32)]
+        if op["kind"] == "integer":
+            op[axis] = (*places, r.integers(np.int32))
+        else:
+            op[axis] = (*places, r.array(np.float32), r.array(np.float32))
+
+
 READERS = {
     "conv": read_conv,
     "add": read_add,
@@ -185,6 +199,7 @@ READERS = {
     "pad": lambda r, op: op.update(pads=r.u32(4)),
     "lut": lambda r, op: op.update(table=r.integers(np.int32)),
     "softmax": read_softmax,
+    "resize": read_resize,
     "splice": lambda r, op: op.update(zip(("period", "from"), r.u32(2))),
 }
 
@@ -594,6 +609,33 @@ def splice(op, a, b):
     return np.where(at >= op["from"], b, a)
 
 
+def resize(op, x, tensor, out):
+    (r1, r2, *rw), (c1, c2, *cw) = op["rows"], op["columns"]
+    if op["kind"] == "f32Reals":
+        x = f32(x - tensor["zero"]) * op["scale_in"]
+    corner = lambda rows, columns: x[rows][:, columns]
+    a, b, c, d = corner(r1, c1), corner(r1, c2), corner(r2, c1), corner(r2, c2)
+    down = [w[:, None, None] for w in rw]
+    across = [w[None, :, None] for w in cw]
+    if op["kind"] == "integer":
+        n, (u,), (v,) = op["bits"], down, across
+        s = (a * (2**n - v) + b * v) * (2**n - u) + (c * (2**n - v) + d * v) * u
+        return s if n == 0 else round_shift(s, np.int64(2 * n), op["rule"])
+    (u1, u2), (v1, v2) = down, across
+    low, high = LIMITS[out["type"]]
+    if op["kind"] == "f32Codes":
+        s = ((f32(a) * u1 * v1 + f32(c) * u2 * v1) + f32(b) * u1 * v2) + f32(d) * u2 * v2
+        y = np.trunc((s + np.float32(0.5)).astype(np.float64))
+        return np.clip(y, low, high).astype(np.int64)
+    a, b, c, d = f32(a), f32(b), f32(c), f32(d)
+    s = ((v1 * u1 * a + v2 * u1 * b) + v1 * u2 * c) + v2 * u2 * d
+    if op["kind"] == "f32Shares":
+        y = np.trunc((s + np.float32(0.5)).astype(np.float64))
+    else:
+        y = np.rint((s / op["scale_out"]).astype(np.float64)) + out["zero"]
+    return np.clip(y, low, high).astype(np.int64)
+
+
 # ---- softmax -------------------------------------------------------------------------------------
 
 
@@ -719,4 +761,6 @@ def execute(op, xs, ins, out):
         return op["table"][xs[0] - LIMITS[ins[0]["type"]][0]]
     if kind == "softmax":
         return softmax(op, xs[0], out)
+    if kind == "resize":
+        return resize(op, xs[0], ins[0], out)
     return splice(op, *xs)

@@ -8,70 +8,18 @@ import { Engine } from '../../src/engine/engine.js';
 import type { QuantConv } from '../../src/graph/quant-graph.js';
 import { interpret } from '../../src/program/interpret.js';
 import { lower } from '../../src/program/lower.js';
-import type { Program } from '../../src/program/program.js';
 import { findTarget } from '../../src/targets/index.js';
 import type { TargetSpec } from '../../src/targets/target.js';
 import { importTflite } from '../../src/tflite/import.js';
 import { seededBytes } from '../oracles/inputs.cjs';
+import { codesOf, HashedCases, runtimeTargets } from './hashed-cases.js';
 
-type Hashes = Readonly<Record<string, string>>;
-
-interface Case {
-  readonly offset: number;
-  readonly length: number;
-  readonly images: number;
-  readonly agreed: Hashes;
-  readonly runtimes: Readonly<Record<string, Hashes>>;
-}
-
-const golden = join(__dirname, '../golden');
-const models = readFileSync(join(golden, 'tails/models.bin'));
-const { cases } = JSON.parse(readFileSync(join(golden, 'tails/goldens.json'), 'utf8')) as {
-  readonly cases: Readonly<Record<string, Case>>;
-};
-const names = Object.keys(cases);
-const targets: Readonly<Record<string, string>> = {
-  'litert-ref': 'tflite-ref',
-  'litert-builtin': 'tflite-builtin',
-  'litert-xnnpack': 'xnnpack',
-  tflm: 'tflm',
-};
+const tails = new HashedCases('tails');
 const builtin = findTarget('tflite-builtin');
 
-function codesOf(program: Program, bytes: Uint8Array) {
-  const own = Uint8Array.from(bytes);
-  return program.tensors[program.input]!.dtype === 's8' ? new Int8Array(own.buffer) : own;
-}
-
-/** Whether the codes of the last tensor over all images are not the runtime's. */
-function differs(name: string, expected: Hashes, target: TargetSpec): boolean {
-  const { offset, length, images } = cases[name]!;
-  const graph = importTflite(models.subarray(offset, offset + length), name);
-  const program = lower(graph, target);
-  const { height, width, channels } = program.tensors[program.input]!;
-  const engine = Engine.load(program);
-  const hash = createHash('sha256');
-  for (let i = 0; i < images; ++i) {
-    const bytes = seededBytes(`${name}/image${i}`, height * width * channels);
-    const { data } = engine.runSync(codesOf(program, bytes)).outputs[0]!;
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  engine.close();
-  return hash.digest('hex') !== expected.y;
-}
-
-function wrong(runtime: string, target: TargetSpec, pattern = /./): string[] {
-  return names.filter((name) => {
-    const { agreed, runtimes } = cases[name]!;
-    const expected = { ...agreed, ...runtimes[runtime] };
-    return pattern.test(name) && runtimes[runtime] && differs(name, expected, target);
-  });
-}
-
-test.each(Object.keys(targets))('rows of 1 to 27 codes: %s', (runtime) => {
-  expect(wrong(runtime, findTarget(targets[runtime]!))).toEqual([]);
-  const ran = names.filter((name) => cases[name]!.runtimes[runtime] !== undefined);
-  expect(ran.length).toBeGreaterThan(runtime === 'tflm' ? 150 : 300);
+test.each(Object.keys(runtimeTargets))('rows of 1 to 27 codes: %s', (runtime) => {
+  expect(tails.wrong(runtime, findTarget(runtimeTargets[runtime]!))).toEqual([]);
+  expect(tails.ranIn(runtime).length).toBeGreaterThan(runtime === 'tflm' ? 150 : 300);
 });
 
 const { arithmetic } = builtin;
@@ -93,13 +41,13 @@ test.each([
     changed({ unary: { ...arithmetic.unary, requantize: { kind: 'code', code: ruy } } }),
   ],
 ])('without a rule of its own for the rest, %s differs', (op, target) => {
-  expect(wrong('litert-builtin', target, new RegExp(`^${op}`)).length).toBeGreaterThan(5);
+  expect(tails.wrong('litert-builtin', target, new RegExp(`^${op}`)).length).toBeGreaterThan(5);
 });
 
 test('a depthwise convolution of one channel is one', () => {
   const name = 'depthwise-u8-dyadic-1';
-  const { offset, length, runtimes, agreed } = cases[name]!;
-  const graph = importTflite(models.subarray(offset, offset + length), name);
+  const { runtimes, agreed } = tails.cases[name]!;
+  const graph = importTflite(tails.model(name), name);
   const [conv] = graph.nodes as [QuantConv];
   const { oneChannelDepthwise, ...convolution } = conv;
   expect(oneChannelDepthwise).toBe(true);
@@ -118,7 +66,9 @@ interface Sums {
   }[];
 }
 
-const sums = JSON.parse(readFileSync(join(golden, 'hardware/add.json'), 'utf8')) as Sums;
+const sums = JSON.parse(
+  readFileSync(join(__dirname, '../golden/hardware/add.json'), 'utf8'),
+) as Sums;
 
 /** SHA-256 of the sums of all pairs of codes, in images as the file has them. */
 function hashOfSums(file: Uint8Array, size: number, target: TargetSpec): string {
@@ -145,7 +95,7 @@ describe('ADD of all pairs of codes', () => {
     const file = Buffer.from(model, 'base64');
     for (const [runtime, hash] of Object.entries(expected)) {
       if (hash === null) continue;
-      expect(hashOfSums(file, images(columns), findTarget(targets[runtime]!))).toBe(hash);
+      expect(hashOfSums(file, images(columns), findTarget(runtimeTargets[runtime]!))).toBe(hash);
     }
   });
 
@@ -170,8 +120,7 @@ describe('ADD of all pairs of codes', () => {
 
 test('the interpreter splices alike', () => {
   const name = 'depthwise-s8-near-12';
-  const { offset, length } = cases[name]!;
-  const program = lower(importTflite(models.subarray(offset, offset + length), name), builtin);
+  const program = lower(importTflite(tails.model(name), name), builtin);
   expect(program.ops.map(({ op }) => op)).toEqual(['conv', 'conv', 'splice']);
   const { height, width, channels } = program.tensors[program.input]!;
   const codes = codesOf(program, seededBytes('interpreter', height * width * channels));

@@ -21,7 +21,10 @@ const codes = (name: string, shape: number[], type: number = S8): TensorSpec => 
 
 const constant = (name: string, shape: number[], type: number = S8): TensorSpec => {
   const bytes = shape.reduce((a, b) => a * b, 1) * (type === S16 ? 2 : 1);
-  return { ...codes(name, shape, type), data: Uint8Array.from({ length: bytes }, (_, i) => i) };
+  return {
+    ...codes(name, shape, type),
+    data: Uint8Array.from({ length: bytes }, (_, i) => i),
+  };
 };
 
 const integers = (name: string, shape: number[], ...list: number[]): TensorSpec => ({
@@ -104,13 +107,19 @@ describe('the format', () => {
   });
 
   test('an output is no optional tensor', () => {
-    const spec = { ...pointwise, operators: [{ ...pointwise.operators[0]!, outputs: [-1] }] };
+    const spec = {
+      ...pointwise,
+      operators: [{ ...pointwise.operators[0]!, outputs: [-1] }],
+    };
     expect(refusal(spec)).toMatch(/tensor index -1 is outside 0 to 2/);
   });
 
   test('no zero point is 0', () => {
     const [, w, y] = pointwise.tensors as [TensorSpec, TensorSpec, TensorSpec];
-    const spec = { ...pointwise, tensors: [{ ...image, zeroPoints: [] }, w, y] };
+    const spec = {
+      ...pointwise,
+      tensors: [{ ...image, zeroPoints: [] }, w, y],
+    };
     expect(load(spec)).toEqual(load(pointwise));
   });
 });
@@ -118,13 +127,19 @@ describe('the format', () => {
 describe('operands that are not there', () => {
   test('an absent activation', () => {
     const [operator] = pointwise.operators as [OperatorSpec];
-    const spec = { ...pointwise, operators: [{ ...operator, inputs: [-1, 1] }] };
+    const spec = {
+      ...pointwise,
+      operators: [{ ...operator, inputs: [-1, 1] }],
+    };
     expect(refusal(spec)).toMatch(/bad-operator.*expected an input 0, got none/);
   });
 
   test('a convolution without weights', () => {
     for (const inputs of [[0], [0, -1]]) {
-      const spec = { ...pointwise, operators: [{ ...pointwise.operators[0]!, inputs }] };
+      const spec = {
+        ...pointwise,
+        operators: [{ ...pointwise.operators[0]!, inputs }],
+      };
       expect(refusal(spec)).toMatch(/unsupported-constant.*input 1, got none/);
     }
   });
@@ -173,7 +188,14 @@ describe('shapes that do not lead from one to the other', () => {
     const tensors = [integers('axis', [], 3), image, codes('a', [1, 1, 2, 1]), image];
     const spec: FileSpec = {
       tensors: tensors.map((tensor, i) => (i === 3 ? { ...codes('b', [1, 1, 2, 1]) } : tensor)),
-      operators: [{ code: split, inputs: [0, 1], outputs: [2, 3], options: { 0: { i32: 2 } } }],
+      operators: [
+        {
+          code: split,
+          inputs: [0, 1],
+          outputs: [2, 3],
+          options: { 0: { i32: 2 } },
+        },
+      ],
       inputs: [1],
       outputs: [2, 3],
     };
@@ -212,7 +234,14 @@ describe('options', () => {
   test('rows join along the last axis, not along the batch', () => {
     const rows = [codes('x', [1, 2]), codes('y', [1, 4])];
     const joined = (options: OperatorSpec['options']) =>
-      only({ code: concatenation, inputs: [0, 0], ...(options ? { options } : {}) }, ...rows);
+      only(
+        {
+          code: concatenation,
+          inputs: [0, 0],
+          ...(options ? { options } : {}),
+        },
+        ...rows,
+      );
     expect(load(joined({ 0: { i32: 1 } })).nodes).toHaveLength(1);
     expect(refusal(joined(undefined))).toMatch(/got axis 0/);
   });
@@ -253,12 +282,57 @@ describe('options', () => {
       {
         code: 4,
         inputs: [0, 1],
-        options: { 0: { i8: 1 }, ...step, 3: { i32: 1 }, 5: { i32: 3 }, 6: { i32: 1 } },
+        options: {
+          0: { i8: 1 },
+          ...step,
+          3: { i32: 1 },
+          5: { i32: 3 },
+          6: { i32: 1 },
+        },
       },
       codes('x', [1, 5, 7, 2]),
       constant('w', [1, 2, 2, 2]),
       codes('y', []),
     );
     expect(load(depthwise).values.get('y')!.shape).toEqual([1, 2, 4, 4]);
+  });
+});
+
+describe('ARG_MAX', () => {
+  const argMax = 56;
+  const scores = codes('scores', [1, 4]);
+  const chosen: TensorSpec = { name: 'class', type: S32, shape: [1] };
+
+  test('at the end is left out, and noted: the scores are the output', () => {
+    const spec = {
+      tensors: [
+        codes('x', [1, 2, 2, 4]),
+        integers('axes', [2], 1, 2),
+        scores,
+        integers('axis', [1], 1),
+        chosen,
+      ],
+      operators: [
+        { code: mean, inputs: [0, 1], outputs: [2] },
+        { code: argMax, inputs: [2, 3], outputs: [4] },
+      ],
+      inputs: [0],
+      outputs: [4],
+    };
+    const graph = load(spec);
+    expect(graph.outputs).toEqual(['scores']);
+    expect(graph.notes).toEqual([
+      'operator ARG_MAX "class" is left out: the output is the scores "scores"',
+    ]);
+  });
+
+  test('before the end is refused', () => {
+    const tensors = [scores, integers('axis', [1], 1), chosen, codes('y', [1, 4])];
+    const operators = [
+      { code: argMax, inputs: [0, 1], outputs: [2] },
+      { code: add, inputs: [0, 0], outputs: [3] },
+    ];
+    const spec = { tensors, operators, inputs: [0], outputs: [3] };
+    expect(refusal(spec)).toMatch(/ARG_MAX "class": expected it at the end of the network/);
   });
 });

@@ -119,6 +119,7 @@ const copying: ReadonlySet<Node['op']> = new Set<Node['op']>([
   'MaxPool',
   'Pad',
   'Reshape',
+  'Resize',
   'Transpose',
 ]);
 

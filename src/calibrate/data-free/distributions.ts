@@ -12,6 +12,7 @@ import {
   type Distribution,
 } from './normal.js';
 import { convResponse } from './response.js';
+import { gelu } from '../../numeric/gelu.js';
 
 /** By value name. */
 export type Distributions = ReadonlyMap<string, ChannelDistribution>;
@@ -60,6 +61,7 @@ function distributionOf(
     case 'Clamp':
     case 'MaxPool':
     case 'Pad':
+    case 'Resize':
       return first();
     case 'AveragePool':
     case 'GlobalAveragePool':
@@ -78,6 +80,8 @@ function distributionOf(
       return mapDistribution(first(), (x) => unit(node.alpha * x + node.beta));
     case 'HardSwish':
       return mapDistribution(first(), (x) => x * unit(node.alpha * x + node.beta));
+    case 'Gelu':
+      return mapDistribution(first(), (x) => gelu(x, node.approximate));
     case 'Sigmoid':
       return mapDistribution(first(), (x) => 1 / (1 + Math.exp(-x)));
     case 'BatchNorm':

@@ -77,4 +77,5 @@ export const attribute = {
   int: (value: number): OnnxAttribute => ({ type: 'int', value }),
   ints: (value: readonly number[]): OnnxAttribute => ({ type: 'ints', value }),
   float: (value: number): OnnxAttribute => ({ type: 'float', value }),
+  text: (value: string): OnnxAttribute => ({ type: 'string', value }),
 };

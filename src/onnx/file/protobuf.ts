@@ -42,9 +42,11 @@ export interface AttributeMessage {
   floats?: number[] | null;
   ints?: Int64[] | null;
   strings?: Uint8Array[] | null;
+  /** In the body of a function: the caller's attribute that stands here. */
+  refAttrName?: string | null;
 }
 
-interface NodeMessage {
+export interface NodeMessage {
   name?: string | null;
   opType?: string | null;
   domain?: string | null;
@@ -85,6 +87,16 @@ export interface ModelMessage {
   producerVersion?: string | null;
   metadataProps?: EntryMessage[] | null;
   graph?: GraphMessage | null;
+  functions?: FunctionMessage[] | null;
+}
+
+/** Nodes that a file gives a name to. */
+export interface FunctionMessage {
+  name?: string | null;
+  domain?: string | null;
+  input?: string[] | null;
+  output?: string[] | null;
+  node?: NodeMessage[] | null;
 }
 
 /**

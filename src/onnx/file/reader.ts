@@ -4,6 +4,9 @@ import { basename, dirname } from 'node:path';
 import { ModelError } from '../../errors.js';
 import { Budget } from '../../limits/budget.js';
 import { readPlainFile } from '../../limits/read-file.js';
+import { inOrder } from './in-order.js';
+import { inlineFunctions } from './inline-functions.js';
+import { standardQuant } from './qonnx.js';
 import { requireSingleWriters } from './single-writers.js';
 import { dtypeOf } from './dtypes.js';
 import { readExternal } from './external-data.js';
@@ -61,9 +64,13 @@ export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxMode
   if (graph === undefined || graph === null || (graph.node ?? []).length === 0) {
     throw new ModelError('no-graph', file, 'expected an ONNX model, got a file without a graph');
   }
-  const model = readModel(message, graph, { directory: options.directory, budget });
+  const model = readModel(message, graph, {
+    directory: options.directory,
+    budget,
+  });
   requireSingleWriters(model.graph);
-  return model;
+  const sorted = { ...model.graph, nodes: inOrder(model.graph.nodes) };
+  return standardQuant({ ...model, graph: sorted });
 }
 
 /**
@@ -78,7 +85,11 @@ export function readOnnxFile(path: string): OnnxModel {
     budget,
     (reason) => new ModelError('unreadable-file', path, `expected an ONNX model, but ${reason}`),
   );
-  return readOnnx(bytes, { directory: dirname(path), file: basename(path), budget });
+  return readOnnx(bytes, {
+    directory: dirname(path),
+    file: basename(path),
+    budget,
+  });
 }
 
 function readModel(message: ModelMessage, graph: GraphMessage, source: Source): OnnxModel {
@@ -94,13 +105,16 @@ function readModel(message: ModelMessage, graph: GraphMessage, source: Source): 
         toNumber(opset.version),
       ]),
     ),
-    producer: { name: message.producerName ?? '', version: message.producerVersion ?? '' },
+    producer: {
+      name: message.producerName ?? '',
+      version: message.producerVersion ?? '',
+    },
     metadata: new Map(
       (message.metadataProps ?? []).map((entry) => [entry.key ?? '', entry.value ?? '']),
     ),
     graph: {
       name: graph.name ?? '',
-      nodes: (graph.node ?? []).map((node): OnnxNode => {
+      nodes: inlineFunctions(message, graph.node ?? [], source.budget).map((node): OnnxNode => {
         const name = node.name ?? '';
         const attributes = node.attribute ?? [];
         return {
@@ -170,7 +184,10 @@ function readAttribute(attribute: AttributeMessage, source: Source): OnnxAttribu
     case 't':
       // An unsupported element type makes the node unsupported, not the file unreadable.
       if (dtypeOf(attribute.t?.dataType ?? 0) === undefined) {
-        return { type: 'other', value: `tensor of ONNX type ${attribute.t?.dataType ?? 0}` };
+        return {
+          type: 'other',
+          value: `tensor of ONNX type ${attribute.t?.dataType ?? 0}`,
+        };
       }
       return { type: 'tensor', value: readTensor(attribute.t ?? {}, source) };
     case 'floats':
@@ -203,7 +220,12 @@ function readTensor(tensor: TensorMessage, source: Source): OnnxTensor {
     );
   }
   if (tensor.segment) return bad('tensors in segments are not supported');
-  return { name, dtype, shape, data: readData(tensor, dtype, count, source, bad) };
+  return {
+    name,
+    dtype,
+    shape,
+    data: readData(tensor, dtype, count, source, bad),
+  };
 }
 
 function readData(

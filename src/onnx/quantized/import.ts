@@ -16,6 +16,7 @@ import {
 import { intOf } from './attributes.js';
 import { widened } from './float-types.js';
 import { foldNode } from './fold.js';
+import { fuseShuffles } from './fuse-shuffles.js';
 import { hoistTranspose } from './hoist-transpose.js';
 import { normsNote } from './ops/batch-norm.js';
 import { biasNote, floatWeights } from './ops/conv-layer.js';
@@ -48,7 +49,7 @@ export function quantizationState({ graph }: OnnxModel): 'float' | 'qdq' | 'qop'
  */
 export function importQuantized(file: OnnxModel, budget = new Budget()): QuantGraph {
   const form = quantizationState(file);
-  const model = hoistTranspose(file);
+  const model = fuseShuffles(hoistTranspose(file));
   if (form === 'float') {
     throw new ModelError(
       'float-model',

@@ -3,6 +3,7 @@
 import type { QuantNode, QuantUnary, QuantValue } from '../../graph/quant-graph.js';
 import { type OnnxBuilder, attribute } from '../file/builder.js';
 import type { OnnxAttribute } from '../file/model.js';
+import { resizeAttributes } from '../file/resize-words.js';
 import { dequantize, quantize } from './activations.js';
 import { clampStages, rangeStage } from './clamps.js';
 import { convStage, windowAttributes } from './conv.js';
@@ -98,6 +99,11 @@ function bodyOf(
       const constant = file.constant(`${name}_pads`, 's64', [8], pads);
       return [{ op: 'Pad', name, inputs: [...inputs, constant] }];
     }
+    case 'Resize': {
+      const sizes = file.constant(`${name}_sizes`, 's64', [4], Float64Array.from(value.shape));
+      const attributes = resizeAttributes(node);
+      return [{ op: 'Resize', name, inputs: [...inputs, '', '', sizes], attributes }];
+    }
     case 'Reshape': {
       const { shape } = value;
       const constant = file.constant(
@@ -112,6 +118,10 @@ function bodyOf(
       return softmaxStages(file, name, node.beta, inputs);
     case 'HardSigmoid':
       return plain(node.op, rampAttributes(node));
+    case 'LeakyRelu':
+      return plain(node.op, { alpha: attribute.float(node.alpha ?? leakySlope) });
+    case 'Gelu':
+      return plain(node.op, node.approximate ? { approximate: attribute.text('tanh') } : {});
     case 'HardSwish':
       return hardSwishStages(file, node, inputs);
     case 'Requantize':
@@ -155,6 +165,9 @@ function hardSwishStages(
     { op: 'Mul', name, inputs: [inputs[0]!], chained: true },
   ];
 }
+
+/** ONNX's slope of a LeakyRelu that states none. */
+export const leakySlope = 0.01;
 
 /** Whether ONNX's own HardSwish, whose constants are fixed, says it. */
 export function isStandardHardSwish(node: QuantNode): boolean {

@@ -2,9 +2,10 @@
 // Graph -> float ONNX, operator set 13: what the float reference runs, and what a user can open in
 // a viewer. Every node keeps its name; a node's own clamp becomes a node behind it.
 import { ModelError } from '../../errors.js';
-import type { Clamp, Graph, Node, Tensor, Window } from '../../graph/graph.js';
+import type { Clamp, GeluNode, Graph, Node, Tensor, Window } from '../../graph/graph.js';
 import { f32Tensor, s64Tensor } from '../../graph/tensors.js';
 import { encodeModel } from '../file/encode.js';
+import { resizeAttributes } from '../file/resize-words.js';
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from '../file/model.js';
 
 export interface WriteOptions {
@@ -73,11 +74,13 @@ class GraphWriter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: Map<string, OnnxTensor>;
   private readonly taken: Set<string>;
+  private readonly shapes: Graph['shapes'];
 
   constructor(graph: Graph) {
     this.initializers = new Map(
       [...graph.constants].map(([name, tensor]) => [name, { name, ...tensor }]),
     );
+    this.shapes = graph.shapes;
     this.taken = new Set([...graph.constants.keys(), ...graph.shapes.keys()]);
   }
 
@@ -138,6 +141,13 @@ class GraphWriter {
         this.push(node.name, 'Pad', [node.inputs[0]!, amounts, value], output);
         return;
       }
+      case 'Resize': {
+        const [, channels] = this.shapes.get(node.inputs[0]!)!;
+        const sizes = this.constant(output, 'sizes', s64Tensor([1, channels!, ...node.size]));
+        const attributes = Object.entries(resizeAttributes(node));
+        this.push(node.name, 'Resize', [node.inputs[0]!, '', '', sizes], output, attributes);
+        return;
+      }
       case 'Reshape': {
         const shape = this.constant(output, 'shape', s64Tensor(node.shape));
         this.push(node.name, 'Reshape', [node.inputs[0]!, shape], output);
@@ -151,6 +161,9 @@ class GraphWriter {
           ['axes', ints(node.axes)],
           ['keepdims', int(Number(node.keepDims))],
         ]);
+        return;
+      case 'Gelu':
+        this.writeGelu(node, output);
         return;
       case 'HardSigmoid':
         this.writeHardSigmoid(node.name, node.inputs[0]!, output, node.alpha, node.beta);
@@ -173,6 +186,26 @@ class GraphWriter {
         this.emit(node, node.op, output, []);
         return;
     }
+  }
+
+  /** 0.5 * x * (1 + share); the operator came with opset 20, its parts are older. */
+  private writeGelu({ name, inputs: [input], approximate }: GeluNode, output: string): void {
+    const x = input!;
+    const step = (op: string, operands: readonly string[]): string => {
+      const value = this.fresh(`${output}_${op}`);
+      this.push(`${name}/${value}`, op, operands, value);
+      return value;
+    };
+    const number = (what: string, value: number): string =>
+      this.constant(output, what, f32Tensor([], [value]));
+    const argument = (): string => {
+      if (!approximate) return step('Mul', [x, number('root', Math.SQRT1_2)]);
+      const cube = step('Mul', [step('Mul', [x, x]), x]);
+      const bent = step('Add', [x, step('Mul', [cube, number('cubic', 0.044715)])]);
+      return step('Mul', [bent, number('root', Math.sqrt(2 / Math.PI))]);
+    };
+    const share = step('Add', [step(approximate ? 'Tanh' : 'Erf', [argument()]), number('one', 1)]);
+    this.push(name, 'Mul', [step('Mul', [x, number('half', 0.5)]), share], output);
   }
 
   private writeHardSigmoid(name: string, x: string, y: string, alpha: number, beta: number): void {

@@ -33,7 +33,7 @@ export function buildModel(
   const opset = requiredOpset(graph);
   const initializers: ReadonlyMap<string, OnnxTensor> = file.initializers;
   return {
-    irVersion: opset >= 21 ? 10 : 7,
+    irVersion: opset >= 21 ? 10 : opset >= 20 ? 9 : 7,
     opsets: new Map([['', opset], ...file.domains]),
     producer: { name: 'lastbit', version: graph.metadata.version ?? '' },
     metadata: formatFacts({ ...factsOf(graph), clamps, singleZero }),
@@ -56,6 +56,7 @@ function requiredOpset(graph: QuantGraph): number {
   const wide = [...graph.values.values()].some((value) => value.dtype === 's16');
   const wideWeights = graph.nodes.some((node) => node.op === 'Conv' && node.weight.dtype === 's16');
   if (wide || wideWeights) return 21;
+  if (graph.nodes.some(({ op }) => op === 'Gelu')) return 20;
   return graph.nodes.some(isStandardHardSwish) ? 14 : 13;
 }
 

@@ -14,9 +14,10 @@ import { codeLimits } from '../../numeric/code-types.js';
 import { attribute } from '../file/builder.js';
 import { encodeModel } from '../file/encode.js';
 import type { OnnxAttribute, OnnxModel } from '../file/model.js';
+import { resizeAttributes } from '../file/resize-words.js';
 import { parametersOf } from './activations.js';
 import { impliesZero, weightOperands, windowAttributes } from './conv.js';
-import { writeFloatLayer } from './float-layer.js';
+import { leakySlope, writeFloatLayer } from './float-layer.js';
 import { buildModel } from './model.js';
 import { type CodesTensor, type Writer, isGemm, isNarrow, missing, valueOf } from './writer.js';
 
@@ -72,7 +73,7 @@ function isInteger(graph: QuantGraph, node: QuantNode): boolean {
   if (![output, ...inputs].every(isByte)) return false;
   // onnxruntime's integer operators have one type of codes.
   if (inputs.some(({ dtype }) => dtype !== output.dtype)) return false;
-  const moves = node.op === 'MaxPool' || node.op === 'Pad' || node.op === 'Reshape';
+  const moves = ['MaxPool', 'Pad', 'Reshape', 'Resize'].includes(node.op);
   if (moves && !sameQuantization(inputs[0]!, output)) return false;
   return hasOperator(node) && saturates(node, output);
 }
@@ -89,11 +90,13 @@ function hasOperator(node: QuantNode): boolean {
       return node.beta === 1;
     case 'HardSwish':
     case 'HardSigmoid':
+    case 'Gelu':
     case 'Requantize':
       return false;
     case 'Add':
     case 'Mul':
     case 'Sigmoid':
+    case 'LeakyRelu':
     case 'AveragePool':
     case 'GlobalAveragePool':
     case 'MaxPool':
@@ -101,6 +104,8 @@ function hasOperator(node: QuantNode): boolean {
     case 'Pad':
     case 'Reshape':
       return true;
+    case 'Resize':
+      return node.mode === 'nearest';
   }
 }
 
@@ -159,6 +164,8 @@ function operatorOf(
     case 'Mul':
     case 'Sigmoid':
       return plain(`QLinear${node.op}`);
+    case 'LeakyRelu':
+      return plain('QLinearLeakyRelu', { alpha: attribute.float(node.alpha ?? leakySlope) });
     case 'GlobalAveragePool':
       return plain('QLinearGlobalAveragePool', { channels_last: attribute.int(0) });
     case 'AveragePool':
@@ -181,12 +188,18 @@ function operatorOf(
       const zeroPoint = inputs[0]!.parameters[1]!;
       return onCodes([file.constant(`${node.name}_pads`, 's64', [8], pads), zeroPoint]);
     }
+    case 'Resize': {
+      const sizes = Float64Array.from(valueOf(writer.graph, node.output).shape);
+      const constant = file.constant(`${node.name}_sizes`, 's64', [4], sizes);
+      return onCodes(['', '', constant], resizeAttributes(node));
+    }
     case 'Reshape': {
       const shape = Float64Array.from(valueOf(writer.graph, node.output).shape);
       return onCodes([file.constant(`${node.name}_shape`, 's64', [shape.length], shape)]);
     }
     case 'HardSwish':
     case 'HardSigmoid':
+    case 'Gelu':
     case 'Requantize':
       throw new Error(`"${node.name}" (${node.op}) has no integer operator`);
   }

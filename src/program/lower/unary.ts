@@ -3,6 +3,7 @@
 import type { QuantNode, QuantUnary, QuantValue } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import { codeLimits } from '../../numeric/code-types.js';
+import { gelu } from '../../numeric/gelu.js';
 import { quantizeMultiplier, scaleProduct } from '../../numeric/multipliers.js';
 import { fixedPoint } from '../../numeric/requant.js';
 import { roundHalfAway, roundHalfEven, roundShift } from '../../numeric/round.js';
@@ -133,7 +134,48 @@ function codeFunction(
       return realFunction(from, to, ramp, sigmoid);
     case 'Sigmoid':
       return realFunction(from, to, (x) => f32(1 / (1 + Math.exp(-x))), sigmoid);
+    case 'LeakyRelu':
+      return leakyRelu(state, node, from, to);
+    case 'Gelu': {
+      const rounding = state.target.arithmetic.unary.gelu ?? state.refuse(node, notOffered);
+      return realFunction(from, to, (x) => f32(gelu(x, node.approximate ?? false)), rounding);
+    }
   }
+}
+
+const notOffered =
+  'is a function that the target has no exact form for; choose a LiteRT or onnxruntime target';
+
+function leakyRelu(
+  state: LoweringState,
+  node: QuantUnary,
+  from: QuantValue,
+  to: QuantValue,
+): CodeFunction {
+  const form = state.target.arithmetic.unary.leakyRelu ?? state.refuse(node, notOffered);
+  const alpha = f32(node.alpha ?? 0.01);
+  const real = (x: number): number => (x >= 0 ? x : f32(x * alpha));
+  if (form === 'f32HalfEven') return realFunction(from, to, real, form);
+  if (!(alpha >= 0)) state.refuse(node, `has the slope ${alpha}; only slopes from 0 on are known`);
+  const ratio = f32(from.scale / to.scale);
+  const slopes = [ratio, f32(ratio * alpha)] as const;
+  if (form === 'xnnpack' && slopes.every((slope) => slope >= 1 / 256 && slope <= 128)) {
+    const [above, below] = slopes.map((slope) => roundHalfEven(f32(slope * 256)));
+    return (code) => {
+      const x = code - from.zeroPoint;
+      return Math.floor((x * (x >= 0 ? above! : below!) + 128) / 256) + to.zeroPoint;
+    };
+  }
+  // LeakyRelu of LiteRT's kernels: a multiplier for each side, in doubles.
+  const [above, below] = [
+    quantizeMultiplier(from.scale / to.scale),
+    quantizeMultiplier((from.scale * alpha) / to.scale),
+  ];
+  return (code) => {
+    const x = code - from.zeroPoint;
+    const { multiplier, shift } = x >= 0 ? above : below;
+    return fixedPoint(x, multiplier, shift, 'gemmlowp2') + to.zeroPoint;
+  };
 }
 
 /** How the target changes the quantization of a value. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ModelError } from '../../errors.js';
+import { listedIn, ModelError } from '../../errors.js';
 
 /** Thrown where one node cannot be represented; caught per node, so that all are listed. */
 export class Refusal extends Error {}
@@ -37,7 +37,8 @@ export class Violations {
 
   /** ModelError `target-constraint` that names every violation. */
   error(target: string): ModelError {
-    return new ModelError('target-constraint', `target ${target}`, this.text() ?? '');
+    const [code, where] = ['target-constraint', `target ${target}`];
+    return new ModelError(code, where, listedIn(this.sentences(), code, where));
   }
 
   /**
@@ -60,11 +61,13 @@ export class Violations {
 
   /** All of them in one line; undefined where there is none. */
   text(): string | undefined {
-    if (this.places.size === 0) return undefined;
-    const reasons = Array.from(this.places, ([reason, places]) => {
+    return this.places.size === 0 ? undefined : this.sentences().join('; ');
+  }
+
+  private sentences(): string[] {
+    return Array.from(this.places, ([reason, places]) => {
       const more = places.length > listed ? ` and ${places.length - listed} more` : '';
       return `${places.slice(0, listed).join(', ')}${more}: ${reason}`;
     });
-    return reasons.join('; ');
   }
 }

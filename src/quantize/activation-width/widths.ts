@@ -17,7 +17,7 @@ export const finer = 64;
 /** Operators that have a 16-bit form and take it where all their inputs have 16 bits. */
 const followers: ReadonlySet<string> = new Set([
   ...['Add', 'Mul', 'AveragePool', 'GlobalAveragePool', 'MaxPool'],
-  ...['Reshape', 'Pad', 'Concat'],
+  ...['Reshape', 'Resize', 'Pad', 'Concat'],
 ]);
 
 /** The 16-bit quantization in the place of one of 8 bits. */

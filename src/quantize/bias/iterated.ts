@@ -135,6 +135,7 @@ function moveThrough(
     case 'AveragePool':
     case 'MaxPool':
     case 'Pad':
+    case 'Resize':
       return incoming[0];
     case 'Reshape':
       return reshapeMove(incoming[0], node.shape[1] ?? 1);
@@ -149,6 +150,7 @@ function moveThrough(
     case 'Mul':
     case 'ReduceMean':
     case 'Sigmoid':
+    case 'Gelu':
     case 'Softmax':
     case 'Sub':
     case 'Transpose':

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ModelError } from '../../errors.js';
+import { resizingOf } from '../../graph/resizing.js';
 import type { Clamp, ConvNode, Graph, Node, PadNode } from '../../graph/graph.js';
 import type {
   QuantConv,
@@ -79,11 +80,15 @@ function quantNode(
     case 'GlobalAveragePool':
     case 'Sigmoid':
       return { ...base, op: node.op };
+    case 'Gelu':
+      return { ...base, op: 'Gelu', ...(node.approximate ? { approximate: true } : {}) };
     case 'Concat':
       requireAxis(node, node.axis, 'Concat');
       return { ...base, op: 'Concat' };
     case 'Pad':
       return { ...base, op: 'Pad', inputs: node.inputs.slice(0, 1), pads: spatialPads(node) };
+    case 'Resize':
+      return { ...base, op: 'Resize', ...resizingOf(node) };
     case 'Reshape':
       return { ...base, op: 'Reshape', inputs: node.inputs.slice(0, 1) };
     case 'Softmax':

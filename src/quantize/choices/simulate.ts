@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ModelError } from '../../errors.js';
+import { resizingOf } from '../../graph/resizing.js';
 import type { Clamp, Graph, Node, Tensor, ValueInfo } from '../../graph/graph.js';
-import type { QuantConv, QuantGraph, QuantNode, QuantValue } from '../../graph/quant-graph.js';
+import type {
+  QuantConv,
+  QuantGraph,
+  QuantNode,
+  QuantSoftmax,
+  QuantUnary,
+  QuantValue,
+} from '../../graph/quant-graph.js';
 import { biasScale } from '../codes/bias.js';
 import { codeLimits } from '../codes/scales.js';
 
@@ -203,17 +211,33 @@ class Builder {
           output.shape,
         );
         return;
+      case 'Resize':
+        this.#push(
+          {
+            op: 'Resize',
+            name: node.name,
+            inputs: [input.name],
+            outputs: [steps],
+            ...resizingOf(node),
+          },
+          output.shape,
+        );
+        this.finish(steps, output, undefined);
+        return;
       case 'Requantize':
         this.scaled(input.name, steps, input.scale / output.scale, output.shape);
         this.finish(steps, output, node.clamp);
         return;
       case 'Softmax':
       case 'Sigmoid':
+      case 'Gelu':
       case 'HardSigmoid':
       case 'HardSwish':
         this.#function(node, input, output);
         this.finish(steps, output, undefined);
         return;
+      case 'LeakyRelu':
+        throw new Error(`"${node.name}": float graphs have no LeakyRelu`);
     }
   }
 
@@ -246,14 +270,7 @@ class Builder {
     );
   }
 
-  #function(
-    node: Extract<
-      QuantNode,
-      { op: 'Softmax' | 'Sigmoid' | 'HardSigmoid' | 'HardSwish' | 'Requantize' }
-    >,
-    input: QuantValue,
-    output: QuantValue,
-  ): void {
+  #function(node: QuantSoftmax | QuantUnary, input: QuantValue, output: QuantValue): void {
     const real = `${node.name}/input`;
     const result = `${node.name}/result`;
     const base = { name: node.name, inputs: [real], outputs: [result] };
@@ -261,7 +278,10 @@ class Builder {
     this.scaled(input.name, real, input.scale * beta, input.shape);
     if (node.op === 'Softmax') this.#push({ ...base, op: 'Softmax', axis: 1 }, output.shape);
     else if (node.op === 'Sigmoid') this.#push({ ...base, op: 'Sigmoid' }, output.shape);
-    else if (node.op === 'HardSigmoid' || node.op === 'HardSwish') {
+    else if (node.op === 'Gelu') {
+      const approximate = node.approximate ?? false;
+      this.#push({ ...base, op: 'Gelu', approximate }, output.shape);
+    } else if (node.op === 'HardSigmoid' || node.op === 'HardSwish') {
       const { alpha = 1 / 6, beta: offset = 0.5 } = node;
       this.#push({ ...base, op: node.op, alpha, beta: offset }, output.shape);
     }

@@ -135,7 +135,9 @@ class Backward {
       case 'MatMul':
       case 'MaxPool':
       case 'ReduceMean':
+      case 'Resize':
       case 'Sigmoid':
+      case 'Gelu':
       case 'Softmax':
       case 'Transpose':
         throw without(node, '');

@@ -107,11 +107,13 @@ function scalesWithItsInputs(graph: Graph, node: Node): boolean {
     case 'AveragePool':
     case 'MaxPool':
     case 'GlobalAveragePool':
+    case 'Resize':
       return true;
     case 'Concat':
     case 'HardSigmoid':
     case 'HardSwish':
     case 'Sigmoid':
+    case 'Gelu':
     case 'Softmax':
     case 'Mul':
     case 'Identity':

@@ -30,6 +30,7 @@ function copiesCodes(node: Node): boolean {
     case 'MaxPool':
     case 'Pad':
     case 'Reshape':
+    case 'Resize':
     case 'Transpose':
     case 'Concat':
       return true;
@@ -48,6 +49,7 @@ function copiesCodes(node: Node): boolean {
     case 'HardSigmoid':
     case 'HardSwish':
     case 'Sigmoid':
+    case 'Gelu':
     case 'Identity': // a change of width alone (activation-width/widths.ts)
       return false;
     default:

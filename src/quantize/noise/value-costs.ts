@@ -122,11 +122,13 @@ function backwards(
     case 'Transpose':
       return moved(from, to, cost, permuted(node, from, to));
     case 'MaxPool':
+    case 'Resize':
     case 'Clamp':
     case 'Softmax':
     case 'HardSigmoid':
     case 'HardSwish':
     case 'Sigmoid':
+    case 'Gelu':
     case 'Identity':
       return cost.slice();
     default:

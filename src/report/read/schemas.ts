@@ -22,6 +22,7 @@ const aboutModels = {
 const preprocessing = {
   preprocess: text.nullable().optional(),
   preprocessDecidedBy: text.nullable().optional(),
+  preprocessContradicts: text.optional(),
   geometry: text.nullable().optional(),
   geometryApplied: z.record(text, count).optional(),
 };

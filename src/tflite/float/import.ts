@@ -39,7 +39,7 @@ export function importFloatTflite(bytes: Uint8Array, file = 'model', budget = ne
   }
   net.problems.throwIfAny();
   const outputs = model.outputs.map((index): ValueInfo => {
-    const { name } = model.tensors[index]!;
+    const name = net.outputValue(index);
     const shape = net.shapes.get(name);
     if (shape !== undefined) return { name, dtype: 'f32', shape };
     throw new ModelError('missing-output', `output "${name}"`, 'nothing makes it; convert again');

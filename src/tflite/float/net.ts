@@ -26,6 +26,7 @@ export class FloatNet {
   readonly shapes = new Map<string, Shape>();
   readonly problems = new Problems();
   private readonly taken = new Set<string>();
+  private readonly standing = new Map<number, string>();
   private readonly lost = new Set<number>();
   /** Constant tensors behind a DEQUANTIZE, by the tensor that it makes. */
   private readonly widened = new Map<number, TfliteTensor>();
@@ -50,7 +51,7 @@ export class FloatNet {
       this.problems.add('unsupported-op', `operator ${operator.op} "${name}"`, reason);
     }
     const made = (index: number) =>
-      this.shapes.has(this.tensor(index).name) || this.widened.has(index);
+      this.shapes.has(this.outputValue(index)) || this.widened.has(index);
     for (const index of operator.outputs) if (!made(index)) this.lost.add(index);
   }
 
@@ -113,6 +114,16 @@ export class FloatNet {
     for (let i = 2; this.taken.has(name); i++) name = `${wanted}_${i}`;
     this.taken.add(name);
     return name;
+  }
+
+  /** Lets a value stand for an output of the model, whose operator is left out. */
+  standIn(index: number, value: string): void {
+    this.standing.set(index, value);
+  }
+
+  /** The value that an output of the model is. */
+  outputValue(index: number): string {
+    return this.standing.get(index) ?? this.tensor(index).name;
   }
 
   /** Adds a node that makes the value `output`. */

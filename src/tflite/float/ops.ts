@@ -2,10 +2,12 @@
 // Operators of float .tflite files. Numbers of option fields: tensorflow/compiler/mlir/lite/schema/schema.fbs.
 import { scalarClamp } from '../../graph/clamps.js';
 import type { Clamp, Pads, Pair, Shape } from '../../graph/graph.js';
+import { leakyNodes } from '../../graph/leaky.js';
 import { selectChannels } from '../../graph/select-channels.js';
-import { elementCount, transposeTensor } from '../../graph/tensors.js';
+import { elementCount, f32Tensor, transposeTensor } from '../../graph/tensors.js';
 import { samePadding } from '../../graph/window.js';
 import type { TfliteOperator } from '../reader.js';
+import { resizingOfOperator } from '../resizing.js';
 import { activationOf, axisOf, type FloatNet, Unsupported } from './net.js';
 
 type ReadFloat = (net: FloatNet, operator: TfliteOperator) => void;
@@ -113,6 +115,54 @@ const mean: ReadFloat = (net, operator) => {
   );
 };
 
+/** ReducerOptions: keep_dims 0. Over rows and columns, as a pool of the whole image. */
+const reduceMax: ReadFloat = (net, operator) => {
+  const axes = net.integers(operator, 1).map((axis) => axisOf(axis, 4));
+  if (axes.sort().join() !== '1,2') throw new Unsupported(`a maximum over axes ${axes.join(', ')}`);
+  const image = net.image(operator, 0);
+  const [, channels, height, width] = net.shape(image) as [number, number, number, number];
+  const window = { kernel: [height, width], strides: [1, 1], pads: [0, 0, 0, 0] } as const;
+  const part = { op: 'MaxPool', inputs: [image], ...window, dilations: [1, 1] } as const;
+  if (operator.options?.bool(0) ?? false) {
+    net.finishImage(operator, part);
+    return;
+  }
+  const pooled = net.add(part, net.fresh(`${net.outputName(operator)}/pooled`));
+  const shape = [1, channels];
+  net.finish(operator, { op: 'Reshape', inputs: [pooled], shape }, undefined);
+};
+
+/** ARG_MAX of the scores at the end is left out: they say it themselves. */
+const argMax: ReadFloat = (net, operator) => {
+  const input = net.input(operator, 0);
+  const [index] = operator.outputs;
+  if (index === undefined || !net.model.outputs.includes(index)) {
+    throw new Unsupported('ARG_MAX before the end of the network');
+  }
+  net.standIn(index, input);
+};
+
+/** LeakyReluOptions: alpha 0; PRELU has its slopes as an input, one or one per channel. */
+const leaky: ReadFloat = (net, operator) => {
+  const input = net.input(operator, 0);
+  const shape = net.shape(input);
+  const stated = operator.op === 'PRELU' ? net.reals(operator, 1).data : undefined;
+  const slopes = stated ?? [operator.options?.float32(0) ?? 0];
+  const channels = shape.at(-1)!;
+  if (slopes.length !== 1 && slopes.length !== channels) {
+    throw new Unsupported(`${slopes.length} slopes for ${channels} channels`);
+  }
+  const sizes =
+    slopes.length === 1 ? [1] : shape.map((_, i) => (i + 1 < shape.length ? 1 : channels));
+  const output = net.outputName(operator);
+  const nodes = leakyNodes({
+    ...{ name: output, input, output, slope: f32Tensor(sizes, slopes) },
+    addConstant: (wanted, tensor) => net.addConstant(wanted, tensor),
+    fresh: (wanted) => net.fresh(wanted),
+  });
+  for (const node of nodes) net.add(node, node.outputs[0]!);
+};
+
 /** RESHAPE, SQUEEZE, EXPAND_DIMS: to the shape that the file states for the result. */
 const reshape: ReadFloat = (net, operator) => {
   const input = net.input(operator, 0);
@@ -166,6 +216,12 @@ const bounds =
 
 const logistic: ReadFloat = (net, operator) => {
   net.finish(operator, { op: 'Sigmoid', inputs: [net.input(operator, 0)] }, undefined);
+};
+
+/** GeluOptions: approximate 0. */
+const gelu: ReadFloat = (net, operator) => {
+  const approximate = operator.options?.bool(0) ?? false;
+  net.finish(operator, { op: 'Gelu', inputs: [net.input(operator, 0)], approximate }, undefined);
 };
 
 const hardSwish: ReadFloat = (net, operator) => {
@@ -225,6 +281,16 @@ const slice: ReadFloat = (net, operator) => {
   take(net, operator, input, axis, [begin[axis]!, count(axis), net.outputName(operator)]);
 };
 
+/** The new height and width are an input. */
+const resize: ReadFloat = (net, operator) => {
+  const image = net.image(operator, 0);
+  const [, , height, width] = net.shape(image) as [number, number, number, number];
+  const [rows = 0, columns = 0] = net.integers(operator, 1);
+  const how = resizingOfOperator(operator, [height, width], [rows, columns]);
+  if (typeof how === 'string') throw new Unsupported(how);
+  net.finishImage(operator, { op: 'Resize', inputs: [image], ...how });
+};
+
 /** By builtin name. */
 export const floatOperators: ReadonlyMap<string, ReadFloat> = new Map([
   ['CONV_2D', convolution(false)],
@@ -237,9 +303,13 @@ export const floatOperators: ReadonlyMap<string, ReadFloat> = new Map([
   ['AVERAGE_POOL_2D', pool('AveragePool')],
   ['MAX_POOL_2D', pool('MaxPool')],
   ['MEAN', mean],
+  ['REDUCE_MAX', reduceMax],
+  ['ARG_MAX', argMax],
   ['RESHAPE', reshape],
   ['SQUEEZE', reshape],
   ['EXPAND_DIMS', reshape],
+  ['RESIZE_BILINEAR', resize],
+  ['RESIZE_NEAREST_NEIGHBOR', resize],
   ['TRANSPOSE', transpose],
   ['SPLIT', split],
   ['SPLIT_V', split],
@@ -251,6 +321,9 @@ export const floatOperators: ReadonlyMap<string, ReadFloat> = new Map([
   ['DEQUANTIZE', dequantize],
   ['HARD_SWISH', hardSwish],
   ['LOGISTIC', logistic],
+  ['GELU', gelu],
+  ['LEAKY_RELU', leaky],
+  ['PRELU', leaky],
   ['RELU', bounds(scalarClamp(0, Infinity))],
   ['RELU6', bounds(scalarClamp(0, 6))],
   ['RELU_N1_TO_1', bounds(scalarClamp(-1, 1))],

@@ -150,7 +150,7 @@ export const averagePool = pool('AveragePool');
 export const maxPool = pool('MaxPool');
 
 /** TFLite's pools and shape operators never rescale. */
-function requireSameCodes(
+export function requireSameCodes(
   state: TfliteState,
   operator: TfliteOperator,
   input: QuantValue,
@@ -165,7 +165,7 @@ function requireSameCodes(
   return false;
 }
 
-function badShapes(
+export function badShapes(
   state: TfliteState,
   operator: TfliteOperator,
   input: QuantValue,
@@ -178,26 +178,33 @@ function badShapes(
   );
 }
 
-/** The mean over height and width, of any scales. */
-export const mean: ReadOperator = (state, operator) => {
+/** Axes of an operator over the image's rows and columns alone; undefined for others, which is reported. */
+function spatialReduction(
+  state: TfliteState,
+  operator: TfliteOperator,
+  what: string,
+): { readonly input: QuantValue; readonly output: QuantValue } | undefined {
   const input = state.activation(operator, 0);
   const axes = input && state.constant(operator, 1);
   const output = axes && state.output(operator);
-  if (input === undefined || axes === undefined || output === undefined) return;
+  if (input === undefined || axes === undefined || output === undefined) return undefined;
   const sorted = codesOf(axes)
     .map((axis) => (axis < 0 ? axis + 4 : axis))
     .sort((a, b) => a - b);
   const channels = input.shape[1]!;
   const isGood =
     input.shape.length === 4 && sorted.join() === '1,2' && output.shape[1] === channels;
-  if (!isGood) {
-    state.fail(
-      operator,
-      'unsupported-axis',
-      `expected a mean over height and width (axes 1, 2 of NHWC), got axes ${sorted.join(', ')}`,
-    );
-    return;
-  }
+  if (isGood) return { input, output };
+  const detail = `expected ${what} over height and width (axes 1, 2 of NHWC), got axes ${sorted.join(', ')}`;
+  state.fail(operator, 'unsupported-axis', detail);
+  return undefined;
+}
+
+/** The mean over height and width, of any scales. */
+export const mean: ReadOperator = (state, operator) => {
+  const found = spatialReduction(state, operator, 'a mean');
+  if (found === undefined) return;
+  const { input, output } = found;
   const name = state.claimLayer(output.name);
   if (output.shape.length === 4) {
     state.addOutput(operator, output, {
@@ -208,7 +215,7 @@ export const mean: ReadOperator = (state, operator) => {
     });
     return;
   }
-  const image = { ...output, name: `${output.name}/image`, shape: [1, channels, 1, 1] };
+  const image = { ...output, name: `${output.name}/image`, shape: [1, input.shape[1]!, 1, 1] };
   state.addInner(image, {
     op: 'GlobalAveragePool',
     name,
@@ -217,6 +224,46 @@ export const mean: ReadOperator = (state, operator) => {
     rowMean: true,
   });
   addReshape(state, operator, image, output);
+};
+
+/** REDUCE_MAX over height and width, as a pool of the whole image. */
+export const reduceMax: ReadOperator = (state, operator) => {
+  const found = spatialReduction(state, operator, 'a maximum');
+  if (found === undefined) return;
+  const { input, output } = found;
+  if (!requireSameCodes(state, operator, input, output)) return;
+  const [, channels, height, width] = input.shape as [number, number, number, number];
+  const pool = {
+    op: 'MaxPool',
+    name: state.claimLayer(output.name),
+    inputs: [input.name],
+    kernel: [height, width],
+    strides: [1, 1],
+    pads: [0, 0, 0, 0],
+    countIncludePad: false,
+  } as const;
+  if (output.shape.length === 4) {
+    state.addOutput(operator, output, { ...pool, output: output.name });
+    return;
+  }
+  const image = { ...output, name: `${output.name}/image`, shape: [1, channels, 1, 1] };
+  state.addInner(image, { ...pool, output: image.name });
+  addReshape(state, operator, image, output);
+};
+
+/** ARG_MAX of the scores at the end of a network is left out: they say it themselves. */
+export const argMax: ReadOperator = (state, operator) => {
+  const [index] = operator.outputs;
+  const isLast = index !== undefined && state.model.outputs.includes(index);
+  if (!isLast) {
+    state.fail(operator, 'unsupported-op', 'expected it at the end of the network');
+    return;
+  }
+  if (leaveOutTail(state, operator)) return;
+  const input = state.activation(operator, 0);
+  if (input === undefined) return;
+  state.note(`${state.describe(operator)} is left out: the output is the scores "${input.name}"`);
+  state.dequantize(index, input.name);
 };
 
 function addReshape(
@@ -301,7 +348,11 @@ export const pad: ReadOperator = (state, operator) => {
   const output = paddings && state.output(operator);
   if (input === undefined || paddings === undefined || output === undefined) return;
   const amounts = codesOf(paddings);
+  // PADV2 states the code of its border.
+  const fill = operator.op === 'PADV2' ? state.constant(operator, 2) : undefined;
+  if (operator.op === 'PADV2' && fill === undefined) return;
   const plain =
+    (fill === undefined || codesOf(fill)[0] === input.zeroPoint) &&
     input.shape.length === 4 &&
     amounts.length === 8 &&
     amounts.every((n) => n >= 0) &&
@@ -310,7 +361,7 @@ export const pad: ReadOperator = (state, operator) => {
     state.fail(
       operator,
       'unsupported-padding',
-      `expected padding of height and width, got ${amounts.join(', ')}`,
+      `expected zeros around height and width, got ${amounts.join(', ')}`,
     );
     return;
   }
@@ -362,7 +413,10 @@ export const concatenation: ReadOperator = (state, operator) => {
   });
 };
 
-function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
+/** What a function of one value reads from its options. */
+type Parameters = (options: TfliteOperator['options']) => Pick<QuantUnary, 'alpha' | 'approximate'>;
+
+function unary(op: QuantUnary['op'], clamp?: Clamp, parameters?: Parameters): ReadOperator {
   return (state, operator) => {
     if (op === 'Sigmoid' && leaveOutTail(state, operator)) return;
     const input = state.activation(operator, 0);
@@ -378,6 +432,7 @@ function unary(op: QuantUnary['op'], clamp?: Clamp): ReadOperator {
       inputs: [input.name],
       output: output.name,
       ...(clamp === undefined ? {} : { clamp }),
+      ...parameters?.(operator.options),
     });
   };
 }
@@ -388,6 +443,14 @@ function between(lo: number, hi: number): Clamp {
 
 export const hardSwish = unary('HardSwish');
 export const logistic = unary('Sigmoid');
+/** LeakyReluOptions: alpha 0. */
+export const leakyRelu = unary('LeakyRelu', undefined, (options) => ({
+  alpha: options?.float32(0) ?? 0,
+}));
+/** GeluOptions: approximate 0. */
+export const gelu = unary('Gelu', undefined, (options) =>
+  (options?.bool(0) ?? false) ? { approximate: true } : {},
+);
 export const relu = unary('Requantize', between(0, Infinity));
 export const relu6 = unary('Requantize', between(0, 6));
 export const reluN1To1 = unary('Requantize', between(-1, 1));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that take some of an image's channels, as 1 x 1 convolutions.
 import type { QuantValue } from '../../graph/quant-graph.js';
-import { channelSelection } from '../../graph/quant-select.js';
+import { channelsTaken } from '../../graph/quant-select.js';
 import { sameQuantization } from '../../graph/quant-types.js';
 import type { TfliteOperator } from '../reader.js';
 import { type ReadOperator, type TfliteState, codesOf } from './state.js';
 
-/** Makes output `position` of the operator from `count` channels of `input`, from `first` on. */
+/** Makes output `position` of the operator from channels of `input`, from `first` on. */
 function select(
   state: TfliteState,
   operator: TfliteOperator,
@@ -16,9 +16,24 @@ function select(
 ): boolean {
   const output = state.output(operator, position);
   if (output === undefined) return false;
-  const count = output.shape[1]!;
+  const picked = Array.from({ length: output.shape[1]! }, (_, i) => first + i);
+  return take(state, operator, position, input, output, picked);
+}
+
+/** Makes `output` from the channels of `input` at `picked`. */
+function take(
+  state: TfliteState,
+  operator: TfliteOperator,
+  position: number,
+  input: QuantValue,
+  output: QuantValue,
+  picked: readonly number[],
+): boolean {
+  const count = picked.length;
   const keepsImage = [2, 3].every((axis) => output.shape[axis] === input.shape[axis]);
-  if (!keepsImage || first + count > input.shape[1]! || !sameQuantization(input, output)) {
+  const isInside = picked.every((at) => at >= 0 && at < input.shape[1]!);
+  const isAlike = keepsImage && count === output.shape[1] && sameQuantization(input, output);
+  if (!isAlike || !isInside) {
     state.fail(
       operator,
       'unsupported-shape',
@@ -32,7 +47,7 @@ function select(
   const target = isImage
     ? output
     : { ...output, name: `${output.name}/image`, shape: [1, count, 1, 1] };
-  const layer = channelSelection(name, image, target.name, [first, count], true);
+  const layer = channelsTaken(name, image, target.name, picked, true);
   if (isImage) {
     state.addOutput(operator, output, layer, position);
     return true;
@@ -47,6 +62,32 @@ function select(
   );
   return true;
 }
+
+/** The channels of tensor `index` at `picked`, as an operator's only output. */
+export function takeChannels(
+  state: TfliteState,
+  operator: TfliteOperator,
+  index: number,
+  picked: readonly number[],
+): void {
+  const input = state.activation({ ...operator, inputs: [index] }, 0);
+  const output = input && state.output(operator);
+  if (input !== undefined && output !== undefined) take(state, operator, 0, input, output, picked);
+}
+
+/** Inputs: value, indices; GatherOptions: axis 0. */
+export const gather: ReadOperator = (state, operator) => {
+  const indices = state.constant(operator, 1);
+  if (indices === undefined) return;
+  const axis = operator.options?.int32(0) ?? 0;
+  if (!isChannels(state, operator, 0, axis) || indices.shape.length !== 1) {
+    const shape = indices.shape.join(', ');
+    const detail = `expected channels in a row, got axis ${axis} (NHWC) and indices [${shape}]`;
+    state.fail(operator, 'unsupported-axis', detail);
+    return;
+  }
+  takeChannels(state, operator, operator.inputs[0]!, codesOf(indices));
+};
 
 /** Whether a dimension of the file's layout is the channels'. */
 function isChannels(state: TfliteState, operator: TfliteOperator, at: number, axis: number) {

@@ -8,12 +8,15 @@ import type {
   QuantPad,
   QuantPool,
   QuantReshape,
+  QuantResize,
   QuantSoftmax,
   QuantUnary,
   QuantValue,
 } from '../../graph/quant-graph.js';
 import { sameQuantization } from '../../graph/quant-types.js';
+import { nearestPositions, type Resizing } from '../../graph/resizing.js';
 import { codeLimits } from '../../numeric/code-types.js';
+import { type ResizeFlags, resizingOf } from '../resizing.js';
 import { activationOf, aloneActivations } from './activations.js';
 import { field } from './flat-tables.js';
 import type { Operator, TfliteWriter } from './state.js';
@@ -145,6 +148,58 @@ function isFlattened(writer: TfliteWriter, { name, shape }: QuantValue): boolean
   );
 }
 
+export function writeResize(writer: TfliteWriter, node: QuantResize): void {
+  const type = writer.commonType(node);
+  if (type === undefined || !keepsCodes(writer, node)) return;
+  const flags = flagsOf(writer, node);
+  if (flags === undefined) {
+    const how = [node.mode, node.coordinates, ...(node.mode === 'nearest' ? [node.nearest] : [])];
+    const detail = `TFLite has no resize of this kind (${how.join(', ')}); write an .onnx file`;
+    writer.fail(node, 'unsupported-op', detail);
+    return;
+  }
+  const output = writer.output(node);
+  const constants = [writer.integers(`${output.name}/size`, [2], [...node.size])];
+  const [isAligned, isHalf] = [field.bool(flags.isAligned), field.bool(flags.isHalf)];
+  if (node.mode === 'linear') {
+    const options = { union: 15, fields: { 2: isAligned, 3: isHalf } };
+    writer.add(node, { op: 'RESIZE_BILINEAR', version: 3, options, constants });
+    return;
+  }
+  const options = { union: 74, fields: { 0: isAligned, 1: isHalf } };
+  const version = type === 's16' ? 4 : 3;
+  writer.add(node, { op: 'RESIZE_NEAREST_NEIGHBOR', version, options, constants });
+}
+
+/** The options with which TFLite reads the same rows and columns; undefined where none do. */
+function flagsOf(writer: TfliteWriter, node: QuantResize): ResizeFlags | undefined {
+  const [, , height, width] = writer.input(node).shape as [number, number, number, number];
+  const from = [height, width] as const;
+  const isAlike = (other: Resizing): boolean => {
+    if (node.mode === 'linear') return coordinatesAlike(node, other);
+    return from.every((side, axis) => {
+      const [own, read] = [node, other].map((one) => nearestPositions(one, side, node.size[axis]!));
+      return own!.every((position, at) => position === read![at]);
+    });
+  };
+  const all: readonly ResizeFlags[] = [
+    { isAligned: node.coordinates === 'alignCorners', isHalf: /halfPixel/i.test(node.coordinates) },
+    { isAligned: false, isHalf: false },
+    { isAligned: false, isHalf: true },
+  ];
+  return all.find((flags) => {
+    const read = resizingOf(node.mode, flags, from, node.size);
+    return typeof read !== 'string' && isAlike(read);
+  });
+}
+
+/** PyTorch's half pixels differ for a single row or column alone. */
+function coordinatesAlike(a: QuantResize, b: Resizing): boolean {
+  if (a.coordinates === b.coordinates) return true;
+  const isPlain = a.coordinates === 'pytorchHalfPixel' && a.size.every((side) => side > 1);
+  return isPlain && b.coordinates === 'halfPixel';
+}
+
 export function writeSoftmax(writer: TfliteWriter, node: QuantSoftmax): void {
   const type = writer.commonType(node);
   if (type === undefined || !hasUnitOutput(writer, node)) return;
@@ -161,6 +216,10 @@ export function writeUnary(writer: TfliteWriter, node: QuantUnary): void {
   if (type === undefined) return;
   const activation = activationOf(writer, node);
   if (activation === undefined) return;
+  if (node.op === 'LeakyRelu' || node.op === 'Gelu') {
+    writeCurve(writer, node, activation.code);
+    return;
+  }
   const hasSlope = node.alpha !== undefined && Math.fround(node.alpha) !== Math.fround(1 / 6);
   const hasOffset = node.beta !== undefined && node.beta !== 0.5;
   if (node.op === 'HardSigmoid' || hasSlope || hasOffset || activation.code !== 0) {
@@ -173,6 +232,20 @@ export function writeUnary(writer: TfliteWriter, node: QuantUnary): void {
     writer.add(node, { op: 'HARD_SWISH', version: 1, options: { union: 91, fields: {} } });
   } else if (hasUnitOutput(writer, node)) {
     writer.add(node, { op: 'LOGISTIC', version: versionByType(type) });
+  }
+}
+
+/** LEAKY_RELU and GELU, which have no fused activation. */
+function writeCurve(writer: TfliteWriter, node: QuantUnary, activation: number): void {
+  if (activation !== 0) {
+    const detail = `TFLite has no ${node.op} with a clamp; write an .onnx file`;
+    writer.fail(node, 'unsupported-op', detail);
+  } else if (node.op === 'Gelu') {
+    const options = { union: 116, fields: { 0: field.bool(node.approximate ?? false) } };
+    writer.add(node, { op: 'GELU', version: 2, options });
+  } else {
+    const options = { union: 75, fields: { 0: field.float(node.alpha ?? 0) } };
+    writer.add(node, { op: 'LEAKY_RELU', version: 2, options });
   }
 }
 

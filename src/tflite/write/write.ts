@@ -13,6 +13,7 @@ import {
   writePad,
   writePool,
   writeReshape,
+  writeResize,
   writeSoftmax,
   writeUnary,
 } from './plain.js';
@@ -75,6 +76,10 @@ function writeNode(writer: TfliteWriter, node: QuantNode): void {
       writeReshape(writer, node);
       return;
     }
+    case 'Resize': {
+      writeResize(writer, node);
+      return;
+    }
     case 'Softmax': {
       writeSoftmax(writer, node);
       return;
@@ -82,6 +87,8 @@ function writeNode(writer: TfliteWriter, node: QuantNode): void {
     case 'HardSwish':
     case 'HardSigmoid':
     case 'Sigmoid':
+    case 'LeakyRelu':
+    case 'Gelu':
     case 'Requantize': {
       writeUnary(writer, node);
       return;

@@ -70,6 +70,14 @@ export const importHardSigmoid: ImportOp = (context) => {
   return { ...context.base(), op: 'HardSigmoid', alpha, beta: attributes.float('beta', 0.5) };
 };
 
+/** Gelu (20). */
+export const importGelu: ImportOp = (context) => {
+  const approximate = context.attributes.text('approximate', 'none');
+  if (approximate !== 'none' && approximate !== 'tanh')
+    throw new Unsupported(`approximate "${approximate}"`);
+  return { ...context.base(), op: 'Gelu', approximate: approximate === 'tanh' };
+};
+
 /** Sigmoid (6, 13). */
 export const importSigmoid: ImportOp = (context) => ({ ...context.base(), op: 'Sigmoid' });
 

@@ -3,6 +3,7 @@ import type { ImportOp } from '../context.js';
 import {
   importBound,
   importClip,
+  importGelu,
   importHardSigmoid,
   importRelu,
   importSigmoid,
@@ -20,6 +21,7 @@ import {
   importReduceMean,
 } from './pooling.js';
 import { importLeakyRelu, importPRelu, importSwish } from './rectifiers.js';
+import { importResize, importUpsample } from './resize.js';
 import { importGather, importSlice, importSplit } from './selections.js';
 import {
   importCast,
@@ -47,6 +49,7 @@ export const operators: ReadonlyMap<string, ImportOp> = new Map([
   ['Dropout', importDropout],
   ['Flatten', importFlatten],
   ['Gather', importGather],
+  ['Gelu', importGelu],
   ['Gemm', importGemm],
   ['GlobalAveragePool', importGlobalAveragePool],
   ['GlobalMaxPool', importGlobalMaxPool],
@@ -65,6 +68,7 @@ export const operators: ReadonlyMap<string, ImportOp> = new Map([
   ['ReduceMean', importReduceMean],
   ['Relu', importRelu],
   ['Reshape', importReshape],
+  ['Resize', importResize],
   ['Sigmoid', importSigmoid],
   ['Slice', importSlice],
   ['Softmax', importSoftmax],
@@ -75,6 +79,7 @@ export const operators: ReadonlyMap<string, ImportOp> = new Map([
   ['Swish', importSwish],
   ['Transpose', importTranspose],
   ['Unsqueeze', importUnsqueeze],
+  ['Upsample', importUpsample],
 ]);
 
 const quantized =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activations that are made of operators which every target has.
-import { scalarClamp } from '../../../graph/clamps.js';
+import { leakyNodes } from '../../../graph/leaky.js';
 import type { Node, Tensor } from '../../../graph/graph.js';
 import { f32Tensor } from '../../../graph/tensors.js';
 import type { ImportOp, NodeContext } from '../context.js';
@@ -27,36 +27,12 @@ export const importPRelu: ImportOp = (context) => {
   return leaky(context, f32Tensor(sizes, slope.data));
 };
 
-/**
- * max(x, 0) + min(slope * x, 0), which is x where x > 0 and slope * x elsewhere. Where a slope is negative, the
- * product has to come behind the minimum.
- */
 function leaky(context: NodeContext, slope: Tensor): readonly Node[] {
-  const { name, output } = context;
-  const x = context.input(0);
-  const [above, below, scaled] = ['positive', 'negative', 'sloped'].map((part) =>
-    context.fresh(`${output}/${part}`),
-  ) as [string, string, string];
-  const factor = context.addConstant(`${output}/slope`, slope);
-  const node = (part: string, value: string) => ({
-    name: context.fresh(`${name}/${part}`),
-    outputs: [value],
+  return leakyNodes({
+    ...{ name: context.name, input: context.input(0), output: context.output, slope },
+    addConstant: (wanted, tensor) => context.addConstant(wanted, tensor),
+    fresh: (wanted) => context.fresh(wanted),
   });
-  const product = (from: string, to: string): Node => ({
-    ...{ ...node('slope', to), op: 'Mul' as const, inputs: [from, factor] },
-  });
-  const bounded = (from: string, to: string): Node => ({
-    ...{ ...node('min', to), op: 'Clamp' as const, inputs: [from] },
-    clamp: scalarClamp(-Infinity, 0),
-  });
-  const negative = slope.data.some((value) => value < 0)
-    ? [bounded(x, below), product(below, scaled)]
-    : [product(x, below), bounded(below, scaled)];
-  return [
-    { ...node('max', above), op: 'Clamp', inputs: [x], clamp: scalarClamp(0, Infinity) },
-    ...negative,
-    { ...context.base([above, scaled]), op: 'Add' },
-  ];
 }
 
 /** Swish (24): x * sigmoid(alpha * x). */

@@ -20,10 +20,24 @@ export const add: ReadOperator = (state, node) => {
 };
 
 export const mul: ReadOperator = (state, node) => {
+  if (passesOn(state, node)) return;
   if (takeHeadStep(state, node) || scaleSums(state, node) || takeGate(state, node)) return;
   if (scaleLogits(state, node) || takeAffine(state, node)) return;
   elementwise(state, node, 'Mul');
 };
+
+/** A factor of 1, which tools leave behind pools whose size is a power of two, changes nothing. */
+function passesOn(state: ImportState, node: OnnxNode): boolean {
+  for (const index of [0, 1]) {
+    const factor = state.realConstant(node, 1 - index);
+    const known = state.peek(node.inputs[index] ?? '');
+    if (factor?.data.length !== 1 || factor.data[0] !== 1) continue;
+    if (known?.kind !== 'pending' && known?.kind !== 'real') continue;
+    state.set(node.outputs[0]!, known);
+    return true;
+  }
+  return false;
+}
 
 /** Sub of a constant, or of the network's input in float. */
 export const sub: ReadOperator = (state, node) => {

@@ -5,7 +5,7 @@ import { add, cast, div, mul, round, sub } from './arithmetic.js';
 import { batchNorm } from './batch-norm.js';
 import { clip, max, min, relu } from './bounds.js';
 import { conv, gemm, matMul } from './linear.js';
-import { averagePool, globalAveragePool, maxPool, reduceMean } from './pools.js';
+import { averagePool, globalAveragePool, maxPool, reduceMean, wholeMaximum } from './pools.js';
 import {
   convInteger,
   matMulInteger,
@@ -15,13 +15,15 @@ import {
   qLinearConcat,
   qLinearConv,
   qLinearGlobalAveragePool,
+  qLinearLeakyRelu,
   qLinearMatMul,
   qLinearMul,
   qLinearSigmoid,
   qLinearSoftmax,
 } from './qlinear.js';
 import { dequantizeLinear, quantizeLinear } from './quantize-linear.js';
-import { slice, split } from './selections.js';
+import { resize } from './resize.js';
+import { gather, slice, split } from './selections.js';
 import {
   concat,
   flatten,
@@ -32,7 +34,16 @@ import {
   transpose,
   unsqueeze,
 } from './shapes.js';
-import { dynamicQuantize, hardSigmoid, hardSwish, sigmoid, softmax, tailOnly } from './unary.js';
+import {
+  dynamicQuantize,
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  sigmoid,
+  softmax,
+  tailOnly,
+} from './unary.js';
 
 /** Layers that work on integers: their presence makes a file a QOperator one. */
 export const integerOperators: ReadonlyMap<string, ReadOperator> = new Map([
@@ -45,6 +56,7 @@ export const integerOperators: ReadonlyMap<string, ReadOperator> = new Map([
   ['QLinearGlobalAveragePool', qLinearGlobalAveragePool],
   ['QLinearConcat', qLinearConcat],
   ['QLinearSigmoid', qLinearSigmoid],
+  ['QLinearLeakyRelu', qLinearLeakyRelu],
   ['QLinearSoftmax', qLinearSoftmax],
   ['ConvInteger', convInteger],
   ['MatMulInteger', matMulInteger],
@@ -73,11 +85,15 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['GlobalAveragePool', globalAveragePool],
   ['ReduceMean', reduceMean],
   ['MaxPool', maxPool],
+  ['GlobalMaxPool', wholeMaximum],
+  ['ReduceMax', wholeMaximum],
   ['Concat', concat],
   ['Split', split],
   ['Slice', slice],
+  ['Gather', gather],
   ['Pad', pad],
   ['Reshape', reshape],
+  ['Resize', resize],
   ['Flatten', flatten],
   ['Squeeze', squeeze],
   ['Unsqueeze', unsqueeze],
@@ -88,6 +104,8 @@ export const operators: ReadonlyMap<string, ReadOperator> = new Map([
   ['Sigmoid', sigmoid],
   ['HardSigmoid', hardSigmoid],
   ['HardSwish', hardSwish],
+  ['LeakyRelu', leakyRelu],
+  ['Gelu', gelu],
   ['LogSoftmax', tailOnly],
   ['ArgMax', tailOnly],
 ]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { QuantNode } from '../../../graph/quant-graph.js';
+import type { Shape, Window } from '../../../graph/graph.js';
+import type { QuantNode, QuantValue } from '../../../graph/quant-graph.js';
 import type { OnnxNode } from '../../file/model.js';
 import { intOf, intsOf } from '../attributes.js';
 import type { ReadOperator, ImportState } from '../state.js';
@@ -47,7 +48,6 @@ export const averagePool: ReadOperator = (state, node) => {
 };
 
 export const maxPool: ReadOperator = (state, node) => {
-  const known = state.get(node, 0);
   const input = state.activation(node, 0);
   const geometry = input && poolGeometry(state, node, input.shape);
   if (input === undefined || geometry === undefined) return;
@@ -55,26 +55,65 @@ export const maxPool: ReadOperator = (state, node) => {
     state.fail(node, 'unsupported-attribute', 'expected no indices output');
     return;
   }
+  pendMaximum(state, node, input, geometry);
+};
+
+/** The greatest codes of windows, at the input's quantization. */
+function pendMaximum(
+  state: ImportState,
+  node: OnnxNode,
+  input: QuantValue,
+  { window, shape }: { readonly window: Window; readonly shape: Shape },
+): void {
+  const isCodes = state.get(node, 0).kind === 'codes';
   const name = state.layerName(node);
   state.pend(node, {
     name,
-    shape: geometry.shape,
+    shape,
     takesClamp: true,
     inherits: input.name,
     movesOnly: true,
     emit: (value, clamp) => {
+      const isFlat = value.shape.length === 2;
+      const image = isFlat
+        ? state.addValue({ ...value, name: `${value.name}/image`, shape: [...value.shape, 1, 1] })
+        : value;
       state.add({
         op: 'MaxPool',
         name,
         inputs: [input.name],
-        output: value.name,
-        ...geometry.window,
+        output: image.name,
+        ...window,
         countIncludePad: false,
         ...(clamp === undefined ? {} : { clamp }),
       });
+      if (!isFlat) return;
+      const reshape = state.claimLayer(`${name}/reshape`);
+      state.add({ op: 'Reshape', name: reshape, inputs: [image.name], output: value.name });
     },
   });
-  if (known.kind === 'codes') settleCodes(state, node);
+  if (isCodes) settleCodes(state, node);
+}
+
+/** GlobalMaxPool, and ReduceMax over height and width. */
+export const wholeMaximum: ReadOperator = (state, node) => {
+  const input = state.activation(node, 0);
+  if (input === undefined) return;
+  const [, channels, height, width] = input.shape as [number, number, number, number];
+  const isReduction = node.op === 'ReduceMax';
+  const stated = intsOf(node, 'axes') ?? [...(state.constant(node, 1)?.data ?? [])];
+  const axes = stated.map((axis) => (axis < 0 ? axis + input.shape.length : axis)).sort();
+  if (input.shape.length !== 4 || (isReduction && axes.join() !== '2,3')) {
+    const got = `[${input.shape.join(', ')}]${isReduction ? `, axes ${stated.join(', ')}` : ''}`;
+    const detail = `expected a maximum over height and width of [1,C,H,W], got ${got}`;
+    state.fail(node, 'unsupported-axis', detail);
+    return;
+  }
+  const keeps = !isReduction || intOf(node, 'keepdims', 1) === 1;
+  pendMaximum(state, node, input, {
+    window: { kernel: [height, width], strides: [1, 1], pads: [0, 0, 0, 0] },
+    shape: keeps ? [1, channels, 1, 1] : [1, channels],
+  });
 };
 
 export const globalAveragePool: ReadOperator = (state, node) => {

@@ -2,7 +2,7 @@
 // The QOperator format: layers that carry their scales and zero points as inputs. QLinearConv and
 // QLinearMatMul are ONNX's own; the others are in the domain com.microsoft.
 import type { Shape } from '../../../graph/graph.js';
-import type { QuantNode, QuantValue, QuantWeight } from '../../../graph/quant-graph.js';
+import type { QuantNode, QuantUnary, QuantValue, QuantWeight } from '../../../graph/quant-graph.js';
 import { sameQuantization } from '../../../graph/quant-types.js';
 import type { OnnxNode } from '../../file/model.js';
 import { floatOf, intOf } from '../attributes.js';
@@ -250,18 +250,27 @@ export const qLinearConcat: ReadOperator = (state, node) => {
   }));
 };
 
-export const qLinearSigmoid: ReadOperator = (state, node) => {
-  const input = codesInput(state, node, 0);
-  const quantization = input && activationParameters(state, node, 3, 4);
-  if (input === undefined || quantization === undefined) return;
-  const name = state.layerName(node);
-  finish(state, node, input.shape, quantization, (output) => ({
-    op: 'Sigmoid',
-    name,
-    inputs: [input.name],
-    output,
-  }));
-};
+/** Functions of one value: x, its scale and zero point, those of the result. */
+function qUnary(op: QuantUnary['op'], slopeOf?: (node: OnnxNode) => number): ReadOperator {
+  return (state, node) => {
+    const input = codesInput(state, node, 0);
+    const quantization = input && activationParameters(state, node, 3, 4);
+    if (input === undefined || quantization === undefined) return;
+    const name = state.layerName(node);
+    finish(state, node, input.shape, quantization, (output) => ({
+      op,
+      name,
+      inputs: [input.name],
+      output,
+      ...(slopeOf === undefined ? {} : { alpha: slopeOf(node) }),
+    }));
+  };
+}
+
+export const qLinearSigmoid = qUnary('Sigmoid');
+export const qLinearLeakyRelu = qUnary('LeakyRelu', (node) =>
+  floatOf(node, 'alpha', Math.fround(0.01)),
+);
 
 export const qLinearSoftmax: ReadOperator = (state, node) => {
   const input = codesInput(state, node, 0);

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that take some of an image's channels, as 1 x 1 convolutions.
 import type { QuantValue } from '../../../graph/quant-graph.js';
-import { channelSelection } from '../../../graph/quant-select.js';
+import { channelsTaken } from '../../../graph/quant-select.js';
 import type { OnnxNode } from '../../file/model.js';
 import { intOf, intsOf } from '../attributes.js';
 import type { ReadOperator, ImportState } from '../state.js';
 import { pendMove } from './pools.js';
 
-/** Makes output `position` of the node from `count` channels of `input`, from `first` on. */
+/** Makes output `position` of the node from the channels of `input` at `picked`. */
 function select(
   state: ImportState,
   node: OnnxNode,
   position: number,
   input: QuantValue,
-  [first, count]: readonly [number, number],
+  picked: readonly number[],
 ): void {
   const output = node.outputs[position]!;
   const one = { ...node, outputs: [output] };
   const name = state.claimLayer(node.outputs.length === 1 && node.name !== '' ? node.name : output);
   const [, , height, width] = input.shape as [number, number, number, number];
-  const make = (to: string) => channelSelection(name, input, to, [first, count], false);
-  pendMove(state, one, input.name, [1, count, height, width], make, name);
+  const make = (to: string) => channelsTaken(name, input, to, picked, false);
+  pendMove(state, one, input.name, [1, picked.length, height, width], make, name);
 }
 
 function image(state: ImportState, node: OnnxNode): QuantValue | undefined {
@@ -57,7 +57,7 @@ export const split: ReadOperator = (state, node) => {
   }
   let first = 0;
   sizes.forEach((size, i) => {
-    select(state, node, i, input, [first, size]);
+    select(state, node, i, input, range(first, size));
     first += size;
   });
 };
@@ -87,5 +87,25 @@ export const slice: ReadOperator = (state, node) => {
     unsupported(state, node, `starts ${starts.join(', ')} and ends ${ends.join(', ')}`);
     return;
   }
-  select(state, node, 0, input, [channels[0], channels[1] - channels[0]]);
+  select(state, node, 0, input, range(channels[0], channels[1] - channels[0]));
+};
+
+function range(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** Gather (1, 11, 13) of channels with constant indices. */
+export const gather: ReadOperator = (state, node) => {
+  const input = image(state, node);
+  if (input === undefined) return;
+  const axis = intOf(node, 'axis', 0);
+  const indices = state.constant(node, 1);
+  const size = input.shape[1]!;
+  const picked = Array.from(indices?.data ?? [], (at) => (at < 0 ? at + size : at));
+  const known = indices?.shape.length === 1 && picked.every((at) => at >= 0 && at < size);
+  if ((axis < 0 ? axis + 4 : axis) !== 1 || !known || picked.length === 0) {
+    unsupported(state, node, `axis ${axis} and indices ${picked.slice(0, 8).join(', ')}`);
+    return;
+  }
+  select(state, node, 0, input, picked);
 };

@@ -3,10 +3,10 @@
 import type { Clamp, Shape } from '../../../graph/graph.js';
 import type { QuantUnary, QuantValue } from '../../../graph/quant-graph.js';
 import { type OnnxNode, opsetOf } from '../../file/model.js';
-import { floatOf, intOf } from '../attributes.js';
+import { floatOf, intOf, stringOf } from '../attributes.js';
 import { type ReadOperator, type ImportState, wayOut } from '../state.js';
 
-type Ramp = Pick<QuantUnary, 'alpha' | 'beta'>;
+type Ramp = Pick<QuantUnary, 'alpha' | 'beta' | 'approximate'>;
 
 /** Makes `node` a pending function of `input`. */
 export function pendUnary(
@@ -58,6 +58,21 @@ export const hardSigmoid: ReadOperator = (state, node) => {
 export const sigmoid: ReadOperator = (state, node) => {
   const input = state.activation(node, 0);
   if (input !== undefined) pendUnary(state, node, 'Sigmoid', input);
+};
+
+/** LeakyRelu (6, 16). */
+export const leakyRelu: ReadOperator = (state, node) => {
+  const input = state.activation(node, 0);
+  if (input === undefined) return;
+  pendUnary(state, node, 'LeakyRelu', input, { alpha: floatOf(node, 'alpha', Math.fround(0.01)) });
+};
+
+/** Gelu (20), and that of com.microsoft. */
+export const gelu: ReadOperator = (state, node) => {
+  const input = state.activation(node, 0);
+  if (input === undefined) return;
+  const isTanh = stringOf(node, 'approximate', 'none') === 'tanh';
+  pendUnary(state, node, 'Gelu', input, isTanh ? { approximate: true } : {});
 };
 
 export const softmax: ReadOperator = (state, node) => {
