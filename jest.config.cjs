@@ -21,7 +21,7 @@ module.exports = {
     // The other build waits at its top for a canvas that is not there.
     '^vega-canvas$': '<rootDir>/node_modules/vega-canvas/build/vega-canvas.browser.js',
   },
-  modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist'],
+  modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist', '<rootDir>/out'],
   testTimeout: 240000, // shared machines can be ten times slower than their cores
   maxWorkers: 2,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Install step: a prebuilt addon, else CMake, else node-gyp, else a message that says what to do.
-// A git checkout always builds, so that an edit to native/ cannot be shadowed by an older binary.
+// Install step of a checkout: builds the addon by CMake, else by node-gyp, else says what to do. Published
+// packages have no install step: package managers run none (`native/package/`).
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 const { spawnSync } = require('node:child_process');
@@ -11,16 +11,6 @@ const root = join(__dirname, '..');
 function run(command, args) {
   const options = { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' };
   return spawnSync(command, args, options).status === 0;
-}
-
-/** True if a built or prebuilt addon for this platform is there and loads. */
-function prebuiltLoads() {
-  try {
-    require('node-gyp-build')(root);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function hasCommand(command) {
@@ -42,16 +32,10 @@ function buildWithNodeGyp() {
   return run('node-gyp', ['rebuild', ...headers]);
 }
 
-function install() {
-  const fromSource =
-    existsSync(join(root, '.git')) || process.env.npm_config_build_from_source === 'true';
-  if (!fromSource && prebuiltLoads()) return 0;
-  if (buildWithCMake() || buildWithNodeGyp()) return 0;
+if (!buildWithCMake() && !buildWithNodeGyp()) {
   console.error(
-    'lastbit: no prebuilt addon for this platform, and building it failed (see above).\n' +
+    'lastbit: building the native engine failed (see above).\n' +
       'It needs a C++17 compiler, make and either cmake 3.18+ or Python 3 for node-gyp.',
   );
-  return 1;
+  process.exitCode = 1;
 }
-
-process.exitCode = install();

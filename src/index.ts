@@ -3,9 +3,9 @@
 // JSON document; below them stand the stages, for programs of one's own.
 
 export * from './pipeline/index.js';
-export type * from './report/index.js';
+export type * from './report/documents.js';
 export type { BenchDocument, Peer } from './bench/document.js';
-export { toJson } from './report/index.js';
+export { schemaVersion, toJson } from './report/index.js';
 
 export { LastbitError, LimitError, ModelError, UsageError, exitCodes } from './errors.js';
 export type * from './graph/graph.js';

@@ -28,7 +28,7 @@ export const source: Layering = {
   root: join(__dirname, '../src'),
   ranks: [
     ['errors'],
-    ['limits'],
+    ['limits', 'optional-package'],
     ['numeric'],
     ['graph'],
     ['onnx/file', 'tflite', 'passes', 'targets', 'data'],

@@ -31,6 +31,7 @@ export interface ExcludedPeer {
   readonly excluded: string;
 }
 
+/** Another runtime beside lastbit: its median latency and ratio, or why it did not run. */
 export type Peer = TimedPeer | ExcludedPeer;
 
 /** Result of `lastbit bench`. Times in milliseconds, sizes in MiB. */

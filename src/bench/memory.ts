@@ -2,7 +2,7 @@
 // Memory is measured in a process that does nothing else: this one holds the model, its graph and
 // perhaps other runtimes.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { findEngine } from '../engine/find-engine.js';
 import { UsageError } from '../errors.js';
 
 export interface MemoryUse {
@@ -16,7 +16,7 @@ export interface MemoryUse {
 
 /** Runs in the child; no part of lastbit but the addon is loaded there. */
 const script = `
-  const addon = require('node-gyp-build')(process.argv[1]);
+  const addon = require(process.argv[1]);
   const tier = process.argv[3];
   const rss = () => { gc(); gc(); return process.memoryUsage.rss(); };
   const arrays = [Uint8Array, Int8Array, Int16Array, Int32Array];
@@ -41,9 +41,8 @@ const mebi = 1024 * 1024;
  * @param isa instruction set to force, or '' for the best
  */
 export function measureMemory(file: string, isa: string): MemoryUse {
-  const root = join(__dirname, '..', '..');
-  const child = spawnSync(process.execPath, ['--expose-gc', '-e', script, root, file, isa], {
-    cwd: root,
+  const { path } = findEngine();
+  const child = spawnSync(process.execPath, ['--expose-gc', '-e', script, path, file, isa], {
     encoding: 'utf8',
   });
   if (child.status !== 0) {

@@ -2,9 +2,8 @@
 // onnxruntime-node as a peer: as fast as its options make it, which is not how the float reference
 // (src/float) runs it.
 import type { InferenceSession } from 'onnxruntime-node';
-import { UsageError } from '../errors.js';
-
-type Runtime = typeof import('onnxruntime-node');
+import { onnxruntime, runtimeVersion } from '../float/runtime.js';
+import { needPackage } from '../optional-package.js';
 
 /** An open session with its input in place. */
 export interface OrtPeer {
@@ -28,7 +27,7 @@ export async function openOrtPeer(
   input: Float32Array,
   threads: number,
 ): Promise<OrtPeer> {
-  const runtime = loadRuntime();
+  const runtime = needPackage(onnxruntime, 'this peer');
   const session = await runtime.InferenceSession.create(bytes, {
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
@@ -43,7 +42,7 @@ export async function openOrtPeer(
   const [name] = session.inputNames;
   const feeds = { [name!]: tensorOf(input) };
   return {
-    version: runtime.env.versions.node ?? runtime.env.versions.common,
+    version: runtimeVersion(runtime),
     run: async () => {
       await session.run(feeds);
     },
@@ -59,18 +58,4 @@ async function firstOutput(
   const results = await session.run(feeds);
   const [output] = session.outputNames;
   return Float32Array.from(results[output!]!.data as Float32Array);
-}
-
-function loadRuntime(): Runtime {
-  try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded only when used
-    return require('onnxruntime-node') as Runtime;
-  } catch (error) {
-    const reason = (error as Error).message.split('\n')[0]!;
-    throw new UsageError(
-      'missing-package',
-      'onnxruntime-node',
-      `this peer cannot be loaded (${reason}); run: npm install onnxruntime-node`,
-    );
-  }
 }

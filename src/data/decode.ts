@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import sharp from 'sharp';
-
 import { LimitError, ModelError } from '../errors.js';
 import { Budget, type Limits } from '../limits/budget.js';
 import { readPlainFile } from '../limits/read-file.js';
+import { needPackage } from '../optional-package.js';
 import { imageFormatOf } from './image-format.js';
+import { imageFiles, imageLibrary } from './image-library.js';
 
 /** Pixels as people see them: rows from the top, RGB, 8 bits each. */
 export interface Pixels {
@@ -24,7 +24,8 @@ const maxSeconds = 10;
  * Decodes one image file to RGB. Exif orientation is applied. Grey, CMYK and 16-bit images become
  * 8-bit RGB; an alpha channel is dropped and an embedded colour profile ignored, as in the
  * loaders of torchvision and TensorFlow; of several frames the first is taken.
- * @throws ModelError `not-an-image`, `no-such-file`; LimitError `too-much-memory`, `image-too-slow`
+ * @throws ModelError `not-an-image`, `no-such-file`; LimitError `too-much-memory`, `image-too-slow`; UsageError
+ *   `missing-package` without the image library
  */
 export async function decodeImage(file: string, limits?: Limits): Promise<Pixels> {
   const budget = new Budget(limits);
@@ -34,6 +35,7 @@ export async function decodeImage(file: string, limits?: Limits): Promise<Pixels
     (reason) => new ModelError('no-such-file', file, `the image cannot be read: ${reason}`),
   );
   requireFormat(bytes, file);
+  const sharp = needPackage(imageLibrary, imageFiles);
   try {
     const settings = {
       failOn: 'error',

@@ -30,6 +30,7 @@ const f32 = Math.fround;
 const mean = [0.485, 0.456, 0.406].map(f32);
 const std = [0.229, 0.224, 0.225].map(f32);
 
+/** The preprocessings by name: `tf`, `torchvision`, `unit`, `none`. */
 export const presets: Readonly<Record<PresetName, Preset>> = {
   /** keras.applications `mode="tf"`, TF-slim's evaluation. */
   tf: {

@@ -14,6 +14,7 @@ import { loadSample } from './load-sample.js';
 
 /** Samples in a fixed order, loaded a few at a time ahead of whoever takes them. */
 export interface LoadedSource extends SampleSource {
+  /** The samples, from the first. */
   [Symbol.asyncIterator](): AsyncIterator<LoadedSample>;
   /** The same without the first `count`. */
   skip(count: number): LoadedSource;

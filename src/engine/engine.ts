@@ -102,7 +102,7 @@ export class Engine {
    */
   static load(programOrBytes: Program | Uint8Array, options: EngineOptions = {}): Engine {
     const threads = checkedThreads(options.threads ?? 1);
-    const isa = checkedIsa(options.isa);
+    const isa = forcedIsa(options.isa);
     const { Engine: Handle } = native();
     const bytes =
       programOrBytes instanceof Uint8Array ? checkedCrc(programOrBytes) : encode(programOrBytes);
@@ -293,8 +293,12 @@ function checkedThreads(threads: number): number {
   throw new UsageError('threads', 'threads', `expected 1 to ${maxThreads}, got ${threads}`);
 }
 
-/** The instruction set that the option or the environment forces, if any. */
-function checkedIsa(option: string | undefined): Isa | undefined {
+/**
+ * The instruction set that the option or, without it, LASTBIT_ISA forces, if any.
+ *
+ * @throws UsageError `unknown-isa`, `missing-isa` where this CPU lacks it
+ */
+export function forcedIsa(option: string | undefined): Isa | undefined {
   const fromEnvironment = option === undefined;
   const name = option ?? process.env.LASTBIT_ISA;
   if (name === undefined || name === '') return undefined;

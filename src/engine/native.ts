@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only place that loads the addon. What it says to the addon and hears from it is typed here;
 // native/addon/addon.cc is the other side.
-import { join } from 'node:path';
 import type { GramSum } from '../calibrate/gram.js';
 import { UsageError } from '../errors.js';
 import type { Codes } from '../numeric/code-types.js';
 import { programVersion } from '../program/program.js';
 import type { RoundedWeights, RoundingProblem } from '../quantize/reconstruct/solver.js';
+import { type EngineFile, findEngine, loadEngine } from './find-engine.js';
 
 /** Names of instruction sets that LASTBIT_ISA and the option `isa` take. */
 export const isaNames = [
@@ -122,41 +122,26 @@ const interfaceVersion = 5;
 let loaded: Native | undefined;
 
 /**
- * The addon, loaded once: build/Release of this package, else the prebuilt one for this platform.
+ * The addon, loaded once.
  *
  * @throws UsageError `no-addon` where there is none or it does not load, `addon-version` where it
  * was built from other sources than this TypeScript
  */
 export function native(): Native {
-  loaded ??= checked(open());
+  loaded ??= open(findEngine());
   return loaded;
 }
 
-function open(): Native {
-  const root = join(__dirname, '..', '..');
-  try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- addons have no other door
-    const find = require('node-gyp-build') as (directory: string) => Native;
-    return find(root);
-  } catch (error) {
-    const reason = (error as Error).message.split('\n')[0] ?? '';
-    throw new UsageError(
-      'no-addon',
-      'lastbit.node',
-      `there is no native addon for ${process.platform}-${process.arch} that loads (${reason}); ` +
-        'run "npm run build:native" in the package (needs a C++17 compiler, make and cmake)',
-    );
-  }
-}
-
-function checked(addon: Native): Native {
+function open(file: EngineFile): Native {
+  const addon = loadEngine(file) as Native;
   if (addon.interfaceVersion === interfaceVersion && addon.programVersion === programVersion) {
     return addon;
   }
   throw new UsageError(
     'addon-version',
-    'lastbit.node',
+    file.path,
     `expected interface ${interfaceVersion} and program version ${programVersion}, got ` +
-      `${addon.interfaceVersion} and ${addon.programVersion}; run "npm run build:native"`,
+      `${addon.interfaceVersion} and ${addon.programVersion}; ` +
+      (file.from === 'package' ? 'install lastbit again' : 'run "npm run build:native"'),
   );
 }

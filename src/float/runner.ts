@@ -7,8 +7,8 @@ import { ModelError, UsageError } from '../errors.js';
 import type { FloatRunner, Graph, RunnerChoice } from '../graph/graph.js';
 import { elementCount } from '../graph/tensors.js';
 import { writeOnnx } from '../onnx/write/float.js';
-
-type Runtime = typeof import('onnxruntime-node');
+import { needPackage } from '../optional-package.js';
+import { onnxruntime, type Runtime } from './runtime.js';
 
 export interface FloatRunnerOptions extends RunnerChoice {
   /** Threads of one run; one by default, which makes runs repeatable bit for bit. */
@@ -31,7 +31,7 @@ export async function openFloatRunner(
   const inputNames = new Set(graph.inputs.map((input) => input.name));
   const inner = taps.filter((name) => !inputNames.has(name));
   const bytes = writeOnnx(graph, { taps: inner });
-  const runtime = loadRuntime();
+  const runtime = needPackage(onnxruntime, 'the float reference');
   const session = await openSession(runtime, bytes, options);
   return new OrtRunner(runtime, session, graph, new Set([...taps, ...outputNames(graph)]));
 }
@@ -46,7 +46,7 @@ export async function openFileRunner(
   inputShape: readonly number[],
   options: FloatRunnerOptions = {},
 ): Promise<FloatRunner> {
-  const runtime = loadRuntime();
+  const runtime = needPackage(onnxruntime, 'the float reference');
   const session = await openSession(runtime, bytes, options);
   const inputs = [{ name: session.inputNames[0] ?? '', dtype: 'f32', shape: inputShape }] as const;
   return new OrtRunner(runtime, session, { inputs }, new Set(session.outputNames));
@@ -54,20 +54,6 @@ export async function openFileRunner(
 
 function outputNames(graph: Graph): string[] {
   return graph.outputs.map((output) => output.name);
-}
-
-function loadRuntime(): Runtime {
-  try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded only when used
-    return require('onnxruntime-node') as Runtime;
-  } catch (error) {
-    throw new UsageError(
-      'missing-package',
-      'onnxruntime-node',
-      `the float reference needs this package, and it cannot be loaded ` +
-        `(${firstLine(error)}); run: npm install onnxruntime-node`,
-    );
-  }
 }
 
 function firstLine(error: unknown): string {

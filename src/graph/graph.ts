@@ -42,8 +42,10 @@ interface NodeBase {
 
 /** Rows above, columns to the left, rows below, columns to the right. */
 export type Pads = readonly [top: number, left: number, bottom: number, right: number];
+/** Two numbers of a window: rows before columns. */
 export type Pair = readonly [height: number, width: number];
 
+/** The window of a convolution or pool: size, strides and padding in elements. */
 export interface Window {
   readonly kernel: Pair;
   readonly strides: Pair;
@@ -73,6 +75,7 @@ export interface GemmNode extends NodeBase {
   readonly transB: boolean;
 }
 
+/** Element-wise sum of two values of one shape. */
 export interface AddNode extends NodeBase {
   readonly op: 'Add';
   readonly clamp?: Clamp;
@@ -84,12 +87,14 @@ export interface ClampNode extends NodeBase {
   readonly clamp: Clamp;
 }
 
+/** Mean over a window of each channel (NCHW). */
 export interface AveragePoolNode extends NodeBase, Window {
   readonly op: 'AveragePool';
   /** Whether padded positions count in the divisor. */
   readonly countIncludePad: boolean;
 }
 
+/** Greatest value in a window of each channel (NCHW). */
 export interface MaxPoolNode extends NodeBase, Window {
   readonly op: 'MaxPool';
   readonly dilations: Pair;
@@ -100,6 +105,7 @@ export interface GlobalAveragePoolNode extends NodeBase {
   readonly op: 'GlobalAveragePool';
 }
 
+/** Values one after the other along an axis. */
 export interface ConcatNode extends NodeBase {
   readonly op: 'Concat';
   readonly axis: number;
@@ -119,11 +125,13 @@ export interface ReshapeNode extends NodeBase {
   readonly shape: Shape;
 }
 
+/** Axes in another order. */
 export interface TransposeNode extends NodeBase {
   readonly op: 'Transpose';
   readonly perm: readonly number[];
 }
 
+/** Softmax over one axis. */
 export interface SoftmaxNode extends NodeBase {
   readonly op: 'Softmax';
   readonly axis: number;
@@ -159,6 +167,7 @@ export interface PlainNode extends NodeBase {
   readonly op: 'Identity' | 'Mul' | 'Sub' | 'Div' | 'MatMul' | 'Sigmoid';
 }
 
+/** One operation of a float graph. */
 export type Node =
   | ConvNode
   | BatchNormNode
@@ -179,6 +188,7 @@ export type Node =
   | ResizeNode
   | PlainNode;
 
+/** The name of an operation of a float graph. */
 export type OpName = Node['op'];
 
 /**
@@ -195,6 +205,10 @@ export interface ChannelStatistics {
   readonly variance: Float32Array;
 }
 
+/**
+ * A float network: its inputs, its operations in an order that can run, its constants, its
+ * outputs.
+ */
 export interface Graph {
   readonly name: string;
   readonly inputs: readonly ValueInfo[];
@@ -218,6 +232,7 @@ export interface FloatRunner {
    *   caller's to keep
    */
   run(input: Float32Array): Promise<ReadonlyMap<string, Float32Array>>;
+  /** Gives the session back; the runner cannot run after it. */
   close(): Promise<void>;
 }
 

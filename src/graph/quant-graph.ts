@@ -64,17 +64,20 @@ export interface QuantConv extends QuantNodeBase, Window {
   readonly oneChannelDepthwise?: true;
 }
 
+/** An operation on codes of two tensors of one shape. */
 export interface QuantElementwise extends QuantNodeBase {
   readonly op: 'Add' | 'Mul';
   readonly clamp?: Clamp;
 }
 
+/** A pool over a window of each channel of codes. */
 export interface QuantPool extends QuantNodeBase, Window {
   readonly op: 'AveragePool' | 'MaxPool';
   readonly countIncludePad: boolean;
   readonly clamp?: Clamp;
 }
 
+/** The mean of each channel over the whole image. */
 export interface QuantGlobalPool extends QuantNodeBase {
   readonly op: 'GlobalAveragePool';
   /**
@@ -125,6 +128,7 @@ export interface QuantUnary extends QuantNodeBase {
   readonly approximate?: true;
 }
 
+/** One operation of a quantized graph. */
 export type QuantNode =
   | QuantConv
   | QuantElementwise
@@ -154,6 +158,10 @@ export interface QuantMetadata {
   readonly channelFactors?: ReadonlyMap<string, Float32Array>;
 }
 
+/**
+ * A quantized network as files carry it: integer weights, real scales and zero points, and no
+ * multipliers or shifts, which a target adds.
+ */
 export interface QuantGraph {
   readonly name: string;
   readonly input: string;

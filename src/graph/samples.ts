@@ -2,6 +2,7 @@
 // Images on their way into a network. Made by `data/`, consumed one at a time by calibration and
 // evaluation, so that memory does not grow with their number.
 
+/** One preprocessed input: float32 values, NCHW, with a name for messages. */
 export interface Sample {
   /** File name relative to its folder. */
   readonly name: string;

@@ -13,6 +13,7 @@ import { openCalibration, type Calibration } from './calibration.js';
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 
+/** Options of `analyze`, as on the command line. */
 export interface AnalyzeModelOptions extends Limits {
   /** Float ONNX. */
   readonly model: string;

@@ -28,6 +28,7 @@ import { openInputs, programInput, type InputOptions } from './inputs.js';
 import { loadFloatModel, loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 
+/** Options of `bench`, as on the command line. */
 export interface BenchModelOptions extends Omit<InputOptions, 'input'> {
   /** Any quantized model. */
   readonly model: string;

@@ -19,6 +19,7 @@ import { openInputs, programInput } from './inputs.js';
 import { loadQuantizedModel } from './load-model.js';
 import { evidenceOf } from './target-choice.js';
 
+/** Options of `compare-dump`, as on the command line. */
 export interface CompareDumpOptions extends Omit<InputOptions, 'images' | 'limit'> {
   /** Any quantized model. */
   readonly model: string;

@@ -22,6 +22,7 @@ import type { ProgressListener } from './progress.js';
 import { meterSums, type SumMeter, unprovenLayers } from './reached-sums.js';
 import { evidenceOf } from './target-choice.js';
 
+/** Options of `compare`, as on the command line. */
 export interface CompareModelsOptions extends InputOptions {
   /** The float reference. */
   readonly float: string;

@@ -19,6 +19,7 @@ import { forTflite } from './tflite-target.js';
 
 type OnnxForm = 'qdq' | 'qop' | 'integer';
 
+/** Options of `convert`, as on the command line. */
 export interface ConvertModelOptions extends Limits {
   /** Any quantized model; the backbone where there is a head. */
   readonly model: string;

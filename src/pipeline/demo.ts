@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { LayerComparison } from '../analyze/index.js';
 import { writeFileAtomic } from '../data/index.js';
 import { ModelError } from '../errors.js';
+import { onnxruntime } from '../float/runtime.js';
+import { findPackage } from '../optional-package.js';
 import { writeQdq } from '../onnx/write/qdq.js';
 import type { DemoDocument, DemoNet, DemoVariant, EvaluateDocument } from '../report/index.js';
 import { compareModels } from './compare.js';
@@ -13,8 +15,9 @@ import { evaluateModel } from './evaluate.js';
 import type { ProgressListener } from './progress.js';
 import { quantizeInMemory } from './quantize.js';
 import { evidenceOf } from './target-choice.js';
-import { packageFolder } from './version.js';
+import { packageFolder } from '../engine/own-package.js';
 
+/** Options of `demo`, as on the command line. */
 export interface DemoOptions {
   readonly target?: string | undefined;
   readonly threads?: number | undefined;
@@ -28,7 +31,10 @@ const worstLayers = 5;
 
 /**
  * The main job on the networks and images that come with lastbit: quantized naively and with the
- * best recipe, all test images run in exact integers.
+ * best recipe, all test images run in exact integers. Without onnxruntime-node nothing runs float models:
+ * both recipes then work data-free, and the document says what was left out.
+ *
+ * @throws ModelError `demo-missing` without the embedded networks; UsageError `no-addon` without an engine
  */
 export async function runDemo(options: DemoOptions = {}): Promise<DemoDocument> {
   const started = performance.now();
@@ -46,19 +52,26 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoDocument> 
   const scratch = mkdtempSync(join(tmpdir(), 'lastbit-demo-'));
   try {
     const nets: DemoNet[] = [];
+    const withFloat = 'library' in findPackage(onnxruntime);
     for (const model of models.sort())
-      nets.push(await demoNet(join(folder, model), folder, scratch, options));
+      nets.push(await demoNet(join(folder, model), folder, scratch, withFloat, options));
     const images = nets[0]!.images;
-    return { images, nets, seconds: (performance.now() - started) / 1000 };
+    const leftOut = withFloat ? null : withoutFloat;
+    return { images, leftOut, nets, seconds: (performance.now() - started) / 1000 };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
+const withoutFloat =
+  'calibration on images and the float reference were left out, both recipes worked data-free; ' +
+  `for the whole demo run: ${onnxruntime.install}`;
+
 async function demoNet(
   float: string,
   folder: string,
   scratch: string,
+  withFloat: boolean,
   options: DemoOptions,
 ): Promise<DemoNet> {
   const name = float.slice(folder.length + 1).replace(/\.onnx$/, '');
@@ -70,7 +83,8 @@ async function demoNet(
     const file = join(scratch, `${name}.${recipe}.onnx`);
     const { quantGraph, document } = await quantizeInMemory({
       model: float,
-      calib: join(folder, 'calibration-images.npy'),
+      calib: withFloat ? join(folder, 'calibration-images.npy') : undefined,
+      dataFree: !withFloat,
       target: options.target,
       recipe,
       weights: recipe === 'naive' ? 'per-tensor' : undefined,
@@ -82,7 +96,7 @@ async function demoNet(
       images: join(folder, 'test-images.npy'),
       labels: join(folder, 'test-labels.npy'),
       // Once is enough: it is the same network on the same images.
-      float: recipe === 'best' ? float : undefined,
+      float: withFloat && recipe === 'best' ? float : undefined,
       threads: options.threads ?? availableParallelism(),
       onProgress: listener(recipe),
     });
@@ -96,7 +110,7 @@ async function demoNet(
     target: best.target,
     evidence: evidenceOf(best.target),
     variants: variantsOf(naive.accuracy, best.accuracy),
-    worst: await worstOf(float, naive.file, folder),
+    worst: withFloat ? await worstOf(float, naive.file, folder) : [],
     imagesPerSecond: best.accuracy.imagesPerSecond ?? 0,
   };
 }
@@ -108,18 +122,18 @@ interface Made {
 }
 
 function variantsOf(naive: EvaluateDocument, best: EvaluateDocument): DemoVariant[] {
-  const reference = best.float!.top1;
+  const reference = best.float?.top1;
   const variant = (name: string, { top1, tiesAtTopPercent }: EvaluateDocument): DemoVariant => ({
     name,
     top1,
-    delta: top1 - reference,
+    delta: reference === undefined ? null : top1 - reference,
     tiesAtTopPercent,
   });
-  return [
-    { name: 'float', top1: reference, delta: null, tiesAtTopPercent: null },
-    variant('naive, per tensor', naive),
-    variant('best recipe', best),
-  ];
+  const float: DemoVariant[] =
+    reference === undefined
+      ? []
+      : [{ name: 'float', top1: reference, delta: null, tiesAtTopPercent: null }];
+  return [...float, variant('naive, per tensor', naive), variant('best recipe', best)];
 }
 
 async function worstOf(float: string, quant: string, folder: string): Promise<LayerComparison[]> {

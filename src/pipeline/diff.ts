@@ -25,6 +25,7 @@ import { type QuantizedModel, loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { resolveTarget } from './target-choice.js';
 
+/** Options of `diff`, as on the command line. */
 export interface DiffOptions extends InputOptions {
   /** A quantized model that no target is bound to. */
   readonly model: string;

@@ -25,8 +25,9 @@ import { type EvaluationOptions, factsOf, openEvaluation, openPredictors } from 
 import type { InputReader } from './inputs.js';
 import type { ProgressListener } from './progress.js';
 import { evidenceOf } from './target-choice.js';
-import { version } from './version.js';
+import { version } from '../engine/own-package.js';
 
+/** Options of `evaluate`, as on the command line. */
 export interface EvaluateModelOptions extends EvaluationOptions {
   /** `sheng2018`, or a JSON file with "top1", "drop", "agreement". */
   readonly expect?: string | undefined;

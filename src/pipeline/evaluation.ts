@@ -20,7 +20,7 @@ import { openLabelledInputs, programInput } from './inputs.js';
 import type { FloatModel, ProgramModel, QuantizedModel } from './load-model.js';
 import { loadFloatModel, loadQuantizedModel } from './load-model.js';
 import { classesOf } from './run.js';
-import { version } from './version.js';
+import { version } from '../engine/own-package.js';
 
 /** What is run, and on which images. */
 export interface EvaluationOptions extends Omit<InputOptions, 'input'> {

@@ -38,8 +38,9 @@ import { classFolders, type ExperimentImages, imageOrder } from './experiment-da
 import { loadFloatModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { quantizeInMemory } from './quantize.js';
-import { packageFolder, version } from './version.js';
+import { packageFolder, version } from '../engine/own-package.js';
 
+/** Options of `experiment`, as on the command line. */
 export interface ExperimentOptions {
   /** yun-wong, sheng or bae. */
   readonly name: string;

@@ -47,8 +47,9 @@ import { numberedName, requireFreeFolder } from './output-folder.js';
 import type { ProgressListener } from './progress.js';
 import { evidenceOf } from './target-choice.js';
 import { openVectorRun, type LayerArray, type VectorRun } from './vector-run.js';
-import { version } from './version.js';
+import { version } from '../engine/own-package.js';
 
+/** Options of `golden`, as on the command line. */
 export interface GoldenOptions extends InputOptions {
   /** Any quantized model. */
   readonly model: string;

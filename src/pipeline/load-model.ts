@@ -40,6 +40,7 @@ export interface ProgramModel {
   readonly program: Program;
 }
 
+/** A model file after loading: float, quantized, or a program. */
 export type Model = FloatModel | QuantizedModel | ProgramModel;
 
 /** `integer`: one target's arithmetic node by node, which is not read again. */

@@ -12,6 +12,7 @@ import type { ProgressListener } from './progress.js';
 import { meterSums } from './reached-sums.js';
 import { evidenceOf } from './target-choice.js';
 
+/** Options of `prove`, as on the command line. */
 export interface ProveModelOptions extends InputOptions {
   /** Any quantized model. */
   readonly model: string;

@@ -23,7 +23,7 @@ import type { ProgressListener } from './progress.js';
 import { slowLayers } from './slow-layers.js';
 import { resolveTarget } from './target-choice.js';
 import { requireTfliteTarget } from './tflite-target.js';
-import { version } from './version.js';
+import { version } from '../engine/own-package.js';
 
 /** `model` is float ONNX. */
 export interface QuantizeModelOptions extends RecipeChanges, CalibrationOptions {

@@ -20,8 +20,9 @@ import {
 } from '../report/index.js';
 import { requireFreeFolder } from './output-folder.js';
 import type { ProgressListener } from './progress.js';
-import { version } from './version.js';
+import { version } from '../engine/own-package.js';
 
+/** Options of `report`, as on the command line. */
 export interface ReportOptions {
   /** JSON documents of commands, in the order in which they are to stand. */
   readonly results: readonly string[];

@@ -27,6 +27,7 @@ import { numberedName, requireFreeFolder } from './output-folder.js';
 import type { ProgressListener } from './progress.js';
 import { evidenceOf } from './target-choice.js';
 
+/** Options of `run`, as on the command line. */
 export interface RunModelOptions extends InputOptions {
   /** Any quantized model. */
   readonly model: string;

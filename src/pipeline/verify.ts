@@ -18,6 +18,7 @@ import { loadQuantizedModel } from './load-model.js';
 import type { ProgressListener } from './progress.js';
 import { openVectorRun, type LayerArray, type VectorRun } from './vector-run.js';
 
+/** Options of `verify`, as on the command line. */
 export interface VerifyOptions extends Limits {
   /** `manifest.json` of `golden`, or its folder. */
   readonly manifest: string;

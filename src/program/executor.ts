@@ -24,11 +24,13 @@ export interface Trap {
   readonly value: bigint;
 }
 
+/** What a run hands out besides the outputs. */
 export interface RunOptions {
   /** Names of operations or tensors whose codes to return as well. */
   readonly taps?: 'all' | readonly string[];
 }
 
+/** Codes of the outputs and of the tapped tensors, and the first trap where there was one. */
 export interface RunResult {
   readonly outputs: readonly CodeTensor[];
   /** By tensor name, in program order. */

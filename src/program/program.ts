@@ -339,6 +339,10 @@ export interface InputQuantization {
   readonly rule: NearestRule;
 }
 
+/**
+ * A network lowered to a target's integers: tensors, operations and every constant;
+ * `src/program/NOTES.md` specifies it.
+ */
 export interface Program {
   /** Full id of the target whose arithmetic it carries. */
   readonly target: string;

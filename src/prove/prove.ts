@@ -24,6 +24,7 @@ export interface LayerProof {
   readonly counterexample?: Extreme;
 }
 
+/** Bounds of every accumulator over all images, and whether each fits the target. */
 export interface Certificate {
   readonly ok: boolean;
   readonly layers: readonly LayerProof[];

@@ -27,6 +27,7 @@ export interface AboutModels {
   readonly models: ModelFiles;
 }
 
+/** An input or output of a network, as its file declares it. */
 export interface ValueFacts {
   readonly name: string;
   readonly dtype: string;
@@ -35,14 +36,17 @@ export interface ValueFacts {
   readonly zeroPoint?: number;
 }
 
+/** What kind of network a file holds: float, or integers in one of the forms that carry them. */
 export type QuantizationState = 'float' | 'qdq' | 'qop' | 'integer' | 'tflite' | 'lbp';
 
+/** A node that lastbit has no operator for, and why. */
 export interface UnsupportedEntry {
   readonly name: string;
   readonly op: string;
   readonly reason: string;
 }
 
+/** What `inspect` found in a model file. */
 export interface InspectDocument extends NetworkSize {
   readonly model: string;
   readonly format: 'onnx' | 'tflite' | 'lbp';
@@ -90,6 +94,7 @@ export interface AnalyzeDocument extends AboutModels, PreprocessFacts, Distribut
   readonly seconds: number;
 }
 
+/** One step of a recipe: what it changed. */
 export interface StepFacts {
   readonly name: string;
   readonly changed: string;
@@ -116,6 +121,7 @@ export interface QuantizeDocument extends AboutModels, PreprocessFacts {
   readonly peakRssMiB: number;
 }
 
+/** One of the highest scores of a run. */
 export interface TopEntry {
   /** Raw index of the network's output. */
   readonly index: number;
@@ -125,6 +131,7 @@ export interface TopEntry {
   readonly score: number;
 }
 
+/** A tensor that a run gave out, with the SHA-256 of its bytes (little endian, dense). */
 export interface TensorFacts {
   readonly name: string;
   readonly shape: readonly number[];
@@ -133,6 +140,7 @@ export interface TensorFacts {
   readonly sha256: string;
 }
 
+/** Where a target's trapping accumulator overflowed first. */
 export interface TrapFacts {
   readonly layer: string;
   readonly element: number;
@@ -144,6 +152,7 @@ export interface TrapFacts {
   readonly operands?: string;
 }
 
+/** What one image gave. */
 export interface ImageResult {
   readonly input: string;
   readonly outputs: readonly TensorFacts[];
@@ -223,15 +232,16 @@ export interface DiffDocument extends AboutModels, PreprocessFacts {
   readonly notes: readonly string[];
 }
 
+/** A layer under several targets: how many codes differ from the first target, and by how much. */
 export interface DiffLayer extends Pick<LayerDifference, 'name' | 'op'> {
   readonly others: readonly DiffEntry[];
 }
 
+/** One target beside the first one in a layer. */
 export type DiffEntry = Omit<LayerDifference['others'][number], 'trap'> & {
   readonly trap?: TrapFacts;
 };
 
-/** A layer of which there is a dump. */
 /** What would explain a dump that differs from a convolution of the target. */
 export interface DumpExplanation {
   /** The sum of products and bias at the first code that differs. */
@@ -248,6 +258,7 @@ export interface DumpExplanation {
   readonly faults: readonly { readonly name: string; readonly unexplained: number }[];
 }
 
+/** A layer of which there is a dump. */
 export interface DumpLayer extends DumpMatch {
   readonly name: string;
   readonly op: string;
@@ -320,6 +331,7 @@ export interface ProveDocument extends AboutModels, Omit<Certificate, 'layers'> 
   readonly seconds: number;
 }
 
+/** A target as `targets` lists it: names, evidence, constraints, arithmetic. */
 export interface TargetFacts {
   readonly id: string;
   readonly aliases: readonly string[];
@@ -343,12 +355,14 @@ export interface TargetInitDocument {
   readonly from: string;
 }
 
+/** What `targets` lists. */
 export interface TargetsDocument {
   readonly targets: readonly TargetFacts[];
   /** Distinct arithmetics, aliases apart. */
   readonly arithmetics: number;
 }
 
+/** What `convert` wrote. */
 export interface ConvertDocument {
   readonly inputs: readonly string[];
   readonly output: string;
@@ -360,15 +374,17 @@ export interface ConvertDocument {
   readonly notes: readonly string[];
 }
 
+/** One way to run a network of the demo, and its accuracy in percent. */
 export interface DemoVariant {
   readonly name: string;
   readonly top1: number;
-  /** Against float, in points; null for float itself. */
+  /** Against float, in points; null for float itself, and where float did not run. */
   readonly delta: number | null;
   /** null for float, whose scores do not tie. */
   readonly tiesAtTopPercent: number | null;
 }
 
+/** One embedded network in all its variants. */
 export interface DemoNet {
   readonly model: string;
   readonly images: number;
@@ -376,15 +392,58 @@ export interface DemoNet {
   /** How well the target's profile is known. */
   readonly evidence: 'verified' | 'source' | 'unverified';
   readonly variants: readonly DemoVariant[];
-  /** Of the naive one, worst first. */
+  /** Of the naive one, worst first; none where float did not run. */
   readonly worst: readonly LayerComparison[];
   readonly imagesPerSecond: number;
 }
 
+/** What `demo` measured. */
 export interface DemoDocument {
   readonly images: number;
+  /** Without onnxruntime-node: how to get what the demo then has to leave out. */
+  readonly leftOut: string | null;
   readonly nets: readonly DemoNet[];
   readonly seconds: number;
+}
+
+/** One thing that lastbit stands on. */
+export interface DoctorCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Without it nothing runs; other checks only say what cannot be done. */
+  readonly required: boolean;
+  readonly found: string;
+  /** Where it is not ok: what it is for, and how to get it. */
+  readonly wayOut: string | null;
+}
+
+/** The native engine that is loaded. */
+export interface DoctorEngine {
+  readonly file: string;
+  /** The variable LASTBIT_ENGINE, the build of a checkout, or an engine package. */
+  readonly from: 'LASTBIT_ENGINE' | 'build' | 'package';
+  /** Name and version of the engine package. */
+  readonly package: string | null;
+  /** The best instruction set of this CPU, and all that it has. */
+  readonly best: string;
+  readonly tiers: readonly string[];
+}
+
+/** What `doctor` found. */
+export interface DoctorDocument {
+  /** Nothing that is required is missing. */
+  readonly ok: boolean;
+  readonly lastbit: string;
+  /** Node or Bun, with its version. */
+  readonly runtime: string;
+  /** As engine packages are named: `linux-x64-gnu`. */
+  readonly platform: string;
+  readonly cpu: string;
+  readonly threads: number;
+  readonly memoryMiB: number;
+  readonly freeMemoryMiB: number;
+  readonly engine: DoctorEngine | null;
+  readonly checks: readonly DoctorCheck[];
 }
 
 /** What `golden` wrote. */
@@ -420,6 +479,7 @@ export interface VerifyDifference {
   readonly got?: string;
 }
 
+/** What `verify` compared; `first` is the first thing that is not as the manifest says. */
 export interface VerifyDocument {
   readonly manifest: string;
   readonly target: string;

@@ -4,6 +4,7 @@ export { analyzeText } from './analyze-text.js';
 export { benchText } from './bench-text.js';
 export { schemaVersion } from './documents.js';
 export { compareDumpText, diffText } from './diff-text.js';
+export { doctorText } from './doctor-text.js';
 export { evidenceText } from './evidence-text.js';
 export { experimentText } from './experiment-text.js';
 export { pngOf, standaloneSpec, standaloneSvg } from './charts/index.js';
@@ -28,4 +29,3 @@ export {
   targetsText,
 } from './text.js';
 export { factList, textTable } from './text-table.js';
-export type { Column } from './text-table.js';

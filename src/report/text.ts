@@ -182,7 +182,7 @@ export function convertText(document: ConvertDocument): string {
   ]);
 }
 
-export function demoText({ nets, images, seconds }: DemoDocument): string {
+export function demoText({ nets, images, leftOut, seconds }: DemoDocument): string {
   const parts = nets.map((net) => {
     const table = textTable(net.variants, [
       { title: `  ${net.model}`, value: ({ name }) => `  ${name}` },
@@ -200,10 +200,11 @@ export function demoText({ nets, images, seconds }: DemoDocument): string {
       },
     ]);
     const speed = `  ${knownAs(net)}, ${net.imagesPerSecond.toFixed(0)} images/s\n`;
-    return `${table}${speed}\n  worst layers, naive:\n${indent(layerTable(net.worst))}\n`;
+    const worst = `  worst layers, naive:\n${indent(layerTable(net.worst))}\n`;
+    return `${table}${speed}\n${net.worst.length === 0 ? '' : worst}`;
   });
   const exactly = nets.every(({ evidence }) => evidence !== 'unverified') ? ' exact' : '';
-  return `${images} test images, each run in${exactly} integers\n\n${parts.join('')}total time ${seconds.toFixed(1)} s\n`;
+  return `${images} test images, each run in${exactly} integers\n\n${parts.join('')}${leftOut === null ? '' : `${leftOut}\n`}total time ${seconds.toFixed(1)} s\n`;
 }
 
 /** Which preprocessing was used, one line each; for standard error. */

@@ -345,6 +345,7 @@ export interface Inherited {
   readonly otherRounding: readonly { readonly step: string; readonly rules: readonly string[] }[];
 }
 
+/** An arithmetic to be reproduced to the last bit, with what it can represent; written as data. */
 export interface TargetSpec {
   /** `name@version`, kebab-case; any change of bits is a new id. */
   readonly id: string;

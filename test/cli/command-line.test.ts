@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { commands } from '../../src/cli/commands/index.js';
 import { optionsOf, readConfig, resolveOptions } from '../../src/cli/config.js';
-import { version } from '../../src/pipeline/version.js';
+import { version } from '../../src/engine/own-package.js';
 import { lastbit, lastbitJson } from './captured.js';
 
 let folder: string;

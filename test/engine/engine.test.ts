@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Worker } from 'node:worker_threads';
-import { join } from 'node:path';
 import { availableIsas, Engine } from '../../src/engine/engine.js';
+import { findEngine } from '../../src/engine/find-engine.js';
 import { isaNames, native } from '../../src/engine/native.js';
 import type { Codes } from '../../src/numeric/code-types.js';
 import { encode } from '../../src/program/encode.js';
@@ -193,10 +193,10 @@ describe('run', () => {
 
 test('a worker may be terminated while its runs are in flight', async () => {
   const { program, codes } = sample(15);
-  const addon = join(__dirname, '..', '..');
+  const addon = findEngine().path;
   const script = `
     const { workerData, parentPort } = require('node:worker_threads');
-    const { Engine } = require('node-gyp-build')(workerData.addon);
+    const { Engine } = require(workerData.addon);
     const engine = new Engine(workerData.bytes, 2, '', true);
     const { tensors, outputs } = engine.info();
     const { height, width, channels, type } = tensors[outputs[0]];

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { findEngine } from '../../src/engine/find-engine.js';
 import { encode, Engine, findTarget, lower } from '../../src/index.js';
 import type { Program } from '../../src/index.js';
 import { convNode, graphOf, value } from '../program/quant-graphs.js';
@@ -115,7 +116,7 @@ describe('in the middle of a run', () => {
     rmSync(folder, { recursive: true });
   });
   const start = `
-    const addon = require('node-gyp-build')(${JSON.stringify(root)});
+    const addon = require(${JSON.stringify(findEngine().path)});
     const bytes = require('node:fs').readFileSync(${JSON.stringify(program)});
     const engine = new addon.Engine(bytes, 2, '', true);
     const { outputs } = engine.info();
@@ -156,7 +157,7 @@ describe('in the middle of a run', () => {
 test('engines that are dropped without close() give their memory back', async () => {
   // Each holds some 5 MiB outside of V8's heap, which would come to 750 MiB.
   const script = `
-    const addon = require('node-gyp-build')(${JSON.stringify(root)});
+    const addon = require(${JSON.stringify(findEngine().path)});
     const bytes = Buffer.from(process.argv[1], 'base64');
     const rss = () => process.memoryUsage().rss / 2 ** 20;
     (async () => {

@@ -83,9 +83,7 @@ function noticedBy() {
   if (!succeeds(join(out, 'check'), [], { seconds: 300 })) return 'check';
   if (!succeeds(join(out, 'native_tests'), ['--gtest_brief=1'], { seconds: 300 }))
     return 'native_tests';
-  // node-gyp-build looks there, and in build/Release below it.
-  const env = { ...process.env, LASTBIT_PREBUILD: join(out, 'addon') };
-  cpSync(join(out, 'lastbit.node'), join(out, 'addon/build/Release/lastbit.node'));
+  const env = { ...process.env, LASTBIT_ENGINE: join(out, 'lastbit.node') };
   const jest = [join(root, 'node_modules/jest/bin/jest.js'), '--silent', '--bail', ...jestTests];
   if (!succeeds(process.execPath, jest, { cwd: root, env, seconds: 900 })) return 'jest';
   return undefined;

@@ -4,9 +4,11 @@ import { analyzeCommand } from './analyze.js';
 import { benchCommand } from './bench.js';
 import { compareCommand } from './compare.js';
 import { compareDumpCommand } from './compare-dump.js';
+import { completionCommandOf } from './completion.js';
 import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
 import { diffCommand } from './diff.js';
+import { doctorCommand } from './doctor.js';
 import { evaluateCommand } from './evaluate.js';
 import { experimentCommand } from './experiment.js';
 import { goldenCommand } from './golden.js';
@@ -41,4 +43,6 @@ export const commands: readonly CommandSpec[] = [
   targetsCommand,
   schemaCommand,
   demoCommand,
+  doctorCommand,
+  completionCommandOf(() => commands),
 ];

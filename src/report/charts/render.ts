@@ -2,10 +2,11 @@
 // Charts become SVG here, when the page is made. So the page needs no code to show them: it prints,
 // saves the half megabyte that Vega is, and its policy can forbid evaluating text, which Vega does with
 // expressions.
-import sharp from 'sharp';
 import type { TopLevelSpec } from 'vega-lite';
 
 import type { Chart, Design } from './chart.js';
+import { imageFiles, imageLibrary } from '../../data/index.js';
+import { needPackage } from '../../optional-package.js';
 import { plainText } from '../plain-text.js';
 import { config, withColors } from './theme.js';
 
@@ -45,7 +46,7 @@ function printable(spec: Design): TopLevelSpec {
 
 /** @param svg of `standaloneSvg`; drawn at twice its size */
 export async function pngOf(svg: string): Promise<Uint8Array> {
-  return sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();
+  return needPackage(imageLibrary, imageFiles)(Buffer.from(svg), { density: 144 }).png().toBuffer();
 }
 
 /** The specification that makes the same chart elsewhere. */
