@@ -3,6 +3,7 @@
 // arXiv 2210.03671: exponents of weights by least squares or by gradient, and what makes each better. The
 // paper trains. Here the same quantizers choose the grids of trained nets, and nets that were trained with them
 // (models/train/cifar/qat) run in integers. No table of it is public.
+import type { Comparison } from './comparison.js';
 import type { Claim, ExperimentTable } from './document.js';
 import { runOf, type MeasuredNet } from './measured-net.js';
 import { directed, paired95, untested } from './statistics.js';
@@ -36,13 +37,6 @@ export const baeSchemes = [
 ] as const;
 
 export const baeNets = ['separable', 'sheng'] as const;
-
-interface Comparison {
-  readonly id: string;
-  readonly statement: string;
-  readonly better: string;
-  readonly worse: string;
-}
 
 const comparisons: readonly Comparison[] = [
   {

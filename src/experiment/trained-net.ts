@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { ModelError } from '../errors.js';
 import { type Claim, type ExperimentTable, tableOf } from './document.js';
+import type { Comparison } from './comparison.js';
 import { directed, paired95, reaching, untested } from './statistics.js';
 
 const reportSchema = z.object({
@@ -49,13 +50,6 @@ export interface TrainedRun {
   /** By image: 1 where the integers are right, and where their answer is not PyTorch's. */
   readonly hits: readonly number[];
   readonly differing: readonly number[];
-}
-
-interface Comparison {
-  readonly id: string;
-  readonly statement: string;
-  readonly better: string;
-  readonly worse: string;
 }
 
 const comparisons: readonly Comparison[] = [

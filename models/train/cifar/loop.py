@@ -1,10 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every training on CIFAR-10 does: passes over the images, and top-1."""
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
 import dataset
+
+
+class Training:
+    """A net, its optimizer and its random numbers: all that an interrupted run needs to go on."""
+
+    net: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    generator: torch.Generator
+
+    def __init__(self) -> None:
+        self.log: "list[dict]" = []
+        self.seconds = 0.0
+
+    def state(self) -> dict:
+        """What a file keeps."""
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": self.generator.get_state(),
+            "log": self.log,
+            "seconds": self.seconds,
+        }
+
+    def load(self, state: dict) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.set_state(state["generator"])
+        self.log, self.seconds = state["log"], state["seconds"]
+
+    def save(self, file: Path) -> None:
+        """As a whole or not at all."""
+        temporary = file.with_suffix(".partial")
+        torch.save(self.state(), temporary)
+        temporary.replace(file)
+
+    def restore(self, file: Path) -> None:
+        self.load(torch.load(file))
+
+    def train_epoch(self, images: "tuple[torch.Tensor, torch.Tensor]", batch: int) -> float:
+        """One pass over the images in random order; returns the mean loss."""
+        parts = (self.net, self.optimizer, self.schedule, self.generator)
+        return train_epoch(*parts, images, batch)
 
 
 def train_epoch(

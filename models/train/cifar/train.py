@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 import dataset
-from loop import falling_rate, top1, train_epoch
+from loop import Training, falling_rate, top1
 from nets import NETS, ConvNorm, NetSpec, build
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -46,10 +46,11 @@ def parameter_groups(net: nn.Module, decay: float, spec: NetSpec) -> "list[dict]
     return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
 
 
-class Training:
-    """A net, its optimizer and its random numbers: all that an interrupted run needs to go on."""
+class FloatTraining(Training):
+    """A float net from its random start."""
 
     def __init__(self, spec: NetSpec, options: argparse.Namespace, steps: int) -> None:
+        super().__init__()
         torch.manual_seed(options.seed)
         self.net = build(spec)
         # RMSProp as TF-slim's MobileNet trainer sets it up: decay 0.9, momentum 0.9, epsilon 1.
@@ -62,34 +63,6 @@ class Training:
         )
         self.schedule = falling_rate(self.optimizer, options.epochs * steps)
         self.generator = torch.Generator().manual_seed(options.seed)
-        self.log: "list[dict]" = []
-        self.seconds = 0.0
-
-    def save(self, file: Path) -> None:
-        state = {
-            "net": self.net.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "generator": self.generator.get_state(),
-            "log": self.log,
-            "seconds": self.seconds,
-        }
-        temporary = file.with_suffix(".partial")
-        torch.save(state, temporary)
-        temporary.replace(file)
-
-    def restore(self, file: Path) -> None:
-        state = torch.load(file)
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.generator.set_state(state["generator"])
-        self.log, self.seconds = state["log"], state["seconds"]
-
-    def epoch(self, images: "tuple[torch.Tensor, torch.Tensor]", batch: int) -> float:
-        """One pass over the images in random order; returns the mean loss."""
-        parts = (self.net, self.optimizer, self.schedule, self.generator)
-        return train_epoch(*parts, images, batch)
 
 
 @torch.no_grad()
@@ -142,13 +115,13 @@ def main() -> None:
     name = options.net if options.seed == 1 else f"{options.net}_seed{options.seed}"
     spec = NETS[options.net]
     pixels, labels = dataset.read_split(options.data, "train", options.work)
-    training = Training(spec, options, len(pixels) // options.batch)
+    training = FloatTraining(spec, options, len(pixels) // options.batch)
     checkpoint = options.work / f"{name}-{options.epochs}-{options.rate}-{options.weight_decay}.pt"
     if checkpoint.exists():
         training.restore(checkpoint)
     for epoch in range(len(training.log) + 1, options.epochs + 1):
         started = time.process_time()
-        loss = training.epoch((pixels, labels), options.batch)
+        loss = training.train_epoch((pixels, labels), options.batch)
         training.seconds += time.process_time() - started
         training.log.append({"epoch": epoch, "loss": round(loss, 4)})
         training.save(checkpoint)

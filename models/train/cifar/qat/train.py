@@ -25,12 +25,12 @@ from onnx import numpy_helper
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import dataset  # noqa: E402 (the folder above is no package)
-from loop import answers, falling_rate, top1, train_epoch  # noqa: E402
+from loop import Training, answers, falling_rate, top1  # noqa: E402
 from nets import NETS, build  # noqa: E402
 
 from export import export_qdq  # noqa: E402
 from net import QuantizedNet  # noqa: E402
-from quantizers import METHODS  # noqa: E402
+from quantizers import METHODS, WeightQuantizer  # noqa: E402
 
 # Training images whose activations choose the exponents.
 CALIBRATION_IMAGES = 500
@@ -54,12 +54,15 @@ def float_net(file: Path, name: str) -> torch.nn.Module:
     return net.eval()
 
 
-class Training:
-    """A quantized net, its optimizer and its random numbers: all that an interrupted run needs."""
+class QuantizedTraining(Training):
+    """A quantized net from its float weights."""
+
+    net: QuantizedNet
 
     def __init__(self, net: QuantizedNet, options: argparse.Namespace, steps: int) -> None:
+        super().__init__()
         self.net = net
-        exponents = [layer.quantizer.real for layer in net.layers().values()]
+        exponents = [quantizer.real for quantizer in self.quantizers().values()]
         known = {id(exponent) for exponent in exponents}
         others = [p for p in net.parameters() if id(p) not in known]
         self.optimizer = torch.optim.Adam(
@@ -70,53 +73,33 @@ class Training:
         )
         self.schedule = falling_rate(self.optimizer, options.epochs * steps)
         self.generator = torch.Generator().manual_seed(options.seed)
-        self.log: "list[dict]" = []
-        self.seconds = 0.0
 
-    def epoch(self, images, batch: int) -> None:
+    def quantizers(self) -> "dict[str, WeightQuantizer]":
+        return {name: layer.quantizer for name, layer in self.net.layers().items()}
+
+    def epoch(self, images: "tuple[torch.Tensor, torch.Tensor]", batch: int) -> None:
         started = time.process_time()
-        parts = (self.net, self.optimizer, self.schedule, self.generator)
-        loss = train_epoch(*parts, images, batch)
+        loss = self.train_epoch(images, batch)
         self.seconds += time.process_time() - started
-        quantizers = {name: layer.quantizer for name, layer in self.net.layers().items()}
-        self.log.append(
-            {
-                "epoch": len(self.log) + 1,
-                "loss": round(loss, 4),
-                "clippedPercent": {
-                    name: round(100 * quantizer.clipped_share, 3)
-                    for name, quantizer in quantizers.items()
-                },
-            }
-        )
+        clipped = {
+            name: round(100 * quantizer.clipped_share, 3)
+            for name, quantizer in self.quantizers().items()
+        }
+        epoch = len(self.log) + 1
+        self.log.append({"epoch": epoch, "loss": round(loss, 4), "clippedPercent": clipped})
 
     def freeze(self) -> None:
-        for layer in self.net.layers().values():
-            layer.quantizer.frozen = True
+        for quantizer in self.quantizers().values():
+            quantizer.frozen = True
 
-    def save(self, file: Path) -> None:
-        state = {
-            "net": self.net.state_dict(),
-            "quantizers": [layer.quantizer.state() for layer in self.net.layers().values()],
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "generator": self.generator.get_state(),
-            "log": self.log,
-            "seconds": self.seconds,
-        }
-        temporary = file.with_suffix(".partial")
-        torch.save(state, temporary)
-        temporary.replace(file)
+    def state(self) -> dict:
+        quantizers = [quantizer.state() for quantizer in self.quantizers().values()]
+        return {**super().state(), "quantizers": quantizers}
 
-    def restore(self, file: Path) -> None:
-        state = torch.load(file)
-        self.net.load_state_dict(state["net"])
-        for layer, kept in zip(self.net.layers().values(), state["quantizers"]):
-            layer.quantizer.restore(kept)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.generator.set_state(state["generator"])
-        self.log, self.seconds = state["log"], state["seconds"]
+    def load(self, state: dict) -> None:
+        super().load(state)
+        for quantizer, kept in zip(self.quantizers().values(), state["quantizers"]):
+            quantizer.restore(kept)
 
 
 def parse() -> argparse.Namespace:
@@ -134,7 +117,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report_of(training: Training, options: argparse.Namespace, file: Path) -> dict:
+def report_of(training: QuantizedTraining, options: argparse.Namespace, file: Path) -> dict:
     layers = training.net.layers()
     return {
         "file": file.name,
@@ -167,7 +150,7 @@ def main() -> None:
     )
     net.choose_activations(dataset.normalize(train[0][:: len(train[0]) // CALIBRATION_IMAGES]))
     untrained = top1(net.eval(), *test)
-    training = Training(net, options, len(train[0]) // options.batch)
+    training = QuantizedTraining(net, options, len(train[0]) // options.batch)
     checkpoint = options.work / f"{name}-{options.epochs}.pt"
     if checkpoint.exists():
         training.restore(checkpoint)
