@@ -110,7 +110,9 @@ const cases: Record<string, () => (string | number)[][]> = {
   schema: () => [[evil]],
   // Its own names are refused; models' come through a queue (test/queue/).
   worker: () => [['--queue', evil]],
-  // Takes no file.
+  // Take no file.
+  completion: () => [[evil]],
+  doctor: () => [],
   demo: () => [],
 };
 
@@ -122,9 +124,9 @@ test.each(Object.keys(cases))('%s prints names escaped', async (name) => {
   const printed: string[] = [];
   for (const args of cases[name]!()) printed.push(await checked(name, ...args));
   // They ran: what is printed is more than an error.
-  if (!['targets', 'schema', 'worker'].includes(name))
+  if (!['targets', 'schema', 'worker', 'completion'].includes(name))
     expect(printed.join()).not.toMatch(/^error/m);
-  if (!['bench', 'verify', 'demo', 'experiment', 'report', 'worker'].includes(name))
+  if (!['bench', 'verify', 'demo', 'experiment', 'report', 'worker', 'doctor'].includes(name))
     expect(printed.join()).toContain('\\u001b[2J');
 });
 

@@ -10,9 +10,9 @@ import { Violations } from './violations.js';
 export function checkLimits(graph: QuantGraph, target: TargetSpec, violations: Violations): void {
   const { limits } = target;
   if (limits?.refused === undefined) return;
-  const wayOut = `(${limits.source}); change the layer, or take away "limits" in a target of your own`;
+  const wayOut = `change the layer, or take away "limits" in a target of your own (${limits.source})`;
   compare(graph, limits.refused, (reason, where) => {
-    violations.add(`${reason} ${wayOut}`, where);
+    violations.add(`${reason}; ${wayOut}`, where);
   });
 }
 

@@ -21,7 +21,7 @@ export class Violations {
   private readonly places = new Map<string, string[]>();
 
   /**
-   * @param reason the constraint and the way out
+   * @param reason the constraint and, behind "; ", the way out
    * @param where the node or value, and the channel where there is one
    */
   add(reason: string, where: string): void {
@@ -35,10 +35,17 @@ export class Violations {
     return this.places.size;
   }
 
-  /** ModelError `target-constraint` that names every violation. */
+  /**
+   * ModelError `target-constraint` that names as many violations as fit a refusal, and each way out once,
+   * behind them.
+   */
   error(target: string): ModelError {
     const [code, where] = ['target-constraint', `target ${target}`];
-    return new ModelError(code, where, listedIn(this.sentences(), code, where));
+    const parts = [...this.places].map(([reason, places]) => ({ ...split(reason), places }));
+    const constraints = parts.map(({ constraint, places }) => sentence(places, constraint));
+    const ways = [...new Set(parts.flatMap(({ wayOut }) => wayOut ?? []))];
+    const end = ways.map((wayOut) => `; ${wayOut}`).join('');
+    return new ModelError(code, where, listedIn(constraints, code, where, end) + end);
   }
 
   /**
@@ -47,8 +54,8 @@ export class Violations {
    */
   brief(length: number): string {
     const reasons = Array.from(this.places, ([reason, [place]]) => {
-      const [constraint] = reason.split('; ');
-      return `${shortened(place!, longestPlace)} ${shortened(constraint!, longestConstraint)}`;
+      const { constraint } = split(reason);
+      return `${shortened(place!, longestPlace)} ${shortened(constraint, longestConstraint)}`;
     });
     let shown = 1;
     let text = reasons[0] ?? '';
@@ -61,13 +68,19 @@ export class Violations {
 
   /** All of them in one line; undefined where there is none. */
   text(): string | undefined {
-    return this.places.size === 0 ? undefined : this.sentences().join('; ');
+    if (this.places.size === 0) return undefined;
+    return Array.from(this.places, ([reason, places]) => sentence(places, reason)).join('; ');
   }
+}
 
-  private sentences(): string[] {
-    return Array.from(this.places, ([reason, places]) => {
-      const more = places.length > listed ? ` and ${places.length - listed} more` : '';
-      return `${places.slice(0, listed).join(', ')}${more}: ${reason}`;
-    });
-  }
+function split(reason: string): { readonly constraint: string; readonly wayOut?: string } {
+  const at = reason.indexOf('; ');
+  return at < 0
+    ? { constraint: reason }
+    : { constraint: reason.slice(0, at), wayOut: reason.slice(at + 2) };
+}
+
+function sentence(places: readonly string[], words: string): string {
+  const more = places.length > listed ? ` and ${places.length - listed} more` : '';
+  return `${places.slice(0, listed).join(', ')}${more}: ${words}`;
 }
