@@ -2,12 +2,10 @@
 import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
-import type { Dump, MatchedDump } from '../analyze/index.js';
-import { dumpLengths, matchDump } from '../analyze/index.js';
-import { laneOrders, modelFiles, numbersOf, readMemory, readNpy } from '../data/index.js';
+import { matchDump, type MatchedDump } from '../analyze/index.js';
+import { modelFiles } from '../data/index.js';
 import { ModelError, UsageError } from '../errors.js';
-import { Budget } from '../limits/budget.js';
-import { kindOf, readPlainFile } from '../limits/read-file.js';
+import { kindOf } from '../limits/read-file.js';
 import type { CodeTensor } from '../program/executor.js';
 import type { Program } from '../program/program.js';
 import type { CompareDumpDocument, DumpLayer } from '../report/index.js';
@@ -17,6 +15,7 @@ import { explainDump } from './explain-dump.js';
 import type { InputOptions } from './inputs.js';
 import { openInputs, programInput } from './inputs.js';
 import { loadQuantizedModel } from './load-model.js';
+import { dumpEndings, readDump } from './read-dump.js';
 import { evidenceOf } from './target-choice.js';
 
 /** Options of `compare-dump`, as on the command line. */
@@ -43,7 +42,7 @@ export async function compareDump(options: CompareDumpOptions): Promise<CompareD
     throw new ModelError(
       'no-dumps',
       options.dumps,
-      `none of its ${files.length} files (${endings.join(', ')}) is named after a layer; expected names such as "${plainName(first!.name)}.npy" or "${plainName(program.tensors[first!.output]!.name)}.npy"`,
+      `none of its ${files.length} files (${dumpEndings.join(', ')}) is named after a layer; expected names such as "${plainName(first!.name)}.npy" or "${plainName(program.tensors[first!.output]!.name)}.npy"`,
     );
   }
   const inputs = openInputs(programInput(program), presetOf(model), options);
@@ -187,9 +186,6 @@ function wholeName(name: string): string {
   return name.replace(/[^A-Za-z0-9._-]+/g, '_').replace(/^_+|_+$/g, '');
 }
 
-/** Files that are read: NumPy arrays, raw numbers, memories as $readmemh reads them. */
-const endings: readonly string[] = ['.npy', '.bin', '.mem', '.hex'];
-
 function listFiles(folder: string): string[] {
   if (kindOf(folder) !== 'folder') {
     throw new UsageError(
@@ -199,86 +195,6 @@ function listFiles(folder: string): string[] {
     );
   }
   return readdirSync(folder)
-    .filter((name) => endings.includes(extname(name).toLowerCase()))
+    .filter((name) => dumpEndings.includes(extname(name).toLowerCase()))
     .sort();
-}
-
-/** A file's numbers in each way in which it may be meant. */
-function readDump(path: string, tensor: CodeTensor): readonly Dump[] {
-  const refuse = (reason: string) => new ModelError('no-such-file', path, reason);
-  const bytes = new Uint8Array(readPlainFile(path, new Budget(), refuse));
-  switch (extname(path).toLowerCase()) {
-    case '.bin':
-      return fromBytes(bytes, path, tensor);
-    case '.npy':
-      return [fromNpy(bytes, path)];
-    default:
-      return fromMemory(bytes, path, tensor);
-  }
-}
-
-/** A number a word where there are so many words, else as many of the tensor's width as a word holds. */
-function fromMemory(bytes: Uint8Array, path: string, tensor: CodeTensor): readonly Dump[] {
-  const memory = readMemory(new TextDecoder().decode(bytes), path);
-  const { dtype, data } = tensor;
-  const signed = dtype !== 'u8';
-  const of = (width: number, order: (typeof laneOrders)[number]): Dump => ({
-    dtype: `${signed ? 's' : 'u'}${width}`,
-    shape: undefined,
-    values: numbersOf(memory, width, signed, order),
-  });
-  if (memory.words.length === data.length) return [of(memory.bits, 'low-first')];
-  const width = 8 * data.BYTES_PER_ELEMENT;
-  const cut = (dump: Dump): readonly Dump[] => {
-    const spare = dump.values.length - data.length;
-    const isFilled = spare > 0 && spare < memory.bits / width;
-    return isFilled
-      ? [dump, { ...dump, values: Array.from(dump.values).slice(0, data.length) }]
-      : [dump];
-  };
-  return laneOrders.flatMap((order) => cut(of(width, order)));
-}
-
-function fromNpy(bytes: Uint8Array, path: string): Dump {
-  const { dtype, shape, data } = readNpy(bytes, path);
-  const values = data instanceof BigInt64Array ? Float64Array.from(data, Number) : data;
-  const sides = shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
-  return { dtype, shape: sides, values };
-}
-
-/** A .bin says nothing of its type: the size of a number tells, and for 4 bytes what they hold. */
-function fromBytes(bytes: Uint8Array, path: string, tensor: CodeTensor): readonly Dump[] {
-  const { buffer } = Uint8Array.from(bytes);
-  const dumps = dumpLengths(tensor).flatMap((count) => {
-    const [dtype, values] = numbersIn(buffer, bytes.length / count, tensor);
-    return values === undefined ? [] : [{ dtype, shape: undefined, values }];
-  });
-  if (dumps.length > 0) return dumps;
-  throw new ModelError(
-    'dump-size',
-    path,
-    `expected 1, 2 or 4 bytes for each of the ${tensor.data.length} codes of "${tensor.name}", got ${bytes.length} bytes; dump one image of this layer`,
-  );
-}
-
-function numbersIn(
-  buffer: ArrayBuffer,
-  size: number,
-  tensor: CodeTensor,
-): readonly [dtype: string, values?: ArrayLike<number>] {
-  switch (size) {
-    case 1:
-      return tensor.dtype === 'u8' ? ['u8', new Uint8Array(buffer)] : ['s8', new Int8Array(buffer)];
-    case 2:
-      return ['s16', new Int16Array(buffer)];
-    case 4: {
-      const reals = new Float32Array(buffer);
-      const limit = 2 ** 16 * Math.max(tensor.scale, 1);
-      // Small integers read as float32 are denormal or NaN; reals of a layer are neither.
-      const real = reals.every((x) => x === 0 || (Math.abs(x) > 1e-30 && Math.abs(x) < limit));
-      return real ? ['f32', reals] : ['s32', new Int32Array(buffer)];
-    }
-    default:
-      return [''];
-  }
 }
