@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 export { decodeImage } from './decode.js';
-export { imageFiles, imageLibrary } from './image-library.js';
 export type { GeometryChoice } from './geometry.js';
 export { classFolders, readLabels, readNames, resolveLabelOffset } from './labels.js';
 export { loadSample, toNchw } from './load-sample.js';

@@ -4,7 +4,7 @@ import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 import { cpuName } from '../bench/machine.js';
-import { imageFiles, imageLibrary } from '../data/index.js';
+import { imageFiles, imageLibrary } from '../data/image-library.js';
 import { forcedIsa } from '../engine/engine.js';
 import { findEngine, platformName, thisHost } from '../engine/find-engine.js';
 import { native } from '../engine/native.js';

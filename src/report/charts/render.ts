@@ -5,7 +5,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 
 import type { Chart, Design } from './chart.js';
-import { imageFiles, imageLibrary } from '../../data/index.js';
+import { imageFiles, imageLibrary } from '../../data/image-library.js';
 import { needPackage } from '../../optional-package.js';
 import { plainText } from '../plain-text.js';
 import { config, withColors } from './theme.js';
