@@ -35,7 +35,8 @@ const exact: Omit<Accumulator, 'biasFirst'> = {
 export function meterSums(given: Program, only: ReadonlySet<string>): SumMeter {
   const layers = measurable(given).filter((name) => only.has(name));
   const requests = layers.map((layer) => ({ layer, step: 0 }));
-  const untrapped = withoutTraps(given);
+  // Where nothing is measured nothing changes.
+  const untrapped = layers.length === 0 ? given : withoutTraps(given);
   const own = withSums(untrapped, requests);
   const whole = withSums(withExact(own.program, new Set(layers)), requests);
   // The convolutions themselves keep their own accumulators.
@@ -63,8 +64,12 @@ export function meterSums(given: Program, only: ReadonlySet<string>): SumMeter {
   };
 }
 
-/** Convolutions that a certificate does not clear. */
+/**
+ * Convolutions that a certificate does not clear and whose accumulators go on all the same: one that traps
+ * ends the run, and that is the result then.
+ */
 export function unprovenLayers(program: Program): ReadonlySet<string> {
+  if (trappingLayers(program).size > 0) return new Set();
   const { layers } = prove(program);
   return new Set(layers.filter(({ ok, op }) => !ok && op === 'conv').map(({ name }) => name));
 }
@@ -83,10 +88,14 @@ function measurable(program: Program): readonly string[] {
 }
 
 function withoutTraps(program: Program): Program {
+  return withExact(program, trappingLayers(program));
+}
+
+function trappingLayers(program: Program): ReadonlySet<string> {
   const trapping = program.ops.filter(
     (op) => op.op === 'conv' && op.accumulator.overflow === 'trap',
   );
-  return withExact(program, new Set(trapping.map(({ name }) => name)));
+  return new Set(trapping.map(({ name }) => name));
 }
 
 function withExact(program: Program, layers: ReadonlySet<string>): Program {

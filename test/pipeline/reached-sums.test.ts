@@ -128,6 +128,19 @@ describe('on the command line', () => {
     );
   });
 
+  test('an accumulator that traps ends compare, as ever; prove says what it would trap at', async () => {
+    const trapping = join(folder, 'trap.json');
+    const accumulator = { bits: 16, overflow: 'trap', when: 'end' };
+    const own = { id: 'trap@1', extends: 'tflm', arithmetic: { accumulator } };
+    writeFileSync(trapping, JSON.stringify(own));
+    const args = [model, '--target', trapping, ...images];
+    const compared = await lastbit('compare', float, ...args, '--format', 'json');
+    expect(compared.code).toBe(1);
+    expect(JSON.parse(compared.out)).toMatchObject({ trap: { layer: 'stem/conv/Conv' } });
+    const [stem] = layersOf((await lastbit('prove', ...args, '--format', 'json')).out);
+    expect(stem!.reached!.changedPercent).toBeGreaterThan(50);
+  });
+
   test('a wide accumulator: no column in compare, nothing changed in prove', async () => {
     const compared = await lastbit('compare', float, model, ...images);
     expect(compared.out).not.toContain('sums changed');
