@@ -48,7 +48,7 @@ function startWorker(url: string, name: string): ChildProcess {
   return worker;
 }
 
-withRedis('with a Redis server', () => {
+withRedis('with a Redis server (needs redis-server on the PATH)', () => {
   let redis: RedisServer;
   beforeAll(async () => {
     redis = await startRedis('secret');
